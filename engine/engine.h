@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_ENGINE_ENGINE_H_
+#define OCTET_ENGINE_ENGINE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "engine/base/dtype.h"
+#include "engine/base/shape.h"
+#include "engine/base/tensor.h"
+
+// The facade of the engine: load an ONNX model, say what it is, run it.
+//
+//   ModelOptions options;
+//   OCTET_ASSIGN_OR_RETURN(auto model, Model::FromFile("m.onnx", options));
+//   OCTET_ASSIGN_OR_RETURN(auto executor, Executor::Create(model));
+//   const void* inputs[] = {pixels};
+//   void* outputs[] = {logits};
+//   RowBlock block{/*rows=*/1, inputs, outputs};
+//   OCTET_RETURN_IF_ERROR(executor->Run({&block, 1}, nullptr));
+namespace octet {
+
+// One input or output of a model.
+struct TensorSpec {
+  std::string name;
+  DType dtype;
+  // The shape of one row: for a model that batches, the dimensions behind the
+  // leading batch axis; for one that does not, the whole tensor's shape.
+  Shape row_shape;
+
+  int64_t row_elements() const { return ElementCount(row_shape); }
+  size_t row_bytes() const { return row_elements() * SizeOf(dtype); }
+};
+
+// Which sources of steps a plan may use.
+enum class BackendChoice {
+  kDefault,    // oneDNN and our own kernels, reference loops as last resort
+  kReference,  // plain loops only: the oracle
+};
+
+struct ModelOptions {
+  BackendChoice backend = BackendChoice::kDefault;
+  // Threads that one run of the model uses; 1 to 256.
+  int threads = 1;
+  // The most rows computed at once; larger runs are cut. 1 to 1024. Memory and
+  // load time grow with it. Ignored by models that do not batch.
+  int max_batch = 8;
+};
+
+// A stage of a model's life that can be printed; see engine/README.md.
+enum class DumpStage { kImported, kOptimized, kLowered, kPlan };
+
+// What `octet-model inspect` says of one step of the plan.
+struct StepDescription {
+  std::string name;     // the ONNX node the step came from
+  std::string op;       // "Conv", "MatMul", ...
+  std::string kernel;   // "onednn:jit:avx2", "simd:winograd:avx2", ...
+  std::string types;    // "uint8 -> uint8"
+  int64_t macs = 0;     // multiply-accumulates for one row
+};
+
+// A loaded model: graph, prepacked weights, and plans per batch size.
+//
+// Immutable and thread-safe; shared by the executors of all lanes.
+class Model {
+ public:
+  // INVALID_ARGUMENT  broken or inconsistent model or options.
+  // UNIMPLEMENTED     an operator, attribute or type octet does not run: names
+  //                   node, operator, opset and attribute.
+  // DATA_LOSS         the bytes are no ONNX protobuf.
+  // NOT_FOUND         (FromFile) no such file.
+  static absl::StatusOr<std::shared_ptr<const Model>> FromFile(
+      const std::string& path, const ModelOptions& options);
+  static absl::StatusOr<std::shared_ptr<const Model>> FromBytes(
+      absl::string_view bytes, const ModelOptions& options);
+
+  virtual ~Model() = default;
+
+  // In the order of the ONNX graph.
+  virtual const std::vector<TensorSpec>& inputs() const = 0;
+  virtual const std::vector<TensorSpec>& outputs() const = 0;
+
+  // Whether rows are proved independent, so that any number of them may be
+  // computed together; if not, why_not_batched() names the operator.
+  virtual bool batches() const = 0;
+  virtual const std::string& why_not_batched() const = 0;
+
+  virtual const ModelOptions& options() const = 0;
+
+  // Batch sizes that have a plan, ascending; {1} for one that does not batch.
+  virtual const std::vector<int>& buckets() const = 0;
+
+  // Bytes of the weights as packed for the kernels, and of the largest arena
+  // that an executor allocates.
+  virtual int64_t weight_bytes() const = 0;
+  virtual int64_t arena_bytes() const = 0;
+
+  virtual std::vector<StepDescription> Steps() const = 0;
+  virtual std::string Dump(DumpStage stage) const = 0;
+
+  // Whether any step computes in integers.
+  virtual bool quantized() const = 0;
+};
+
+// Rows of one caller. `inputs[i]` points at rows x inputs()[i].row_bytes(),
+// `outputs[i]` at rows x outputs()[i].row_bytes(), both row-major; no
+// alignment is asked for, and they must stay valid during Run().
+struct RowBlock {
+  int64_t rows = 0;
+  absl::Span<const void* const> inputs;
+  absl::Span<void* const> outputs;
+};
+
+// Where the time of a run went.
+struct RunTimes {
+  absl::Duration gather;   // callers' rows -> plan inputs, quantized on the way
+  absl::Duration compute;  // the plan's steps
+  absl::Duration scatter;  // plan outputs -> callers' memory
+};
+
+// Runs a model on its own arena and threads: what one lane owns per model.
+//
+// Thread-compatible: one Run() at a time. Allocates nothing after Create().
+class Executor {
+ public:
+  // Allocates the arena and binds every plan. Holds a reference on `model`.
+  static absl::StatusOr<std::unique_ptr<Executor>> Create(
+      std::shared_ptr<const Model> model);
+
+  virtual ~Executor() = default;
+
+  // Computes all rows of all blocks, in order, as few plan runs as possible. The
+  // answer of a row is the same bytes whatever its neighbours.
+  // A model that does not batch takes one block of one row at a time.
+  // `times`, where not null, is set to the sum over the plan runs.
+  // INVALID_ARGUMENT when a block's spans do not match the signature.
+  virtual absl::Status Run(absl::Span<const RowBlock> blocks,
+                           RunTimes* times) = 0;
+};
+
+// ---------------------------------------------------------------------------
+// Quantization
+
+enum class QuantizationMethod { kLinear };
+enum class ActivationScheme {
+  kAsymmetric,  // u8 with the zero point that the data wants
+  kSymmetric,   // s8, zero point 0 (u8, zero point 0, where nothing is negative)
+};
+
+struct QuantizationOptions {
+  QuantizationMethod method = QuantizationMethod::kLinear;
+  ActivationScheme activations = ActivationScheme::kAsymmetric;
+  int threads = 1;
+};
+
+// How far a quantization is.
+struct QuantizationProgress {
+  std::string phase;  // "import", "calibrate", "quantize", "check"
+  int64_t done = 0;
+  int64_t total = 0;  // of `done`'s unit: samples or tensors
+};
+
+// One quantized tensor of the result.
+struct QuantizedTensor {
+  std::string name;
+  DType dtype;
+  std::vector<float> scales;         // one, or one per channel
+  std::vector<int32_t> zero_points;  // as many as scales
+  float min = 0;                     // observed range, real units
+  float max = 0;
+};
+
+struct QuantizationResult {
+  std::string model;  // ONNX bytes with QuantizeLinear/DequantizeLinear pairs
+  std::vector<QuantizedTensor> tensors;
+  int64_t float_bytes = 0;      // size of the model that came in
+  int64_t quantized_bytes = 0;  // size of `model`
+  int64_t integer_steps = 0;    // operators that compute in integers
+  int64_t float_steps = 0;      // operators that stay float
+  int64_t samples = 0;          // calibration samples seen
+  // Of the quantized model's outputs against float, on the calibration
+  // samples: 10*log10(sum(float^2)/sum((float-int8)^2)).
+  double sqnr_db = 0;
+};
+
+// Told of progress; a status other than OK cancels the quantization, which
+// then returns it. Called on the calling thread.
+class QuantizationObserver {
+ public:
+  virtual ~QuantizationObserver() = default;
+  virtual absl::Status OnProgress(const QuantizationProgress& progress) = 0;
+};
+
+// Quantizes the float ONNX model `bytes`.
+//
+// `calibration` has one tensor per model input, of the input's dtype and
+// shape [samples, row_shape...] (a model that does not batch: one more leading
+// axis, the samples). `observer` may be null.
+// Deterministic: the same input gives the same bytes.
+// INVALID_ARGUMENT  the calibration tensors do not match the model's inputs, or
+//                   hold NaN or infinity, or the model is already quantized.
+// Otherwise as Model::FromBytes().
+absl::StatusOr<QuantizationResult> Quantize(
+    absl::string_view bytes, absl::Span<const NamedTensor> calibration,
+    const QuantizationOptions& options, QuantizationObserver* observer);
+
+// ---------------------------------------------------------------------------
+// Files and facts
+
+// Reads a serialized ONNX TensorProto (conformance tests keep theirs in .pb
+// files). DATA_LOSS when the bytes are none.
+absl::StatusOr<NamedTensor> ParseTensorProto(absl::string_view bytes);
+
+// The instruction sets found on this machine, and those octet makes use of but could not be tested on by us.
+struct MachineDescription {
+  std::string cpu;  // "AMD EPYC ..."
+  std::string isa;  // "avx2", "avx512_vnni", ...
+  bool exact_int8_in_onednn = false;  // VNNI or AMX: no 16-bit saturation
+  std::string untested_isa;  // "" or the ISA in use that our tests never saw
+};
+MachineDescription DescribeMachine();
+
+// octet's version, "0.1.0".
+absl::string_view Version();
+
+}  // namespace octet
+
+#endif  // OCTET_ENGINE_ENGINE_H_
