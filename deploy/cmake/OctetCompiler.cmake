@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+# The language level, warnings, sanitizers and the compiler cache.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+# No -march here: one binary serves every x86-64 machine, and only the files
+# that hold kernels for one instruction set are compiled for it.
+add_compile_options(-Wall -Wextra)
+if(OCTET_WERROR)
+  add_compile_options(-Werror)
+endif()
+
+if(OCTET_SANITIZE)
+  add_compile_options(-fsanitize=${OCTET_SANITIZE} -fno-sanitize-recover=all
+                      -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${OCTET_SANITIZE})
+  # The distribution's Abseil was built without sanitizers, and its containers
+  # change their layout under them unless told not to.
+  add_compile_definitions(NDEBUG_SANITIZER)
+endif()
+
+find_program(OCTET_CCACHE ccache)
+mark_as_advanced(OCTET_CCACHE)
+if(OCTET_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${OCTET_CCACHE}")
+endif()

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+# Everything that comes from outside the repository. All of it is installed by
+# deploy/install-dependencies.sh.
+set(octet_install_hint
+    "run deploy/install-dependencies.sh, which installs or builds it")
+
+macro(octet_find_package)
+  find_package(${ARGV} QUIET)
+  if(NOT ${ARGV0}_FOUND)
+    message(FATAL_ERROR "${ARGV0} was not found: ${octet_install_hint}")
+  endif()
+endmacro()
+
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+octet_find_package(Threads)
+octet_find_package(ZLIB)
+octet_find_package(OpenSSL)
+octet_find_package(absl CONFIG)
+octet_find_package(Protobuf)
+octet_find_package(gRPC CONFIG)
+octet_find_package(spdlog CONFIG)
+octet_find_package(CLI11 CONFIG)
+octet_find_package(nlohmann_json CONFIG)
+octet_find_package(civetweb CONFIG)
+octet_find_package(prometheus-cpp CONFIG)
+if(OCTET_BUILD_TESTS)
+  octet_find_package(GTest CONFIG)
+  octet_find_package(benchmark CONFIG)
+endif()
+
+find_program(OCTET_GRPC_CPP_PLUGIN grpc_cpp_plugin)
+if(NOT OCTET_GRPC_CPP_PLUGIN)
+  message(FATAL_ERROR "grpc_cpp_plugin was not found: ${octet_install_hint}")
+endif()
+
+# onnx::proto: the protobuf classes of ONNX. Some packages hold them as a
+# shared library on libprotobuf, others as a static one on libprotobuf-lite,
+# which libprotobuf contains; linking libprotobuf alone keeps one copy of the
+# runtime in the program.
+find_library(OCTET_ONNX_PROTO_LIBRARY onnx_proto)
+find_path(OCTET_ONNX_INCLUDE_DIR onnx/onnx_pb.h)
+if(NOT OCTET_ONNX_PROTO_LIBRARY OR NOT OCTET_ONNX_INCLUDE_DIR)
+  message(FATAL_ERROR "libonnx_proto was not found: ${octet_install_hint}")
+endif()
+add_library(onnx::proto INTERFACE IMPORTED)
+set_target_properties(onnx::proto PROPERTIES
+  INTERFACE_COMPILE_DEFINITIONS "ONNX_ML=1;ONNX_NAMESPACE=onnx"
+  INTERFACE_INCLUDE_DIRECTORIES "${OCTET_ONNX_INCLUDE_DIR}"
+  INTERFACE_LINK_LIBRARIES
+  "${OCTET_ONNX_PROTO_LIBRARY};protobuf::libprotobuf")
+
+# DNNL::dnnl: oneDNN, the cached static build with the THREADPOOL runtime
+# unless the system's own is asked for.
+if(OCTET_SYSTEM_ONEDNN)
+  find_package(dnnl 3 CONFIG QUIET)
+  if(NOT dnnl_FOUND)
+    message(FATAL_ERROR "OCTET_SYSTEM_ONEDNN is on, but no oneDNN 3.x was "
+                        "found; leave it off and ${octet_install_hint}")
+  endif()
+elseif(EXISTS "${PROJECT_SOURCE_DIR}/deploy/onednn-prefix.sh")
+  execute_process(
+    COMMAND bash "${PROJECT_SOURCE_DIR}/deploy/onednn-prefix.sh"
+    OUTPUT_VARIABLE octet_onednn_prefix OUTPUT_STRIP_TRAILING_WHITESPACE
+    RESULT_VARIABLE octet_onednn_result ERROR_VARIABLE octet_onednn_error)
+  # The cache may have moved on since the last configuration.
+  unset(dnnl_DIR CACHE)
+  find_package(dnnl 3 CONFIG QUIET PATHS "${octet_onednn_prefix}"
+               NO_DEFAULT_PATH)
+  if(octet_onednn_result OR NOT dnnl_FOUND)
+    set(severity FATAL_ERROR)
+    if(NOT EXISTS "${PROJECT_SOURCE_DIR}/engine/onednn/CMakeLists.txt")
+      set(severity WARNING)
+    endif()
+    message(${severity} "no oneDNN build in ${octet_onednn_prefix}: "
+      "${octet_install_hint}. ${octet_onednn_error}")
+  endif()
+endif()

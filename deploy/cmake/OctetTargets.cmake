@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+# The four functions that every CMakeLists.txt of the project is written with.
+# Sources are named relative to the repository root or to the calling folder.
+
+function(octet_resolve_sources result)
+  set(resolved "")
+  foreach(file IN LISTS ARGN)
+    if(IS_ABSOLUTE "${file}")
+      list(APPEND resolved "${file}")
+    elseif(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${file}")
+      list(APPEND resolved "${CMAKE_CURRENT_SOURCE_DIR}/${file}")
+    elseif(EXISTS "${PROJECT_SOURCE_DIR}/${file}")
+      list(APPEND resolved "${PROJECT_SOURCE_DIR}/${file}")
+    else()
+      message(FATAL_ERROR "${file}: neither in ${CMAKE_CURRENT_SOURCE_DIR} "
+                          "nor in ${PROJECT_SOURCE_DIR}")
+    endif()
+  endforeach()
+  set(${result} "${resolved}" PARENT_SCOPE)
+endfunction()
+
+# octet_add_library(name SRCS a.cc... HDRS a.h... DEPS target...)
+# A static library; without SRCS, a header-only one. Everything is included by
+# its path from the repository root.
+function(octet_add_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SRCS;HDRS;DEPS")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "octet_add_library(${name}): unknown arguments "
+                        "${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  octet_resolve_sources(sources ${arg_SRCS})
+  octet_resolve_sources(headers ${arg_HDRS})
+  if(sources)
+    add_library(${name} STATIC ${sources} ${headers})
+    set(scope PUBLIC)
+  else()
+    add_library(${name} INTERFACE ${headers})
+    set(scope INTERFACE)
+  endif()
+  target_include_directories(${name} ${scope} "${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${name} ${scope} ${arg_DEPS})
+endfunction()
+
+# octet_add_executable(name SRCS main.cc... DEPS target...)
+# A program in <build>/bin.
+function(octet_add_executable name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SRCS;DEPS")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "octet_add_executable(${name}): unknown arguments "
+                        "${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  octet_resolve_sources(sources ${arg_SRCS})
+  add_executable(${name} ${sources})
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${name} PRIVATE ${arg_DEPS})
+endfunction()
+
+# octet_add_test(NAME x_test SRCS x_test.cc... [DEPS target...]
+#                [LABELS unit|integration|slow|server|...] [TIMEOUT seconds])
+# A GoogleTest program with GoogleMock and a main function, run by ctest as one
+# test. Its environment holds OCTET_SOURCE_DIR (the repository root, also a
+# string macro) and OCTET_BIN_DIR (where the built programs are).
+function(octet_add_test)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT"
+                        "SRCS;DEPS;LABELS")
+  if(arg_UNPARSED_ARGUMENTS OR NOT arg_NAME)
+    message(FATAL_ERROR "octet_add_test(NAME ${arg_NAME}): unknown arguments "
+                        "${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  if(NOT OCTET_BUILD_TESTS)
+    return()
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 600)
+  endif()
+  octet_resolve_sources(sources ${arg_SRCS})
+  add_executable(${arg_NAME} ${sources})
+  set_target_properties(${arg_NAME} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/bin")
+  target_include_directories(${arg_NAME} PRIVATE "${PROJECT_SOURCE_DIR}")
+  target_compile_definitions(${arg_NAME} PRIVATE
+    OCTET_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${arg_NAME} PRIVATE ${arg_DEPS} GTest::gmock_main
+                                            GTest::gmock GTest::gtest)
+  add_test(NAME ${arg_NAME} COMMAND ${arg_NAME}
+           WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+  octet_set_test_properties(${arg_NAME} "${arg_LABELS}" ${arg_TIMEOUT})
+endfunction()
+
+# What every test gets, whatever language it is written in.
+function(octet_set_test_properties name labels timeout)
+  set_tests_properties(${name} PROPERTIES
+    LABELS "${labels}"
+    TIMEOUT ${timeout}
+    ENVIRONMENT
+    "OCTET_SOURCE_DIR=${PROJECT_SOURCE_DIR};OCTET_BIN_DIR=${PROJECT_BINARY_DIR}/bin")
+endfunction()
+
+# octet_add_proto_library(name SRCS a.proto... [DEPS target...])
+# Messages and gRPC services of the given files, included by their path from
+# the repository root: proto/a.proto gives "proto/a.pb.h", "proto/a.grpc.pb.h".
+function(octet_add_proto_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SRCS;DEPS")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "octet_add_proto_library(${name}): unknown arguments "
+                        "${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  set(out "${PROJECT_BINARY_DIR}/generated")
+  octet_resolve_sources(protos ${arg_SRCS})
+  set(generated "")
+  foreach(proto IN LISTS protos)
+    file(RELATIVE_PATH path "${PROJECT_SOURCE_DIR}" "${proto}")
+    string(REGEX REPLACE "\\.proto$" "" stem "${path}")
+    get_filename_component(folder "${out}/${stem}" DIRECTORY)
+    file(MAKE_DIRECTORY "${folder}")
+    set(files "${out}/${stem}.pb.cc" "${out}/${stem}.pb.h"
+              "${out}/${stem}.grpc.pb.cc" "${out}/${stem}.grpc.pb.h")
+    add_custom_command(
+      OUTPUT ${files}
+      COMMAND protobuf::protoc "--proto_path=${PROJECT_SOURCE_DIR}"
+              "--cpp_out=${out}" "--grpc_out=${out}"
+              "--plugin=protoc-gen-grpc=${OCTET_GRPC_CPP_PLUGIN}" "${path}"
+      DEPENDS ${protos}
+      WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
+      COMMENT "Generating ${path}"
+      VERBATIM)
+    list(APPEND generated ${files})
+  endforeach()
+  add_library(${name} STATIC ${generated})
+  target_compile_options(${name} PRIVATE -w)
+  target_include_directories(${name} SYSTEM PUBLIC "${out}")
+  target_link_libraries(${name} PUBLIC gRPC::grpc++ protobuf::libprotobuf
+                                       ${arg_DEPS})
+endfunction()
