@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_SERVER_SCHEDULER_BATCH_QUEUE_H_
+#define OCTET_SERVER_SCHEDULER_BATCH_QUEUE_H_
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "server/scheduler/task.h"
+
+namespace octet {
+
+struct QueueLimits {
+  // The most rows that one batch holds. A task with more rows is a batch of
+  // its own. 1 for work that cannot be batched.
+  int64_t max_batch_rows = 8;
+  // The most rows that wait. Raising it trades latency for fewer refusals.
+  int64_t max_queued_rows = 1024;
+  // The most memory that waiting tasks keep.
+  int64_t max_queued_bytes = int64_t{256} << 20;
+};
+
+// What waits in a queue.
+struct QueueDepth {
+  int64_t tasks = 0;
+  int64_t rows = 0;
+  int64_t bytes = 0;
+};
+
+// The waiting tasks of one model: earliest deadline first, then first come
+// first served.
+//
+// Thread-compatible; BatchScheduler guards it. Never calls a task.
+class BatchQueue {
+ public:
+  explicit BatchQueue(const QueueLimits& limits) : limits_(limits) {}
+
+  // Takes `task` in only if it returns OK.
+  //   INVALID_ARGUMENT    the task alone exceeds a limit; retrying cannot help
+  //   RESOURCE_EXHAUSTED  the queue is full; a retry may succeed
+  absl::Status Push(std::shared_ptr<Task> task, absl::Time now);
+
+  // Moves the tasks whose deadline is `now` or earlier to `expired`.
+  void TakeExpired(absl::Time now,
+                   std::vector<std::shared_ptr<Task>>* expired);
+
+  // Moves the most urgent tasks that fit one batch to `batch`; at least one
+  // where the queue is not empty. Returns their rows.
+  int64_t TakeBatch(std::vector<std::shared_ptr<Task>>* batch);
+
+  // Moves everything to `all`.
+  void TakeAll(std::vector<std::shared_ptr<Task>>* all);
+
+  // Takes `task` out; null where it does not wait here.
+  std::shared_ptr<Task> Take(const Task& task);
+
+  const QueueDepth& depth() const { return depth_; }
+  const QueueLimits& limits() const { return limits_; }
+  bool empty() const { return tasks_.empty(); }
+
+ private:
+  using Key = std::pair<absl::Time, uint64_t>;  // deadline, order of arrival
+  using Tasks = absl::btree_map<Key, std::shared_ptr<Task>>;
+
+  std::shared_ptr<Task> Remove(Tasks::iterator position);
+
+  const QueueLimits limits_;
+  Tasks tasks_;
+  QueueDepth depth_;
+  uint64_t next_sequence_ = 1;
+};
+
+}  // namespace octet
+
+#endif  // OCTET_SERVER_SCHEDULER_BATCH_QUEUE_H_
