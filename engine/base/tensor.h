@@ -52,13 +52,14 @@ class Tensor {
   template <typename T>
   absl::Span<const T> data() const {
     OCTET_CHECK(DTypeOf<T>() == dtype_);
-    return {reinterpret_cast<const T*>(bytes_.get()),
-            static_cast<size_t>(size_)};
+    return absl::Span<const T>(reinterpret_cast<const T*>(bytes_.get()),
+                               static_cast<size_t>(size_));
   }
   template <typename T>
   absl::Span<T> mutable_data() {
     OCTET_CHECK(DTypeOf<T>() == dtype_);
-    return {reinterpret_cast<T*>(bytes_.get()), static_cast<size_t>(size_)};
+    return absl::Span<T>(reinterpret_cast<T*>(bytes_.get()),
+                         static_cast<size_t>(size_));
   }
 
   // The same bytes under another shape.
