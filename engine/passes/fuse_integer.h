@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_ENGINE_PASSES_FUSE_INTEGER_H_
+#define OCTET_ENGINE_PASSES_FUSE_INTEGER_H_
+
+#include "engine/passes/pass.h"
+
+// Rewrites that turn Dequantize -> float operator -> Quantize into integers.
+// The arithmetic they rely on is in engine/ir/README.md.
+namespace octet::passes {
+
+// Conv and MatMul with dequantized data, weights (s8, zero point 0) and residual.
+// Where all readers quantize the result alike the integer operator rounds to
+// that; else it gives float32.
+absl::StatusOr<std::optional<ir::GraphPatch>> FuseIntegerConvAndMatMul(
+    const ir::Graph& graph, const PassContext& context);
+
+// Additions of two dequantized tensors and average pools of one.
+absl::StatusOr<std::optional<ir::GraphPatch>> FuseIntegerAddAndPool(
+    const ir::Graph& graph, const PassContext& context);
+
+// An operator that only moves elements (max pool, reshape, transpose, slice,
+// pad, concat of equally quantized tensors, clamp at zero) works on the integers
+// just as well: the Dequantize goes behind it. A Concat whose result is
+// quantized takes its inputs requantized to that.
+absl::StatusOr<std::optional<ir::GraphPatch>> MoveDequantizeDown(
+    const ir::Graph& graph, const PassContext& context);
+
+// Quantize of a Dequantize: nothing where both agree, else one Requantize.
+absl::StatusOr<std::optional<ir::GraphPatch>> CancelDequantizeQuantize(
+    const ir::Graph& graph, const PassContext& context);
+
+}  // namespace octet::passes
+
+#endif  // OCTET_ENGINE_PASSES_FUSE_INTEGER_H_

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/passes/lower_channels_last.h"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "engine/base/check.h"
+#include "engine/base/status_macros.h"
+#include "engine/ir/infer_types.h"
+#include "engine/passes/permute.h"
+
+namespace octet::passes {
+namespace {
+
+using ir::Graph;
+using ir::Layout;
+using ir::Node;
+using ir::TensorType;
+using ir::ValueId;
+
+// An operator either wants its data in one layout, or follows what it gets.
+enum class Wish { kChannelsFirst, kChannelsLast, kFollow };
+
+struct WishVisitor {
+  Wish operator()(const ir::Conv&) const { return Wish::kChannelsLast; }
+  Wish operator()(const ir::Pool&) const { return Wish::kChannelsLast; }
+  Wish operator()(const ir::GlobalPool&) const { return Wish::kChannelsLast; }
+  Wish operator()(const ir::MatMul&) const { return Wish::kChannelsFirst; }
+  Wish operator()(const ir::Binary&) const { return Wish::kFollow; }
+  Wish operator()(const ir::Unary&) const { return Wish::kFollow; }
+  Wish operator()(const ir::Clamp&) const { return Wish::kFollow; }
+  Wish operator()(const ir::BatchNorm&) const { return Wish::kChannelsFirst; }
+  Wish operator()(const ir::Softmax& op) const {
+    return op.through_last_axis ? Wish::kChannelsFirst : Wish::kFollow;
+  }
+  Wish operator()(const ir::Concat&) const { return Wish::kFollow; }
+  Wish operator()(const ir::Slice&) const { return Wish::kFollow; }
+  Wish operator()(const ir::Pad&) const { return Wish::kFollow; }
+  Wish operator()(const ir::Reshape&) const { return Wish::kChannelsFirst; }
+  Wish operator()(const ir::Transpose&) const { return Wish::kChannelsFirst; }
+  Wish operator()(const ir::Reduce& op) const {
+    return op.keep_dims ? Wish::kFollow : Wish::kChannelsFirst;
+  }
+  Wish operator()(const ir::Cast&) const { return Wish::kFollow; }
+  Wish operator()(const ir::Quantize&) const { return Wish::kFollow; }
+  Wish operator()(const ir::Dequantize&) const { return Wish::kFollow; }
+  Wish operator()(const ir::Requantize&) const { return Wish::kFollow; }
+};
+
+// Rewrites the attributes of an operator for channels-last data of `rank` axes.
+class AttributesToLast {
+ public:
+  explicit AttributesToLast(int rank) : rank_(rank) {}
+
+  void operator()(ir::Conv& op) const { op.layout = Layout::kChannelsLast; }
+  void operator()(ir::Pool& op) const { op.layout = Layout::kChannelsLast; }
+  void operator()(ir::GlobalPool& op) const {
+    op.layout = Layout::kChannelsLast;
+  }
+  void operator()(ir::Softmax& op) const { op.axis = Moved(op.axis); }
+  void operator()(ir::Concat& op) const { op.axis = Moved(op.axis); }
+  void operator()(ir::Slice& op) const {
+    op.starts = PermuteToLast(op.starts);
+    op.steps = PermuteToLast(op.steps);
+    op.sizes = PermuteToLast(op.sizes);
+  }
+  void operator()(ir::Pad& op) const {
+    op.begin = PermuteToLast(op.begin);
+    op.end = PermuteToLast(op.end);
+  }
+  void operator()(ir::Reduce& op) const {
+    for (int& axis : op.axes) axis = Moved(axis);
+    std::sort(op.axes.begin(), op.axes.end());
+  }
+  void operator()(ir::MatMul&) const {}
+  void operator()(ir::Binary&) const {}
+  void operator()(ir::Unary&) const {}
+  void operator()(ir::Clamp&) const {}
+  void operator()(ir::BatchNorm&) const {}
+  void operator()(ir::Reshape&) const {}
+  void operator()(ir::Transpose&) const {}
+  void operator()(ir::Cast&) const {}
+  void operator()(ir::Quantize&) const {}
+  void operator()(ir::Dequantize&) const {}
+  void operator()(ir::Requantize&) const {}
+
+ private:
+  int Moved(int axis) const { return AxisToLast(axis, rank_); }
+
+  const int rank_;
+};
+
+// Walks the graph in order and writes the lowered one, making each value in the
+// layout that is asked for first and the other one only when asked for.
+class Lowering {
+ public:
+  explicit Lowering(const Graph& source)
+      : source_(source),
+        first_(source.values().size()),
+        last_(source.values().size()) {}
+
+  absl::StatusOr<Graph> Run() {
+    for (ValueId id : source_.inputs()) {
+      first_[id] = result_.AddValue(source_.value(id));
+      result_.mutable_inputs().push_back(*first_[id]);
+    }
+    for (const Node& node : source_.nodes()) {
+      OCTET_RETURN_IF_ERROR(Lower(node));
+    }
+    for (ValueId id : source_.outputs()) {
+      const ValueId output = First(id);
+      result_.mutable_outputs().push_back(output);
+    }
+    NameOutputs();
+    return result_.Compacted();
+  }
+
+ private:
+  int RankOf(ValueId id) const {
+    return static_cast<int>(source_.type(id).dims.size());
+  }
+
+  // The layout that `node` is lowered in.
+  bool ChannelsLast(const Node& node) const {
+    const Wish wish = std::visit(WishVisitor(), node.op);
+    if (wish != Wish::kFollow) return wish == Wish::kChannelsLast;
+    const int rank = RankOf(node.outputs[0]);
+    bool any_last = false;
+    for (ValueId id : node.inputs) {
+      const ir::Value& value = source_.value(id);
+      // A per-channel edge knows its channels by axis; it stays as it is.
+      if (value.type.quantization && !value.type.quantization->per_tensor()) {
+        return false;
+      }
+      if (value.is_constant()) continue;
+      if (RankOf(id) != rank) return false;
+      any_last = any_last || (last_[id] && !first_[id]);
+    }
+    const auto& quantization = source_.type(node.outputs[0]).quantization;
+    if (quantization && !quantization->per_tensor()) return false;
+    return any_last;
+  }
+
+  absl::Status Lower(const Node& node) {
+    const bool last = ChannelsLast(node);
+    const int rank = RankOf(node.outputs[0]);
+    ir::Op op = node.op;
+    if (last) std::visit(AttributesToLast(rank), op);
+    std::vector<ValueId> inputs;
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      inputs.push_back(Input(node, op, i, last, rank));
+    }
+    TensorType type = source_.type(node.outputs[0]);
+    if (last) type.dims = PermuteToLast(type.dims);
+    const std::string& name = source_.value(node.outputs[0]).name;
+    const ValueId output =
+        result_.AddNode(node.name, std::move(op), std::move(inputs),
+                        FreshName(name), std::move(type));
+    (last ? last_ : first_)[node.outputs[0]] = output;
+    return absl::OkStatus();
+  }
+
+  // Input `i` of `node` as the lowered operator wants it. May change `op`.
+  ValueId Input(const Node& node, ir::Op& op, size_t i, bool last, int rank) {
+    const ValueId id = node.inputs[i];
+    const ir::Value& value = source_.value(id);
+    const bool conv = std::holds_alternative<ir::Conv>(node.op);
+    if (auto* matmul = std::get_if<ir::MatMul>(&op);
+        matmul != nullptr && i == 1 && value.is_constant() &&
+        RankOf(id) == 2) {
+      if (matmul->transpose_b) return First(id);
+      matmul->transpose_b = true;
+      return Transposed(value);
+    }
+    if (!last) return First(id);
+    if (conv && i == 1) return Last(id);
+    // The bias runs along the channels, wherever they are.
+    const bool bias = conv && i == 2 && std::get<ir::Conv>(node.op).has_bias;
+    if (bias) return First(id);
+    if (value.is_constant() && RankOf(id) != rank) return Broadcast(id, rank);
+    return Last(id);
+  }
+
+  ValueId First(ValueId id) {
+    if (!first_[id]) {
+      first_[id] = source_.value(id).is_constant()
+                       ? Constant(source_.value(id))
+                       : Transpose(*last_[id], PermToFirst(RankOf(id)),
+                                   source_.type(id));
+    }
+    return *first_[id];
+  }
+
+  ValueId Last(ValueId id) {
+    if (!last_[id]) {
+      const ir::Value& value = source_.value(id);
+      if (value.is_constant()) {
+        const std::vector<int> perm = PermToLast(RankOf(id));
+        last_[id] = result_.AddConstant(FreshName(value.name),
+                                        Permuted(*value.constant, perm),
+                                        value.type.quantization);
+      } else {
+        TensorType type = value.type;
+        type.dims = PermuteToLast(type.dims);
+        last_[id] = Transpose(First(id), PermToLast(RankOf(id)), type);
+      }
+    }
+    return *last_[id];
+  }
+
+  // A constant of fewer axes than the `rank` it broadcasts to, channels last.
+  ValueId Broadcast(ValueId id, int rank) {
+    const ir::Value& value = source_.value(id);
+    Shape shape = value.constant->shape();
+    shape.insert(shape.begin(), rank - shape.size(), 1);
+    Tensor full = value.constant->Reshaped(std::move(shape));
+    return result_.AddConstant(FreshName(value.name),
+                               Permuted(full, PermToLast(rank)));
+  }
+
+  ValueId Constant(const ir::Value& value) {
+    return result_.AddConstant(FreshName(value.name), *value.constant,
+                               value.type.quantization);
+  }
+
+  ValueId Transposed(const ir::Value& value) {
+    std::optional<ir::Quantization> quantization = value.type.quantization;
+    if (quantization && !quantization->per_tensor()) {
+      quantization->axis = 1 - quantization->axis;
+    }
+    return result_.AddConstant(FreshName(value.name),
+                               Permuted(*value.constant, {1, 0}),
+                               std::move(quantization));
+  }
+
+  ValueId Transpose(ValueId from, std::vector<int> perm, TensorType type) {
+    const std::string& name = result_.value(from).name;
+    return result_.AddNode(name + "_layout", ir::Transpose{std::move(perm)},
+                           {from}, FreshName(name + "_layout"),
+                           std::move(type));
+  }
+
+  std::string FreshName(const std::string& stem) const {
+    return result_.FreshName(stem);
+  }
+
+  // Outputs keep their names, whatever node ends up computing them.
+  void NameOutputs() {
+    for (size_t i = 0; i < source_.outputs().size(); ++i) {
+      const std::string& wanted = source_.value(source_.outputs()[i]).name;
+      const ValueId output = result_.outputs()[i];
+      for (size_t id = 0; id < result_.values().size(); ++id) {
+        if (result_.values()[id].name == wanted &&
+            static_cast<ValueId>(id) != output) {
+          std::swap(result_.mutable_value(static_cast<ValueId>(id)).name,
+                    result_.mutable_value(output).name);
+        }
+      }
+    }
+  }
+
+  const Graph& source_;
+  Graph result_;
+  // By value of the source: the value of the result in either layout.
+  std::vector<std::optional<ValueId>> first_;
+  std::vector<std::optional<ValueId>> last_;
+};
+
+}  // namespace
+
+absl::StatusOr<Graph> LowerChannelsLast(const Graph& graph) {
+  OCTET_ASSIGN_OR_RETURN(Graph lowered, Lowering(graph).Run());
+  OCTET_RETURN_IF_ERROR(ir::VerifyGraph(lowered));
+  return lowered;
+}
+
+}  // namespace octet::passes

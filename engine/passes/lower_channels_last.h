@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_ENGINE_PASSES_LOWER_CHANNELS_LAST_H_
+#define OCTET_ENGINE_PASSES_LOWER_CHANNELS_LAST_H_
+
+#include "absl/status/statusor.h"
+#include "engine/ir/graph.h"
+
+namespace octet::passes {
+
+// The graph in the form that plans are made of: convolutions and pools work
+// on channels-last tensors, their weights are [O, kernel..., I/groups], constant
+// matrices of MatMul are transposed to [N, K], and explicit Transpose nodes stand where
+// the layout changes (at the inputs and outputs of the graph, and around
+// operators that need the ONNX order, such as Reshape). Elementwise operators,
+// Concat, Slice, Pad, Softmax and Reduce follow the layout of their data.
+// Pure layout: values do not change.
+absl::StatusOr<ir::Graph> LowerChannelsLast(const ir::Graph& graph);
+
+}  // namespace octet::passes
+
+#endif  // OCTET_ENGINE_PASSES_LOWER_CHANNELS_LAST_H_

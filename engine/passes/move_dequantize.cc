@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <utility>
+
+#include "engine/base/status_macros.h"
+#include "engine/ir/infer_types.h"
+#include "engine/passes/fuse_integer.h"
+#include "engine/passes/quantized_edges.h"
+
+namespace octet::passes {
+namespace {
+
+using ir::Graph;
+using ir::GraphIndex;
+using ir::GraphPatch;
+using ir::Node;
+using ir::TensorType;
+using ir::ValueId;
+
+// Whether `node` gives the same answer on the integers as on the reals, whatever
+// their (common) scale and zero point.
+bool MovesElements(const Node& node) {
+  if (const auto* pool = std::get_if<ir::Pool>(&node.op)) {
+    return pool->kind == ir::PoolKind::kMax;
+  }
+  if (const auto* pool = std::get_if<ir::GlobalPool>(&node.op)) {
+    return pool->kind == ir::PoolKind::kMax;
+  }
+  // Padding by the real 0, which every zero point stands for exactly.
+  if (const auto* pad = std::get_if<ir::Pad>(&node.op)) return pad->value == 0;
+  if (const auto* clamp = std::get_if<ir::Clamp>(&node.op)) {
+    const ir::Activation relu{0.0f, ir::Activation().upper};
+    return clamp->range == relu;
+  }
+  return std::holds_alternative<ir::Reshape>(node.op) ||
+         std::holds_alternative<ir::Slice>(node.op) ||
+         std::holds_alternative<ir::Transpose>(node.op) ||
+         std::holds_alternative<ir::Concat>(node.op);
+}
+
+// The common type of the integers behind all inputs; nothing where an input is
+// float or they differ.
+std::optional<std::vector<ValueId>> EqualIntegers(const Graph& graph,
+                                                  const GraphIndex& index,
+                                                  const Node& node) {
+  std::vector<ValueId> integers;
+  for (ValueId id : node.inputs) {
+    std::optional<ValueId> behind = ActivationBehind(graph, index, id);
+    if (!behind) return std::nullopt;
+    const TensorType& type = graph.type(*behind);
+    if (!integers.empty() &&
+        (type.dtype != graph.type(integers[0]).dtype ||
+         type.quantization != graph.type(integers[0]).quantization)) {
+      return std::nullopt;
+    }
+    integers.push_back(*behind);
+  }
+  return integers;
+}
+
+// Concat of dequantized tensors, at least one quantized unlike the result:
+// requantizes those.
+std::optional<GraphPatch> RequantizeConcatInputs(const Graph& graph,
+                                                 const GraphIndex& index,
+                                                 const Node& node) {
+  const auto quantizers = EqualQuantizers(graph, index, node.outputs[0]);
+  if (quantizers.empty()) return std::nullopt;
+  const TensorType& target = graph.type(quantizers[0]->outputs[0]);
+  std::vector<ValueId> inputs;
+  GraphPatch patch(graph);
+  for (ValueId id : node.inputs) {
+    std::optional<ValueId> behind = ActivationBehind(graph, index, id);
+    if (!behind) return std::nullopt;
+    const TensorType& type = graph.type(*behind);
+    if (type.dtype == target.dtype && type.quantization == target.quantization) {
+      inputs.push_back(*behind);
+      continue;
+    }
+    inputs.push_back(patch.AddNode(
+        node.name, ir::Requantize{}, {*behind},
+        graph.value(*behind).name + "_requantized",
+        TensorType{target.dtype, type.dims, target.quantization}));
+  }
+  ReplaceByInteger(graph, index, node, node.op, std::move(inputs), patch);
+  return patch;
+}
+
+GraphPatch OnIntegers(const Graph& graph, const Node& node,
+                      std::vector<ValueId> integers) {
+  const ir::Value& output = graph.value(node.outputs[0]);
+  const TensorType& source = graph.type(integers[0]);
+  GraphPatch patch(graph);
+  const ValueId moved = patch.AddNode(
+      node.name, node.op, std::move(integers), output.name + "_integers",
+      TensorType{source.dtype, output.type.dims, source.quantization});
+  patch.Replace(node.outputs[0],
+                patch.AddNode(node.name, ir::Dequantize{}, {moved}, output.name,
+                              output.type));
+  return patch;
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<GraphPatch>> MoveDequantizeDown(
+    const Graph& graph, const PassContext& /*context*/) {
+  const GraphIndex index(graph);
+  for (const Node& node : graph.nodes()) {
+    if (!MovesElements(node)) continue;
+    std::optional<std::vector<ValueId>> integers =
+        EqualIntegers(graph, index, node);
+    if (integers) return OnIntegers(graph, node, *std::move(integers));
+    if (std::holds_alternative<ir::Concat>(node.op)) {
+      std::optional<GraphPatch> patch =
+          RequantizeConcatInputs(graph, index, node);
+      if (patch) return patch;
+    }
+  }
+  return std::nullopt;
+}
+
+absl::StatusOr<std::optional<GraphPatch>> CancelDequantizeQuantize(
+    const Graph& graph, const PassContext& /*context*/) {
+  const GraphIndex index(graph);
+  for (const Node& node : graph.nodes()) {
+    if (!std::holds_alternative<ir::Quantize>(node.op)) continue;
+    std::optional<ValueId> behind =
+        ActivationBehind(graph, index, node.inputs[0]);
+    if (!behind) continue;
+    const ir::Value& output = graph.value(node.outputs[0]);
+    if (!output.type.quantization || !output.type.quantization->per_tensor()) {
+      continue;
+    }
+    GraphPatch patch(graph);
+    if (graph.type(*behind) == output.type && !index.IsOutput(node.outputs[0])) {
+      patch.Replace(node.outputs[0], *behind);
+    } else {
+      patch.Replace(node.outputs[0],
+                    patch.AddNode(node.name, ir::Requantize{}, {*behind},
+                                  output.name, output.type));
+    }
+    return patch;
+  }
+  return std::nullopt;
+}
+
+}  // namespace octet::passes

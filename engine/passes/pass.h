@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_ENGINE_PASSES_PASS_H_
+#define OCTET_ENGINE_PASSES_PASS_H_
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "engine/ir/graph.h"
+#include "engine/ir/graph_patch.h"
+
+namespace octet::passes {
+
+// Computes the one output of `node`, all of whose inputs are constants of
+// `graph`. The facade supplies it, so that passes know no backend.
+// UNIMPLEMENTED where nothing can run the node.
+using Evaluator = std::function<absl::StatusOr<Tensor>(const ir::Graph& graph,
+                                                       const ir::Node& node)>;
+
+struct PassContext {
+  Evaluator evaluate;
+};
+
+// A rewrite that keeps what the graph means.
+//
+// `run` looks for the first place it can improve and returns a patch for it, or
+// nothing; it never changes the graph itself.
+struct Pass {
+  absl::string_view name;
+  absl::StatusOr<std::optional<ir::GraphPatch>> (*run)(const ir::Graph& graph,
+                                                       const PassContext& context);
+};
+
+// How often each pass of a run found something.
+struct PassCount {
+  std::string name;
+  int patches = 0;
+};
+
+// Runs each pass until it finds nothing, all of them again until none does, and
+// verifies the graph after each pass that changed it. INTERNAL names the pass that
+// broke it or never stopped.
+absl::StatusOr<ir::Graph> RunPasses(ir::Graph graph,
+                                    absl::Span<const Pass> passes,
+                                    const PassContext& context,
+                                    std::vector<PassCount>* counts = nullptr);
+
+// Simplifies a float graph: constants, no-ops and batch norms folded; bias,
+// residual add and activation fused into the operator before them.
+std::vector<Pass> FloatPasses();
+
+// Turns float operators between Dequantize and Quantize into integer ones, and
+// folds away every pair in between.
+std::vector<Pass> IntegerPasses();
+
+}  // namespace octet::passes
+
+#endif  // OCTET_ENGINE_PASSES_PASS_H_

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/passes/fold_batch_norm.h"
+#include "engine/passes/fold_constants.h"
+#include "engine/passes/fuse_integer.h"
+#include "engine/passes/fuse_into_producer.h"
+#include "engine/passes/pass.h"
+#include "engine/passes/remove_no_ops.h"
+
+namespace octet::passes {
+
+std::vector<Pass> FloatPasses() {
+  return {
+      {"fold_constants", FoldConstants},
+      {"remove_no_ops", RemoveNoOps},
+      {"fold_batch_norm", FoldBatchNorm},
+      {"fuse_bias", FuseBias},
+      // The residual before the activation: Conv, Add, Relu is one operator.
+      {"fuse_residual_add", FuseResidualAdd},
+      {"fuse_activation", FuseActivation},
+  };
+}
+
+std::vector<Pass> IntegerPasses() {
+  return {
+      {"cancel_dequantize_quantize", CancelDequantizeQuantize},
+      {"fuse_integer_conv_and_matmul", FuseIntegerConvAndMatMul},
+      {"fuse_integer_add_and_pool", FuseIntegerAddAndPool},
+      {"move_dequantize_down", MoveDequantizeDown},
+      {"remove_no_ops", RemoveNoOps},
+  };
+}
+
+}  // namespace octet::passes

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_ENGINE_PLAN_PLAN_H_
+#define OCTET_ENGINE_PLAN_PLAN_H_
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "engine/base/thread_pool.h"
+#include "engine/ir/graph.h"
+#include "engine/plan/step.h"
+#include "engine/plan/weight_cache.h"
+
+namespace octet::plan {
+
+// What happens to a model input on its way into the arena, in this order. It is
+// taken out of the graph and done while rows are gathered, so that an input is
+// touched once.
+struct InputConversion {
+  // float32 -> the 8-bit type with these parameters.
+  std::optional<ir::TensorType> quantized;
+  // [N, C, spatial...] -> [N, spatial..., C].
+  bool to_channels_last = false;
+
+  bool none() const { return !quantized && !to_channels_last; }
+};
+
+// Where a model input or output lies in the arena.
+struct PlanTensor {
+  ir::TensorType type;  // of the model: for an input, before the conversion
+  size_t offset = 0;    // bytes from the start of the arena
+  InputConversion conversion;
+};
+
+struct PlannedStep {
+  std::shared_ptr<const Step> step;
+  ir::Node node;
+};
+
+class BoundPlan;
+
+// The steps for one input shape and thread count, with their memory laid out.
+// Immutable and thread-safe.
+class Plan {
+ public:
+  // Plans `graph` (lowered, without rows), asking `backends` in order for each
+  // node. UNIMPLEMENTED names a node that none of them runs, with each refusal.
+  static absl::StatusOr<std::shared_ptr<const Plan>> Build(
+      ir::Graph graph, absl::Span<const Backend* const> backends, int threads,
+      WeightCache* weights);
+
+  const std::vector<PlanTensor>& inputs() const { return inputs_; }
+  const std::vector<PlanTensor>& outputs() const { return outputs_; }
+  const std::vector<PlannedStep>& steps() const { return steps_; }
+  const ir::Graph& graph() const { return graph_; }
+  size_t arena_bytes() const { return arena_bytes_; }
+
+  // Binds every step to `arena` (arena_bytes() bytes, 64-byte aligned, which
+  // several plans may share as long as they do not run at the same time) and
+  // `pool`. All three must outlive the result.
+  absl::StatusOr<std::unique_ptr<BoundPlan>> Bind(std::byte* arena,
+                                                  ThreadPool* pool) const;
+
+  // Steps, kernels and offsets as text.
+  std::string Dump() const;
+
+ private:
+  friend class PlanBuilder;
+  Plan() = default;
+
+  const std::byte* Address(ir::ValueId id, const std::byte* arena) const;
+
+  ir::Graph graph_;
+  std::vector<PlannedStep> steps_;
+  std::vector<size_t> offsets_;          // by value; unused for constants
+  std::vector<size_t> scratch_offsets_;  // by step
+  std::vector<PlanTensor> inputs_;
+  std::vector<PlanTensor> outputs_;
+  size_t arena_bytes_ = 0;
+};
+
+// A plan bound to one arena and pool. Thread-compatible.
+class BoundPlan {
+ public:
+  explicit BoundPlan(std::vector<std::unique_ptr<BoundStep>> steps)
+      : steps_(std::move(steps)) {}
+
+  // Runs all steps in order.
+  absl::Status Run();
+
+ private:
+  std::vector<std::unique_ptr<BoundStep>> steps_;
+};
+
+}  // namespace octet::plan
+
+#endif  // OCTET_ENGINE_PLAN_PLAN_H_

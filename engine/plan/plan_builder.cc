@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/check.h"
+#include "engine/base/status_macros.h"
+#include "engine/plan/input_conversion.h"
+#include "engine/plan/memory_plan.h"
+#include "engine/plan/plan.h"
+
+namespace octet::plan {
+
+// Builds a Plan: takes the input conversions out of the graph, asks the backends
+// for steps, and lays out the arena.
+class PlanBuilder {
+ public:
+  PlanBuilder(ir::Graph graph, absl::Span<const Backend* const> backends,
+              int threads, WeightCache* weights)
+      : backends_(backends), threads_(threads), weights_(weights) {
+    plan_.graph_ = std::move(graph);
+  }
+
+  absl::StatusOr<std::shared_ptr<const Plan>> Build() {
+    for (ir::ValueId id : plan_.graph_.inputs()) {
+      plan_.inputs_.push_back({plan_.graph_.type(id), 0, {}});
+    }
+    landings_ = TakeInputConversions(plan_.graph_, plan_.inputs_);
+    OCTET_RETURN_IF_ERROR(MakeSteps());
+    LayOutArena();
+    return std::make_shared<const Plan>(std::move(plan_));
+  }
+
+ private:
+  absl::Status MakeSteps() {
+    const auto count = static_cast<ir::ValueId>(plan_.graph_.values().size());
+    storage_.resize(count);
+    std::iota(storage_.begin(), storage_.end(), 0);
+    for (const ir::Node& node : plan_.graph_.nodes()) {
+      // The same bytes under other dimensions: no step, one buffer.
+      if (std::holds_alternative<ir::Reshape>(node.op) &&
+          !plan_.graph_.value(node.inputs[0]).is_constant()) {
+        storage_[node.outputs[0]] = storage_[node.inputs[0]];
+        continue;
+      }
+      OCTET_ASSIGN_OR_RETURN(std::shared_ptr<const Step> step, MakeStep(node));
+      plan_.steps_.push_back({std::move(step), node});
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::shared_ptr<const Step>> MakeStep(const ir::Node& node) {
+    std::string refusals;
+    for (const Backend* backend : backends_) {
+      absl::StatusOr<std::unique_ptr<Step>> step = backend->CreateStep(
+          {plan_.graph_, node, threads_, weights_});
+      if (step.ok()) return std::shared_ptr<const Step>(*std::move(step));
+      if (!absl::IsUnimplemented(step.status())) {
+        return absl::Status(
+            step.status().code(),
+            absl::StrCat("node ", node.name, " (", ir::OpName(node.op),
+                         "): ", step.status().message()));
+      }
+      absl::StrAppend(&refusals, "; ", backend->name(), ": ",
+                      step.status().message());
+    }
+    return absl::UnimplementedError(absl::StrCat(
+        "node ", node.name, " (", ir::OpName(node.op),
+        "): no backend runs it", refusals));
+  }
+
+  size_t BytesOf(ir::ValueId id) const {
+    const ir::TensorType& type = plan_.graph_.type(id);
+    return ElementCount(ir::ConcreteShape(type.dims)) * SizeOf(type.dtype);
+  }
+
+  void Touch(ir::ValueId id, int step) {
+    if (plan_.graph_.value(id).is_constant()) return;
+    BufferLife& life = lives_[storage_[id]];
+    life.bytes = std::max(life.bytes, BytesOf(id));
+    life.first_step = std::min(life.first_step, step);
+    life.last_step = std::max(life.last_step, step);
+  }
+
+  void LayOutArena() {
+    const auto steps = static_cast<int>(plan_.steps_.size());
+    const size_t values = plan_.graph_.values().size();
+    // Values first, then one scratch buffer per step.
+    lives_.assign(values, BufferLife{0, steps, -1});
+    for (ir::ValueId id : landings_) Touch(id, -1);
+    for (int i = 0; i < steps; ++i) {
+      const PlannedStep& planned = plan_.steps_[i];
+      for (ir::ValueId id : planned.node.inputs) Touch(id, i);
+      for (ir::ValueId id : planned.node.outputs) Touch(id, i);
+      lives_.push_back({planned.step->scratch_bytes(), i, i});
+    }
+    for (ir::ValueId id : plan_.graph_.outputs()) Touch(id, steps);
+    const MemoryPlan memory = PlanMemory(lives_);
+    plan_.arena_bytes_ = memory.arena_bytes;
+    plan_.offsets_.resize(values);
+    for (size_t id = 0; id < values; ++id) {
+      plan_.offsets_[id] = memory.offsets[storage_[id]];
+    }
+    plan_.scratch_offsets_.assign(memory.offsets.begin() + values,
+                                  memory.offsets.end());
+    for (size_t i = 0; i < landings_.size(); ++i) {
+      plan_.inputs_[i].offset = plan_.offsets_[landings_[i]];
+    }
+    for (ir::ValueId id : plan_.graph_.outputs()) {
+      plan_.outputs_.push_back({plan_.graph_.type(id), plan_.offsets_[id], {}});
+    }
+  }
+
+  const absl::Span<const Backend* const> backends_;
+  const int threads_;
+  WeightCache* const weights_;
+  Plan plan_;
+  std::vector<ir::ValueId> landings_;  // where each input lands in the arena
+  std::vector<ir::ValueId> storage_;   // by value: whose buffer it lives in
+  std::vector<BufferLife> lives_;
+};
+
+absl::StatusOr<std::shared_ptr<const Plan>> Plan::Build(
+    ir::Graph graph, absl::Span<const Backend* const> backends, int threads,
+    WeightCache* weights) {
+  OCTET_CHECK(threads >= 1 && weights != nullptr);
+  return PlanBuilder(std::move(graph), backends, threads, weights).Build();
+}
+
+}  // namespace octet::plan

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_ENGINE_PLAN_WEIGHT_CACHE_H_
+#define OCTET_ENGINE_PLAN_WEIGHT_CACHE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+
+namespace octet::plan {
+
+// Packed weights of one model, made once and shared by its plans.
+//
+// An entry is whatever object a backend makes of a node's constants, under a
+// key that names the node's weights and the form they are packed in. Entries
+// live as long as the cache or the last step that holds one. Thread-safe.
+class WeightCache {
+ public:
+  // The entry under `key`, made by `make` if there is none yet.
+  // REQUIRES: one key always goes with one T.
+  template <typename T>
+  absl::StatusOr<std::shared_ptr<const T>> GetOrMake(
+      const std::string& key, int64_t bytes,
+      absl::FunctionRef<absl::StatusOr<std::shared_ptr<const T>>()> make) {
+    absl::MutexLock lock(&mutex_);
+    auto found = entries_.find(key);
+    if (found != entries_.end()) {
+      return std::static_pointer_cast<const T>(found->second);
+    }
+    absl::StatusOr<std::shared_ptr<const T>> made = make();
+    if (!made.ok()) return made.status();
+    entries_.emplace(key, *made);
+    bytes_ += bytes;
+    return *std::move(made);
+  }
+
+  // Sum of the `bytes` of all entries.
+  int64_t bytes() const {
+    absl::MutexLock lock(&mutex_);
+    return bytes_;
+  }
+
+ private:
+  mutable absl::Mutex mutex_;
+  absl::flat_hash_map<std::string, std::shared_ptr<const void>> entries_
+      ABSL_GUARDED_BY(mutex_);
+  int64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace octet::plan
+
+#endif  // OCTET_ENGINE_PLAN_WEIGHT_CACHE_H_
