@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_ENGINE_SIMD_CONV_KERNEL_H_
+#define OCTET_ENGINE_SIMD_CONV_KERNEL_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "engine/simd/conv.h"
+#include "engine/simd/kernels.h"
+
+// What conv.cc chooses from: one class per algorithm.
+namespace octet::simd::internal {
+
+// An algorithm with packed weights, for one input size. Immutable.
+class ConvKernel {
+ public:
+  virtual ~ConvKernel() = default;
+
+  // The same weights for another size, valid as Conv::Create() checks.
+  virtual std::shared_ptr<const ConvKernel> ForParams(
+      const ConvParams& params) const = 0;
+  virtual int64_t work_items() const = 0;
+  virtual size_t scratch_bytes() const = 0;
+  virtual void Run(const ConvArgs& args, int64_t begin, int64_t end,
+                   std::byte* scratch) const = 0;
+  virtual std::string name() const = 0;
+  virtual int64_t weight_bytes() const = 0;
+};
+
+// Multiplies panels of weights with blocks of output rows. Any convolution.
+std::shared_ptr<const ConvKernel> MakeDirectConv(const ConvParams& params,
+                                                 const ConvConstants& constants,
+                                                 const Kernels& kernels);
+
+// About how many multiply-accumulates one work item should have: some
+// microseconds, so that handing it out costs little and threads end together.
+inline constexpr int64_t kItemMacs = int64_t{1} << 18;
+
+// Images as rows of 16-bit numbers with the zero point taken away and the
+// padding written out as zeros.
+struct RowWindow {
+  int64_t height = 0;
+  int64_t width = 0;
+  int64_t channels = 0;
+  int64_t left = 0;     // columns of zeros before the image
+  int64_t columns = 0;  // of a row of the result
+};
+
+// Writes `rows` rows [columns][channels] at `dst`: row r is the image's row
+// first_row + r * row_step, or zeros where there is none.
+struct RowRange {
+  int64_t first_row = 0;
+  int64_t row_step = 1;
+  int64_t rows = 0;
+};
+void WidenRows(const Kernels& kernels, const ByteType& type,
+               const RowWindow& window, const uint8_t* image,
+               const RowRange& range, int16_t* dst);
+
+// Hands out 64-byte aligned parts of one scratch buffer; with a null buffer
+// it only adds up.
+class ScratchLayout {
+ public:
+  explicit ScratchLayout(std::byte* base) : base_(base) {
+    const auto address = reinterpret_cast<uintptr_t>(base);
+    used_ = base == nullptr ? kAlignment : (-address) % kAlignment;
+  }
+  template <typename T>
+  T* Take(int64_t count) {
+    T* result =
+        base_ == nullptr ? nullptr : reinterpret_cast<T*>(base_ + used_);
+    const size_t bytes = static_cast<size_t>(count) * sizeof(T);
+    used_ += (bytes + kAlignment - 1) / kAlignment * kAlignment;
+    return result;
+  }
+  size_t bytes() const { return used_; }
+
+ private:
+  static constexpr size_t kAlignment = 64;
+  std::byte* base_;
+  size_t used_;
+};
+
+}  // namespace octet::simd::internal
+
+#endif  // OCTET_ENGINE_SIMD_CONV_KERNEL_H_

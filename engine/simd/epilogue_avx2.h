@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_ENGINE_SIMD_EPILOGUE_AVX2_H_
+#define OCTET_ENGINE_SIMD_EPILOGUE_AVX2_H_
+
+#include <immintrin.h>
+
+#include <cstdint>
+#include <cstring>
+
+#include "engine/simd/kernels.h"
+
+// The steps from 32-bit sums to stored results, shared by the *_avx2.cc files
+// and included by nothing else. Everything is in an unnamed namespace on
+// purpose: code compiled for AVX2 must not become the copy of an inline
+// function that the linker keeps for the rest of the program. For the same
+// reason these files call no function templates of the standard library.
+//
+// Only the upper clamp is done before rounding: there cvtps2dq would turn an
+// overflow into INT_MIN, while below, INT_MIN saturates to the right end. The
+// lower clamp is done on bytes. With integer bounds this equals clamping
+// before rounding, because rounding is monotonic.
+namespace octet::simd::internal {
+namespace {
+
+#define OCTET_SIMD_INLINE inline __attribute__((always_inline))
+
+// Turns scaled values into bytes: two vectors of 8 values at a time.
+struct ByteRounder {
+  __m256 upper;
+  __m256i zero;  // 16 x s16
+  __m256i low;   // 32 x 8 bit
+  bool is_signed;
+
+  explicit ByteRounder(const OutputSpec& spec)
+      : upper(_mm256_set1_ps(static_cast<float>(spec.hi - spec.zero_point))),
+        zero(_mm256_set1_epi16(static_cast<int16_t>(spec.zero_point))),
+        low(_mm256_set1_epi8(static_cast<char>(spec.lo))),
+        is_signed(spec.dtype == DType::kInt8) {}
+
+  // Lane-wise [a.low, b.low | a.high, b.high] as s16, zero point added.
+  OCTET_SIMD_INLINE __m256i Round(__m256 a, __m256 b) const {
+    const __m256i ia = _mm256_cvtps_epi32(_mm256_min_ps(a, upper));
+    const __m256i ib = _mm256_cvtps_epi32(_mm256_min_ps(b, upper));
+    return _mm256_adds_epi16(_mm256_packs_epi32(ia, ib), zero);
+  }
+
+  // Lane-wise [a.low, b.low | a.high, b.high] as bytes, clamped.
+  OCTET_SIMD_INLINE __m256i Pack(__m256i a, __m256i b) const {
+    if (is_signed) return _mm256_max_epi8(_mm256_packs_epi16(a, b), low);
+    return _mm256_max_epu8(_mm256_packus_epi16(a, b), low);
+  }
+};
+
+// The first `n` (1 to 16) bytes at `p`; the rest is unspecified.
+OCTET_SIMD_INLINE __m128i LoadBytes(const uint8_t* p, int n) {
+  if (n == 16) return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  alignas(16) uint8_t copy[16] = {};
+  memcpy(copy, p, n);
+  return _mm_load_si128(reinterpret_cast<const __m128i*>(copy));
+}
+
+OCTET_SIMD_INLINE void StoreBytes(uint8_t* p, __m128i v, int n) {
+  if (n == 16) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), v);
+  } else if (n == 8) {
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(p), v);
+  } else {
+    alignas(16) uint8_t copy[16];
+    _mm_store_si128(reinterpret_cast<__m128i*>(copy), v);
+    memcpy(p, copy, n);
+  }
+}
+
+OCTET_SIMD_INLINE void StoreFloats(float* p, __m256 v, int n) {
+  if (n >= 8) {
+    _mm256_storeu_ps(p, v);
+  } else if (n > 0) {
+    alignas(32) float copy[8];
+    _mm256_store_ps(copy, v);
+    memcpy(p, copy, n * sizeof(float));
+  }
+}
+
+OCTET_SIMD_INLINE __m256i WidenBytes(__m128i v, bool is_signed) {
+  return is_signed ? _mm256_cvtepi8_epi16(v) : _mm256_cvtepu8_epi16(v);
+}
+
+// The residual of one pixel, (rq - rz) * rm, in two vectors of 8: in position
+// order of a panel of 16, or, of a panel of 8, all in the first.
+struct ResidualReader {
+  __m256i zero;
+  __m256 multiplier;
+  bool is_signed;
+
+  explicit ResidualReader(const ResidualSpec& spec)
+      : zero(_mm256_set1_epi16(static_cast<int16_t>(spec.type.zero_point))),
+        multiplier(_mm256_set1_ps(spec.multiplier)),
+        is_signed(spec.type.dtype == DType::kInt8) {}
+
+  OCTET_SIMD_INLINE __m256 Scale(__m256i v) const {
+    return _mm256_mul_ps(_mm256_cvtepi32_ps(v), multiplier);
+  }
+
+  OCTET_SIMD_INLINE void Read16(const uint8_t* p, int n, __m256 (&r)[2]) const {
+    const __m256i x =
+        _mm256_sub_epi16(WidenBytes(LoadBytes(p, n), is_signed), zero);
+    // Into the high halves, then down with the sign.
+    const __m256i none = _mm256_setzero_si256();
+    r[0] = Scale(_mm256_srai_epi32(_mm256_unpacklo_epi16(none, x), 16));
+    r[1] = Scale(_mm256_srai_epi32(_mm256_unpackhi_epi16(none, x), 16));
+  }
+
+  OCTET_SIMD_INLINE void Read8(const uint8_t* p, int n, __m256 (&r)[1]) const {
+    const __m256i x =
+        _mm256_sub_epi16(WidenBytes(LoadBytes(p, n), is_signed), zero);
+    r[0] = Scale(_mm256_cvtepi16_epi32(_mm256_castsi256_si128(x)));
+  }
+};
+
+// Scales, rounds and stores MR pixels of NV vectors (NV 2: a panel of 16 in
+// position order; NV 1: a panel of 8), the first of which is `pixel`.
+template <int MR, int NV>
+OCTET_SIMD_INLINE void FinishTile(const PanelOutput& out, int64_t pixel,
+                                  const __m256i (&acc)[MR][NV]) {
+  __m256 v[MR][NV];
+  __m256 m[NV];
+#pragma GCC unroll 2
+  for (int j = 0; j < NV; ++j) m[j] = _mm256_loadu_ps(out.multiplier + 8 * j);
+  if (out.residual != nullptr) {
+    const ResidualReader reader(*out.residual);
+    const uint8_t* p = out.residual_data + pixel * out.stride;
+#pragma GCC unroll 8
+    for (int i = 0; i < MR; ++i) {
+      __m256 r[NV];
+      if constexpr (NV == 2) {
+        reader.Read16(p + i * out.stride, out.channels, r);
+      } else {
+        reader.Read8(p + i * out.stride, out.channels, r);
+      }
+#pragma GCC unroll 2
+      for (int j = 0; j < NV; ++j) {
+        v[i][j] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(acc[i][j]), m[j], r[j]);
+      }
+    }
+  } else {
+#pragma GCC unroll 8
+    for (int i = 0; i < MR; ++i) {
+#pragma GCC unroll 2
+      for (int j = 0; j < NV; ++j) {
+        v[i][j] = _mm256_mul_ps(_mm256_cvtepi32_ps(acc[i][j]), m[j]);
+      }
+    }
+  }
+  if (out.spec->dtype == DType::kFloat32) {
+    const __m256 lower = _mm256_set1_ps(out.spec->lower);
+    const __m256 upper = _mm256_set1_ps(out.spec->upper);
+    float* p = static_cast<float*>(out.output) + pixel * out.stride;
+#pragma GCC unroll 8
+    for (int i = 0; i < MR; ++i) {
+      float* q = p + i * out.stride;
+#pragma GCC unroll 2
+      for (int j = 0; j < NV; ++j) {
+        v[i][j] = _mm256_min_ps(_mm256_max_ps(v[i][j], lower), upper);
+      }
+      if constexpr (NV == 2) {
+        StoreFloats(q, _mm256_permute2f128_ps(v[i][0], v[i][1], 0x20),
+                    out.channels);
+        StoreFloats(q + 8, _mm256_permute2f128_ps(v[i][0], v[i][1], 0x31),
+                    out.channels - 8);
+      } else {
+        StoreFloats(q, v[i][0], out.channels);
+      }
+    }
+    return;
+  }
+  const ByteRounder rounder(*out.spec);
+  uint8_t* p = static_cast<uint8_t*>(out.output) + pixel * out.stride;
+#pragma GCC unroll 8
+  for (int i = 0; i < MR; i += 2) {
+    const int k = i + 1 < MR ? i + 1 : i;
+    __m256i bytes;
+    if constexpr (NV == 2) {
+      bytes = _mm256_permute4x64_epi64(
+          rounder.Pack(rounder.Round(v[i][0], v[i][1]),
+                       rounder.Round(v[k][0], v[k][1])),
+          0xD8);
+      StoreBytes(p + i * out.stride, _mm256_castsi256_si128(bytes),
+                 out.channels);
+      if (k != i) {
+        StoreBytes(p + k * out.stride, _mm256_extracti128_si256(bytes, 1),
+                   out.channels);
+      }
+    } else {
+      const __m256i s16 = rounder.Round(v[i][0], v[k][0]);
+      bytes = _mm256_permutevar8x32_epi32(
+          rounder.Pack(s16, s16), _mm256_setr_epi32(0, 4, 1, 5, 0, 4, 1, 5));
+      StoreBytes(p + i * out.stride, _mm256_castsi256_si128(bytes),
+                 out.channels);
+      if (k != i) {
+        StoreBytes(p + k * out.stride,
+                   _mm_srli_si128(_mm256_castsi256_si128(bytes), 8),
+                   out.channels);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace octet::simd::internal
+
+#endif  // OCTET_ENGINE_SIMD_EPILOGUE_AVX2_H_

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_ENGINE_SIMD_KERNELS_H_
+#define OCTET_ENGINE_SIMD_KERNELS_H_
+
+#include <cstdint>
+
+#include "engine/simd/cpu_features.h"
+#include "engine/simd/quantized_types.h"
+
+// The inner loops that exist once per instruction set, behind one table.
+// Everything else in this folder is written once and calls through it. A new
+// instruction set is a new file with its functions and a row in kernels.cc.
+namespace octet::simd::internal {
+
+// Output channels are computed in panels of 16, the last one of 8 where that
+// is enough. Multiplication takes inputs in pairs (vpmaddwd), so weights lie
+// as [panel][pair of inputs][position][2].
+// In a panel of 16, position p holds channel kPanelOrder[p]: two vectors of
+// 8 sums then pack into 16 bytes in channel order without a permutation. A
+// panel of 8 is in channel order.
+inline constexpr int kPanelWidth = 16;
+inline constexpr int kPanelOrder[kPanelWidth] = {0, 1, 2, 3, 8,  9,  10, 11,
+                                                 4, 5, 6, 7, 12, 13, 14, 15};
+
+// Where and how the results of one panel are written: pixel i's channels are
+// at output + i * stride, the residual's likewise (both in elements).
+struct PanelOutput {
+  const OutputSpec* spec = nullptr;
+  const ResidualSpec* residual = nullptr;  // null: no residual input
+  const int32_t* bias = nullptr;           // [width], in position order
+  const float* multiplier = nullptr;       // [width], in position order
+  void* output = nullptr;
+  const uint8_t* residual_data = nullptr;
+  int64_t stride = 0;
+  int channels = 0;  // valid ones of the panel, 1 to its width
+};
+
+// One panel times a block of pixels. The inputs of a pixel are `runs` runs of
+// 2 * run_pairs numbers of `rows`, at pixel_offset[i] + run_offset[r].
+struct GemmBlock {
+  const int16_t* rows = nullptr;
+  const int32_t* pixel_offset = nullptr;  // [pixels]
+  const int32_t* run_offset = nullptr;    // [runs]
+  int pixels = 0;
+  int runs = 0;
+  int run_pairs = 0;
+  // Exactly one is set: as packed, or widened by Kernels::widen.
+  const int8_t* narrow_weights = nullptr;
+  const int16_t* wide_weights = nullptr;
+  int width = kPanelWidth;  // 16 or 8
+  PanelOutput out;
+};
+
+struct Kernels {
+  Isa isa;
+  // dst[i] = src[i] - zero_point for i < n; src holds u8 or s8.
+  void (*widen)(const void* src, const ByteType& type, int64_t n, int16_t* dst);
+  void (*gemm)(const GemmBlock& block);
+};
+
+// The table of the highest instruction set that has one and is not above `isa`.
+const Kernels& KernelsFor(Isa isa);
+
+}  // namespace octet::simd::internal
+
+#endif  // OCTET_ENGINE_SIMD_KERNELS_H_

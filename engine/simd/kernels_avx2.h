@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_ENGINE_SIMD_KERNELS_AVX2_H_
+#define OCTET_ENGINE_SIMD_KERNELS_AVX2_H_
+
+#include <cstdint>
+
+#include "engine/simd/kernels.h"
+
+// For AVX2 and FMA. Only the *_avx2.cc files are compiled for these
+// instructions: call through KernelsFor().
+namespace octet::simd::internal::avx2 {
+
+void Widen(const void* src, const ByteType& type, int64_t n, int16_t* dst);
+void Gemm(const GemmBlock& block);
+
+}  // namespace octet::simd::internal::avx2
+
+#endif  // OCTET_ENGINE_SIMD_KERNELS_AVX2_H_

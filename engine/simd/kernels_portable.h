@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_ENGINE_SIMD_KERNELS_PORTABLE_H_
+#define OCTET_ENGINE_SIMD_KERNELS_PORTABLE_H_
+
+#include <cstdint>
+
+#include "engine/simd/kernels.h"
+
+// Plain loops for any x86-64 (and, nothing in them being specific, any other)
+// machine, shaped so that the compiler can vectorize them.
+namespace octet::simd::internal::portable {
+
+void Widen(const void* src, const ByteType& type, int64_t n, int16_t* dst);
+void Gemm(const GemmBlock& block);
+
+}  // namespace octet::simd::internal::portable
+
+#endif  // OCTET_ENGINE_SIMD_KERNELS_PORTABLE_H_

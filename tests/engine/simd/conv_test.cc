@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/simd/conv.h"
+
+#include <cstdint>
+#include <vector>
+
+#include "tests/engine/simd/oracle.h"
+
+namespace octet::simd {
+namespace {
+
+ConvParams Square(int64_t size, int64_t in, int64_t out, int64_t kernel,
+                  int64_t stride) {
+  ConvParams p;
+  p.height = p.width = size;
+  p.in_channels = in;
+  p.out_channels = out;
+  p.kernel_h = p.kernel_w = kernel;
+  p.stride_h = p.stride_w = stride;
+  p.pad_top = p.pad_left = p.pad_bottom = p.pad_right = kernel / 2;
+  return p;
+}
+
+void AddRandomTypes(Random& random, ConvParams* p) {
+  p->input = RandomByteType(random);
+  p->output = RandomOutput(random);
+  if (Uniform(random, 0, 2) == 0) {
+    p->residual = ResidualSpec{RandomByteType(random), 0.37f};
+  }
+}
+
+void CheckShape(ConvParams params, uint32_t seed) {
+  Random random(seed);
+  AddRandomTypes(random, &params);
+  ConvCase c;
+  c.params = params;
+  FillRandom(random, &c);
+  ExpectExact(c, random);
+}
+
+TEST(ConvTest, MatchesTheOracleAtEveryChannelTail) {
+  uint32_t seed = 1;
+  for (int64_t channels = 1; channels <= 35; ++channels) {
+    CheckShape(Square(5, 7, channels, 3, 1), seed++);
+    CheckShape(Square(5, channels, 11, 3, 1), seed++);
+    CheckShape(Square(4, channels, 17, 1, 1), seed++);
+  }
+}
+
+TEST(ConvTest, MatchesTheOracleAtEveryPixelTail) {
+  uint32_t seed = 100;
+  for (int64_t size = 1; size <= 14; ++size) {
+    CheckShape(Square(size, 4, 16, 3, 1), seed++);
+    CheckShape(Square(size, 6, 8, 1, 1), seed++);
+    CheckShape(Square(size, 6, 24, 3, 2), seed++);
+  }
+}
+
+TEST(ConvTest, MatchesTheOracleOnRandomGeometry) {
+  Random random(7);
+  for (int i = 0; i < 250; ++i) {
+    ConvCase c;
+    ConvParams& p = c.params;
+    p.groups = Pick<int64_t>(random, {1, 1, 1, 2, 3});
+    p.in_channels = p.groups * Uniform(random, 1, 20);
+    p.out_channels = p.groups * Uniform(random, 1, 36);
+    p.batch = Uniform(random, 1, 3);
+    p.kernel_h = Uniform(random, 1, 5);
+    p.kernel_w = Uniform(random, 1, 5);
+    p.stride_h = Uniform(random, 1, 3);
+    p.stride_w = Uniform(random, 1, 3);
+    p.dilation_h = Uniform(random, 1, 2);
+    p.dilation_w = Uniform(random, 1, 3);
+    p.pad_top = Uniform(random, 0, 3);
+    p.pad_left = Uniform(random, 0, 3);
+    p.pad_bottom = Uniform(random, 0, 3);
+    p.pad_right = Uniform(random, 0, 3);
+    p.height = p.dilation_h * (p.kernel_h - 1) + Uniform(random, 1, 11);
+    p.width = p.dilation_w * (p.kernel_w - 1) + Uniform(random, 1, 11);
+    AddRandomTypes(random, &p);
+    FillRandom(random, &c);
+    ExpectExact(c, random);
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST(ConvTest, MatchesTheOracleOnBlocksOfManyPixels) {
+  CheckShape(Square(33, 16, 16, 3, 1), 1);
+  CheckShape(Square(40, 3, 24, 3, 2), 2);
+  CheckShape(Square(19, 40, 72, 1, 1), 3);
+  CheckShape(Square(21, 12, 40, 1, 2), 4);
+  CheckShape(Square(16, 32, 64, 3, 1), 5);
+}
+
+TEST(ConvTest, MatchesTheOracleInOneDimension) {
+  ConvParams p;
+  p.width = 301;
+  p.in_channels = 5;
+  p.out_channels = 20;
+  p.kernel_w = 7;
+  p.stride_w = 2;
+  p.pad_left = 3;
+  p.pad_right = 2;
+  p.batch = 2;
+  CheckShape(p, 11);
+}
+
+// u8 * s8 pair sums of 255 * 127 * 2 do not fit 16 bits: kernels that add
+// pairs there lose these.
+TEST(ConvTest, IsExactWhereSixteenBitPairSumsSaturate) {
+  for (int64_t kernel : {1, 3}) {
+    ConvCase c;
+    c.params = Square(6, 32, 16, kernel, 1);
+    c.params.output.dtype = DType::kFloat32;
+    Random random(3);
+    FillRandom(random, &c);
+    c.input.assign(c.input.size(), 255);
+    c.weights.assign(c.weights.size(), 127);
+    c.bias.clear();
+    c.multipliers.assign(16, 1.0f);
+    const float full = 255.0f * 127 * 32 * kernel * kernel;
+    const std::vector<uint8_t> want = ReferenceConv(c);
+    float centre = 0;
+    std::memcpy(&centre, &want[(2 * 6 + 2) * 16 * sizeof(float)],
+                sizeof(float));
+    EXPECT_EQ(centre, full);
+    ExpectExact(c, random);
+  }
+}
+
+TEST(ConvTest, RoundsHalvesToEven) {
+  ConvCase c;
+  c.params.width = 8;
+  c.params.input.zero_point = 4;
+  c.params.output.zero_point = 100;
+  c.weights = {1};
+  c.multipliers = {0.5f};
+  c.input = {0, 1, 2, 3, 4, 5, 6, 7};
+  Random random(1);
+  // -2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5
+  EXPECT_EQ(ReferenceConv(c),
+            (std::vector<uint8_t>{98, 98, 99, 100, 100, 100, 101, 102}));
+  ExpectExact(c, random);
+}
+
+TEST(ConvTest, SaturatesSumsBeyondInt32Range) {
+  for (float multiplier : {1e9f, -1e9f, 3e38f}) {
+    ConvCase c;
+    c.params = Square(4, 4, 16, 1, 1);
+    Random random(5);
+    FillRandom(random, &c);
+    c.multipliers.assign(16, multiplier);
+    ExpectExact(c, random);
+  }
+}
+
+TEST(ConvTest, ForInputSharesWeightsAndStaysExact) {
+  Random random(21);
+  ConvCase c;
+  c.params = Square(9, 16, 24, 3, 1);
+  FillRandom(random, &c);
+  for (Isa isa : TestedIsas()) {
+    const auto conv = Conv::Create(c.params, c.constants(), isa);
+    ASSERT_TRUE(conv.ok()) << conv.status();
+    const auto larger = conv->ForInput(3, 12, 7);
+    ASSERT_TRUE(larger.ok()) << larger.status();
+    EXPECT_EQ(larger->weight_bytes(), conv->weight_bytes());
+    ConvCase d = c;
+    d.params = larger->params();
+    d.input = RandomBytes(random, 3 * 12 * 7 * 16);
+    EXPECT_TRUE(SameBytes(RunConv(*larger, d, 3, random), ReferenceConv(d)));
+    EXPECT_EQ(conv->ForInput(0, 9, 9).status().code(),
+              absl::StatusCode::kInvalidArgument);
+  }
+}
+
+TEST(ConvTest, RefusesInconsistentParameters) {
+  ConvCase c;
+  c.params = Square(4, 4, 4, 3, 1);
+  Random random(2);
+  FillRandom(random, &c);
+  const auto refused = [&](const ConvParams& p, const ConvConstants& k) {
+    return Conv::Create(p, k).status().code() ==
+           absl::StatusCode::kInvalidArgument;
+  };
+  const ConvConstants good = c.constants();
+  EXPECT_FALSE(refused(c.params, good));
+  ConvParams p = c.params;
+  p.stride_h = 0;
+  EXPECT_TRUE(refused(p, good));
+  p = c.params;
+  p.pad_left = -1;
+  EXPECT_TRUE(refused(p, good));
+  p = c.params;
+  p.groups = 3;
+  EXPECT_TRUE(refused(p, good));
+  p = c.params;
+  p.dilation_h = 9;
+  EXPECT_TRUE(refused(p, good));
+  p = c.params;
+  p.input.zero_point = 256;
+  EXPECT_TRUE(refused(p, good));
+  p = c.params;
+  p.output.lo = 200;
+  p.output.hi = 100;
+  EXPECT_TRUE(refused(p, good));
+  p = c.params;
+  p.input.dtype = DType::kFloat32;
+  EXPECT_TRUE(refused(p, good));
+  ConvConstants k = good;
+  k.weights.remove_suffix(1);
+  EXPECT_TRUE(refused(c.params, k));
+  k = good;
+  k.multipliers = {};
+  EXPECT_TRUE(refused(c.params, k));
+}
+
+}  // namespace
+}  // namespace octet::simd
