@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_ENGINE_REFERENCE_PRODUCT_OUTPUT_H_
+#define OCTET_ENGINE_REFERENCE_PRODUCT_OUTPUT_H_
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "engine/plan/requantization.h"
+#include "engine/reference/element_access.h"
+#include "engine/reference/loop_step.h"
+
+// What Conv and MatMul do with a finished sum of products, and where the sum
+// starts; one type for float32 and one for integers.
+namespace octet::reference {
+
+// Sums float32 products in double, rounds once.
+class FloatProducts {
+ public:
+  using Element = float;
+  using Weight = float;
+  using Sum = double;
+
+  FloatProducts(const ir::Activation& activation, std::optional<int> bias,
+                std::optional<int> residual)
+      : activation_(activation), bias_(bias), residual_(residual) {}
+
+  Sum zero_point() const { return 0; }
+
+  Sum Start(const LoopMemory& memory, int64_t channel) const {
+    return bias_.has_value() ? memory.in<float>(*bias_)[channel] : 0;
+  }
+
+  void Store(const LoopMemory& memory, Sum sum, int64_t channel,
+             int64_t index) const {
+    static_cast<void>(channel);
+    if (residual_.has_value()) sum += memory.in<float>(*residual_)[index];
+    memory.out<float>()[index] = Clamped(static_cast<float>(sum), activation_);
+  }
+
+ private:
+  ir::Activation activation_;
+  std::optional<int> bias_;      // index of the input
+  std::optional<int> residual_;  // index of the input
+};
+
+// Sums integer products modulo 2^32, which is what 32-bit accumulators in two's
+// complement hold, without the undefined overflow of int32_t.
+template <typename X>
+class IntegerProducts {
+ public:
+  using Element = X;
+  using Weight = int8_t;
+  using Sum = uint32_t;
+
+  IntegerProducts(plan::ProductRequantization requantization,
+                  std::optional<int> bias, std::optional<int> residual,
+                  DType residual_dtype)
+      : requantization_(std::move(requantization)),
+        bias_(bias),
+        residual_(residual),
+        residual_dtype_(residual_dtype) {}
+
+  Sum zero_point() const {
+    return static_cast<Sum>(requantization_.input_zero_point);
+  }
+
+  Sum Start(const LoopMemory& memory, int64_t channel) const {
+    return bias_.has_value()
+               ? static_cast<Sum>(memory.in<int32_t>(*bias_)[channel])
+               : 0;
+  }
+
+  void Store(const LoopMemory& memory, Sum sum, int64_t channel,
+             int64_t index) const {
+    float residual = 0;
+    if (residual_.has_value()) {
+      residual = requantization_.Residual(
+          Integer8At(residual_dtype_, memory.inputs[*residual_], index));
+    }
+    StoreReal(
+        requantization_.output,
+        requantization_.Real(static_cast<int32_t>(sum), channel, residual),
+        memory.outputs[0], index);
+  }
+
+ private:
+  plan::ProductRequantization requantization_;
+  std::optional<int> bias_;      // index of the input
+  std::optional<int> residual_;  // index of the input
+  DType residual_dtype_;
+};
+
+// The inputs and types of a Conv or MatMul.
+struct ProductNode {
+  std::optional<int> bias;      // index of the input
+  std::optional<int> residual;  // index of the input
+  int channel_axis = 0;         // of the weights, input 1
+  ir::Activation activation;
+};
+
+// `make(products)` with the FloatProducts or IntegerProducts that fit the
+// node's types; Unsupported() where neither does.
+template <typename Make>
+absl::StatusOr<StepPtr> ForProducts(const NodeTypes& node,
+                                    const ProductNode& product, Make make) {
+  const ir::TensorType& input = node.input(0);
+  if (!input.quantization.has_value()) {
+    absl::Status floats = node.ExpectDType(DType::kFloat32, node.input_count());
+    if (!floats.ok()) return floats;
+    return make(
+        FloatProducts(product.activation, product.bias, product.residual));
+  }
+  if (product.bias.has_value() &&
+      node.input(*product.bias).dtype != DType::kInt32) {
+    return node.Unsupported("the bias is no int32");
+  }
+  plan::ProductTypes types{.input = input,
+                           .weights = node.input(1),
+                           .channel_axis = product.channel_axis,
+                           .output = node.output(),
+                           .activation = product.activation};
+  DType residual_dtype = DType::kUInt8;
+  if (product.residual.has_value()) {
+    types.residual = &node.input(*product.residual);
+    residual_dtype = types.residual->dtype;
+  }
+  auto requantization = plan::RequantizeProducts(types);
+  if (!requantization.ok()) return requantization.status();
+  return ForType<uint8_t, int8_t>(node, input.dtype, [&](auto element) {
+    return make(IntegerProducts<decltype(element)>(
+        *std::move(requantization), product.bias, product.residual,
+        residual_dtype));
+  });
+}
+
+}  // namespace octet::reference
+
+#endif  // OCTET_ENGINE_REFERENCE_PRODUCT_OUTPUT_H_
