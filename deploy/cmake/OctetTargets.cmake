@@ -85,6 +85,9 @@ function(octet_add_test)
   add_test(NAME ${arg_NAME} COMMAND ${arg_NAME}
            WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
   octet_set_test_properties(${arg_NAME} "${arg_LABELS}" ${arg_TIMEOUT})
+  if("unit" IN_LIST arg_LABELS OR "server" IN_LIST arg_LABELS)
+    add_dependencies(octet_unit_and_server_tests ${arg_NAME})
+  endif()
 endfunction()
 
 # What every test gets, whatever language it is written in.

@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs what is needed, builds, and runs every test. Run it again at will:
+# what is there is not made again. The last line is the total.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=../deploy/console.sh
+source "$root/deploy/console.sh"
+cd "$root"
+
+usage() {
+  cat <<'END'
+Usage: tests/run.sh [--all | --release-only]
+
+  (none)           release build with every test, the Python tests against its
+                   programs, then AddressSanitizer and UBSan on the tests
+                   labelled unit and server
+  --release-only   without the sanitizers
+  --all            also clang with thread-safety errors, ThreadSanitizer on the
+                   tests labelled unit and server, clang-tidy
+
+Packages are installed as root or through sudo. Builds are in build/.
+END
+}
+
+sanitize=yes
+everything=no
+install=(--tests)
+case "${1:-}" in
+  "") ;;
+  --release-only) sanitize=no ;;
+  --all)
+    everything=yes
+    install=(--all)
+    ;;
+  -h | --help)
+    usage
+    exit 0
+    ;;
+  *)
+    printf 'error: unknown argument: %s\n\n' "$1" >&2
+    usage >&2
+    exit 2
+    ;;
+esac
+
+passed=0
+failed=0
+failed_parts=()
+
+# count_part NAME PASSED FAILED REMEDY
+count_part() {
+  passed=$((passed + $2))
+  failed=$((failed + $3))
+  (($3 == 0)) || failed_parts+=("$1: $4")
+}
+
+# build PRESET TARGET...: configures and builds with warnings as errors.
+build() {
+  local preset=$1 log=build/$1.log
+  shift
+  mkdir -p build
+  if ! cmake --preset "$preset" -Wno-dev -DOCTET_WERROR=ON >"$log" 2>&1; then
+    tail -n 25 "$log" >&2
+    fail "the $preset build could not be configured" \
+      "What cmake said is in $log."
+  fi
+  step "Building $preset"
+  run_ninja "$preset" "$log" -C "build/$preset" -j "$(build_jobs)" "$@" ||
+    fail "the $preset build failed" \
+      "Everything the compiler said is in $log; again: ninja -C build/$preset"
+}
+
+# run_ctest PRESET CTEST-ARGUMENT...: counts what ctest counts, and prints the
+# reason of everything that was skipped inside a test that passed.
+run_ctest() {
+  local preset=$1 summary total bad
+  local log=build/$1-ctest.log
+  shift
+  step "Running the tests of $preset"
+  ctest --preset "$preset" -j "$(nproc)" "$@" 2>&1 | tee "$log" || true
+  summary=$(grep -E 'tests passed, [0-9]+ tests? failed out of' "$log") ||
+    fail "no test of $preset ran; what ctest said is in $log"
+  total=${summary##* }
+  bad=$(sed -E 's/.*passed, ([0-9]+) tests? failed.*/\1/' <<<"$summary")
+  count_part "$preset" $((total - bad)) "$bad" \
+    "again with ctest --preset $preset --rerun-failed"
+  show_skips "build/$preset/Testing/Temporary/LastTest.log"
+}
+
+show_skips() {
+  local skips
+  skips=$(grep -a -A 1 -E ': Skipped$' "$1" 2>/dev/null |
+    grep -avE ': Skipped$|^--$|^$' | sort | uniq -c) || true
+  [[ -z $skips ]] || printf 'Skipped, with the reason:\n%s\n' "$skips"
+}
+
+# Sanitizers and clang-tidy see whatever a request or a file can reach.
+run_sanitizer() {
+  build "$1" octet_unit_and_server_tests
+  run_ctest "$1" -L '^(unit|server)$'
+}
+
+run_python_tests() {
+  [[ -x tests/interop/run.sh ]] || return 0
+  step "Running the Python tests against the programs of build/release"
+  local log=build/interop.log status=0
+  OCTET_BIN_DIR=$root/build/release/bin OCTET_SOURCE_DIR=$root \
+    tests/interop/run.sh 2>&1 | tee "$log" || status=1
+  local good bad
+  good=$(grep -aoE '[0-9]+ passed' "$log" | tail -n 1 | grep -oE '[0-9]+') ||
+    good=0
+  bad=$(grep -aoE '[0-9]+ failed' "$log" | tail -n 1 | grep -oE '[0-9]+') ||
+    bad=0
+  ((status == 0 || bad > 0)) || bad=1
+  count_part interop "$good" "$bad" "again with tests/interop/run.sh"
+}
+
+run_clang_tidy() {
+  step "Running clang-tidy"
+  local files
+  mapfile -t files < <(git ls-files 'engine/*.cc' 'server/*.cc' 'client/*.cc')
+  local log=build/clang-tidy.log
+  if printf '%s\0' "${files[@]}" | xargs -0 -n 4 -P "$(nproc)" \
+    clang-tidy --quiet -p build/clang >"$log" 2>&1; then
+    count_part clang-tidy 1 0 ""
+  else
+    grep -aE 'error:' "$log" | sort -u | head -n 40
+    count_part clang-tidy 0 1 "what it said is in $log"
+  fi
+}
+
+step "Checking the packages and oneDNN"
+deploy/install-dependencies.sh "${install[@]}" >/dev/null
+build release
+run_ctest release
+run_python_tests
+if [[ $sanitize == yes ]]; then
+  run_sanitizer asan
+fi
+if [[ $everything == yes ]]; then
+  build clang
+  count_part clang 1 0 ""
+  run_sanitizer tsan
+  run_clang_tidy
+fi
+
+for part in "${failed_parts[@]}"; do printf 'failed: %s\n' "$part"; done
+step "Finished after $(elapsed $SECONDS)"
+echo "$passed passed, $failed failed"
+((failed == 0))
