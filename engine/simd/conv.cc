@@ -98,6 +98,10 @@ absl::StatusOr<Conv> Conv::Create(const ConvParams& params,
   OCTET_RETURN_IF_ERROR(CheckParams(params));
   OCTET_RETURN_IF_ERROR(CheckConstants(params, constants));
   const internal::Kernels& kernels = internal::KernelsFor(isa);
+  if (internal::IsDepthwise(params)) {
+    return Conv(params,
+                internal::MakeDepthwiseConv(params, constants, kernels));
+  }
   return Conv(params, internal::MakeDirectConv(params, constants, kernels));
 }
 

@@ -34,6 +34,18 @@ std::shared_ptr<const ConvKernel> MakeDirectConv(const ConvParams& params,
                                                  const ConvConstants& constants,
                                                  const Kernels& kernels);
 
+// Multiplies channels one by one, each with its own kernel. REQUIRES:
+// IsDepthwise(params).
+std::shared_ptr<const ConvKernel> MakeDepthwiseConv(
+    const ConvParams& params, const ConvConstants& constants,
+    const Kernels& kernels);
+
+// One input and one output channel per group, and more than one group.
+inline bool IsDepthwise(const ConvParams& p) {
+  return p.groups > 1 && p.groups == p.in_channels &&
+         p.groups == p.out_channels;
+}
+
 // About how many multiply-accumulates one work item should have: some
 // microseconds, so that handing it out costs little and threads end together.
 inline constexpr int64_t kItemMacs = int64_t{1} << 18;

@@ -11,12 +11,16 @@ constexpr Kernels kPortableKernels = {
     .isa = Isa::kPortable,
     .widen = portable::Widen,
     .gemm = portable::Gemm,
+    .weave = portable::Weave,
+    .depthwise = portable::Depthwise,
 };
 
 constexpr Kernels kAvx2Kernels = {
     .isa = Isa::kAvx2,
     .widen = avx2::Widen,
     .gemm = avx2::Gemm,
+    .weave = avx2::Weave,
+    .depthwise = avx2::Depthwise,
 };
 
 }  // namespace

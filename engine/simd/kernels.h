@@ -51,11 +51,42 @@ struct GemmBlock {
   PanelOutput out;
 };
 
+// One block of 16 channels of two image rows, woven for vpmaddwd: column x
+// becomes 16 pairs (a, b) in position order, 32 numbers at dst + x * 32.
+struct WeaveArgs {
+  // At the block's first channel of column 0; null: a row of zeros.
+  const uint8_t* row_a = nullptr;
+  const uint8_t* row_b = nullptr;
+  // Bytes of each row that may be read, from there on.
+  int64_t readable = 0;
+  int64_t stride = 0;  // bytes from column to column
+  int64_t columns = 0;
+  int channels = 0;  // valid ones, 1 to 16
+  ByteType type;
+};
+
+// One row of depthwise outputs of a block of 16 channels. Pixel i multiplies,
+// for every pair of rows q and tap t, the 32 numbers at
+// pairs[q] + i * pixel_step + t * tap_step with those at
+// weights + (q * taps + t) * 32.
+struct DepthwiseRow {
+  const int16_t* const* pairs = nullptr;
+  const int16_t* weights = nullptr;
+  int pair_count = 0;
+  int taps = 0;
+  int64_t pixel_step = 0;
+  int64_t tap_step = 0;
+  int64_t pixels = 0;
+  PanelOutput out;
+};
+
 struct Kernels {
   Isa isa;
   // dst[i] = src[i] - zero_point for i < n; src holds u8 or s8.
   void (*widen)(const void* src, const ByteType& type, int64_t n, int16_t* dst);
   void (*gemm)(const GemmBlock& block);
+  void (*weave)(const WeaveArgs& args, int16_t* dst);
+  void (*depthwise)(const DepthwiseRow& row);
 };
 
 // The table of the highest instruction set that has one and is not above `isa`.

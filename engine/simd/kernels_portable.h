@@ -12,6 +12,8 @@ namespace octet::simd::internal::portable {
 
 void Widen(const void* src, const ByteType& type, int64_t n, int16_t* dst);
 void Gemm(const GemmBlock& block);
+void Weave(const WeaveArgs& args, int16_t* dst);
+void Depthwise(const DepthwiseRow& row);
 
 }  // namespace octet::simd::internal::portable
 

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdint>
+
+#include "tests/engine/simd/oracle.h"
+
+namespace octet::simd {
+namespace {
+
+ConvParams Depthwise(int64_t size, int64_t channels, int64_t kernel,
+                     int64_t stride) {
+  ConvParams p;
+  p.height = p.width = size;
+  p.in_channels = p.out_channels = p.groups = channels;
+  p.kernel_h = p.kernel_w = kernel;
+  p.stride_h = p.stride_w = stride;
+  p.pad_top = p.pad_left = p.pad_bottom = p.pad_right = kernel / 2;
+  return p;
+}
+
+void CheckShape(const ConvParams& params, uint32_t seed) {
+  Random random(seed);
+  ConvCase c;
+  c.params = params;
+  c.params.input = RandomByteType(random);
+  c.params.output = RandomOutput(random);
+  if (Uniform(random, 0, 2) == 0) {
+    c.params.residual = ResidualSpec{RandomByteType(random), 0.5f};
+  }
+  FillRandom(random, &c);
+  ExpectExact(c, random);
+}
+
+TEST(DepthwiseTest, MatchesTheOracleAtEveryChannelTail) {
+  for (uint32_t channels = 2; channels <= 50; ++channels) {
+    CheckShape(Depthwise(5, channels, 3, 1), channels);
+    CheckShape(Depthwise(6, channels, 3, 2), channels + 100);
+  }
+}
+
+TEST(DepthwiseTest, MatchesTheOracleAtEverySizeAndStride) {
+  uint32_t seed = 1;
+  for (int64_t size = 1; size <= 16; ++size) {
+    for (int64_t kernel : {2, 3, 4, 5, 7}) {
+      for (int64_t stride : {1, 2, 3}) {
+        if (size + kernel / 2 * 2 < kernel) continue;
+        CheckShape(Depthwise(size, 16, kernel, stride), seed++);
+      }
+    }
+  }
+}
+
+TEST(DepthwiseTest, MatchesTheOracleOnRandomGeometry) {
+  Random random(17);
+  for (int i = 0; i < 200; ++i) {
+    ConvCase c;
+    ConvParams& p = c.params;
+    p.groups = p.in_channels = p.out_channels = Uniform(random, 2, 70);
+    p.batch = Uniform(random, 1, 3);
+    p.kernel_h = Uniform(random, 1, 5);
+    p.kernel_w = Uniform(random, 1, 5);
+    p.stride_h = Uniform(random, 1, 6);
+    p.stride_w = Uniform(random, 1, 3);
+    p.dilation_h = Uniform(random, 1, 3);
+    p.dilation_w = Uniform(random, 1, 3);
+    p.pad_top = Uniform(random, 0, 6);
+    p.pad_left = Uniform(random, 0, 20);
+    p.pad_bottom = Uniform(random, 0, 6);
+    p.pad_right = Uniform(random, 0, 6);
+    p.height = p.dilation_h * (p.kernel_h - 1) + Uniform(random, 1, 12);
+    p.width = p.dilation_w * (p.kernel_w - 1) + Uniform(random, 1, 12);
+    p.input = RandomByteType(random);
+    p.output = RandomOutput(random);
+    FillRandom(random, &c);
+    ExpectExact(c, random);
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST(DepthwiseTest, MatchesTheOracleOnImagesOfSeveralBlocks) {
+  CheckShape(Depthwise(60, 40, 3, 1), 1);
+  CheckShape(Depthwise(61, 24, 3, 2), 2);
+  CheckShape(Depthwise(45, 33, 5, 1), 3);
+}
+
+TEST(DepthwiseTest, SeveralOutputsPerChannelAreExactToo) {
+  ConvParams p = Depthwise(7, 6, 3, 1);
+  p.out_channels = 12;
+  CheckShape(p, 5);
+}
+
+}  // namespace
+}  // namespace octet::simd
