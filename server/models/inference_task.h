@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_SERVER_MODELS_INFERENCE_TASK_H_
+#define OCTET_SERVER_MODELS_INFERENCE_TASK_H_
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "engine/engine.h"
+#include "server/scheduler/task.h"
+
+namespace octet {
+
+class LoadedModel;
+
+// One request's rows on their way through a model.
+//
+// The memory behind `inputs` and `outputs` belongs to the subclass and stays
+// valid until Done() is called.
+class InferenceTask : public Task {
+ public:
+  // Called exactly once for a task that LoadedModel::Enqueue() took, on a lane
+  // or a thread of the caller's, never under a lock: the outputs are written
+  // (OK), or the request failed or was dropped.
+  virtual void Done(const absl::Status& status) = 0;
+
+  void Drop(absl::Status reason) final;
+
+  // The rows; valid while the task is.
+  RowBlock block() const { return {rows(), inputs_, outputs_}; }
+
+ protected:
+  // In the order of the model's inputs and outputs: RowBlock says the sizes.
+  absl::InlinedVector<const void*, 4> inputs_;
+  absl::InlinedVector<void*, 4> outputs_;
+
+ private:
+  friend class LoadedModel;
+
+  // Keeps the model until the task is gone; set by Enqueue().
+  std::shared_ptr<LoadedModel> model_;
+};
+
+}  // namespace octet
+
+#endif  // OCTET_SERVER_MODELS_INFERENCE_TASK_H_

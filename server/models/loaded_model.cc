@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/models/loaded_model.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "engine/base/status_macros.h"
+#include "engine/engine.h"
+#include "server/metrics/metrics.h"
+#include "server/models/engine_functions.h"
+#include "server/models/inference_task.h"
+#include "server/scheduler/batch_scheduler.h"
+#include "server/scheduler/task.h"
+
+namespace octet {
+namespace {
+
+// Memory for `rows` rows of every one of `specs`, all zero.
+class ZeroRows {
+ public:
+  ZeroRows(const std::vector<TensorSpec>& specs, int64_t rows) {
+    for (const TensorSpec& spec : specs) {
+      // Never null, not even for a tensor without elements.
+      memory_.emplace_back(std::max<size_t>(rows * spec.row_bytes(), 1));
+    }
+    for (std::vector<std::byte>& bytes : memory_) {
+      pointers_.push_back(bytes.data());
+      const_pointers_.push_back(bytes.data());
+    }
+  }
+
+  absl::Span<void* const> pointers() const { return pointers_; }
+  absl::Span<const void* const> const_pointers() const {
+    return const_pointers_;
+  }
+
+ private:
+  std::vector<std::vector<std::byte>> memory_;
+  std::vector<void*> pointers_;
+  std::vector<const void*> const_pointers_;
+};
+
+int64_t CountReferenceSteps(const Model& model) {
+  const std::vector<StepDescription> steps = model.Steps();
+  return std::count_if(steps.begin(), steps.end(), [](const auto& step) {
+    return absl::StartsWith(step.kernel, "reference");
+  });
+}
+
+}  // namespace
+
+void InferenceTask::Drop(absl::Status reason) {
+  model_->metrics().AddQueuedRows(-rows());
+  Done(reason);
+}
+
+LoadedModel::LoadedModel(Identity identity, std::shared_ptr<const Model> model,
+                         const Environment& environment)
+    : identity_(std::move(identity)),
+      version_text_(absl::StrCat(identity_.version)),
+      model_(std::move(model)),
+      scheduler_(environment.scheduler),
+      lanes_(environment.scheduler->lanes()) {}
+
+LoadedModel::~LoadedModel() {
+  if (queue_ != nullptr) scheduler_->RemoveQueue(queue_);
+  // Before the tokens, whose owners may rely on memory and series being gone.
+  lanes_.clear();
+  metrics_.reset();
+  model_.reset();
+}
+
+absl::StatusOr<std::shared_ptr<LoadedModel>> LoadedModel::Create(
+    Identity identity, std::shared_ptr<const Model> model,
+    const Environment& environment) {
+  std::shared_ptr<LoadedModel> loaded(
+      new LoadedModel(std::move(identity), std::move(model), environment));
+  OCTET_RETURN_IF_ERROR(loaded->MakeLanes(*environment.engine));
+  OCTET_ASSIGN_OR_RETURN(
+      loaded->metrics_,
+      environment.metrics->ForModel(loaded->name(), loaded->version_text()));
+  const Model& facts = loaded->model();
+  loaded->metrics_->SetMemory(facts.weight_bytes(), facts.arena_bytes());
+  loaded->metrics_->SetReferenceSteps(CountReferenceSteps(facts));
+
+  QueueLimits limits = environment.queue;
+  limits.max_batch_rows = facts.batches() ? facts.options().max_batch : 1;
+  loaded->queue_ = environment.scheduler->AddQueue(limits, loaded.get());
+  return loaded;
+}
+
+absl::Status LoadedModel::MakeLanes(const EngineFunctions& engine) {
+  for (Lane& lane : lanes_) {
+    OCTET_ASSIGN_OR_RETURN(lane.executor, engine.make_executor(model_));
+    OCTET_RETURN_IF_ERROR(WarmUp(lane.executor.get()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LoadedModel::WarmUp(Executor* executor) const {
+  const std::vector<int>& buckets = model_->buckets();
+  if (buckets.empty()) return absl::OkStatus();
+  const int64_t most = *std::max_element(buckets.begin(), buckets.end());
+  const ZeroRows inputs(model_->inputs(), most);
+  const ZeroRows outputs(model_->outputs(), most);
+  for (const int rows : buckets) {
+    const RowBlock block = {rows, inputs.const_pointers(),
+                            outputs.pointers()};
+    if (absl::Status status = executor->Run({&block, 1}, nullptr);
+        !status.ok()) {
+      return absl::Status(status.code(),
+                          absl::StrCat("warm-up with ", rows,
+                                       " rows of zeros: ", status.message()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LoadedModel::Enqueue(std::shared_ptr<InferenceTask> task) {
+  InferenceTask& entering = *task;
+  entering.model_ = shared_from_this();
+  // Before Enqueue(), for a lane may have run the task when that returns.
+  metrics_->AddQueuedRows(entering.rows());
+  absl::Status status = scheduler_->Enqueue(queue_, task);
+  if (!status.ok()) metrics_->AddQueuedRows(-task->rows());
+  return status;
+}
+
+void LoadedModel::Cancel(const InferenceTask& task) {
+  scheduler_->Cancel(queue_, task);
+}
+
+absl::Duration LoadedModel::RetryAfter() const {
+  return scheduler_->RetryAfter(queue_);
+}
+
+absl::Status LoadedModel::Compute(
+    Lane* lane, absl::Span<const std::shared_ptr<Task>> batch,
+    RunTimes* times) {
+  lane->blocks.clear();
+  for (const std::shared_ptr<Task>& task : batch) {
+    lane->blocks.push_back(static_cast<InferenceTask&>(*task).block());
+  }
+  return lane->executor->Run(lane->blocks, times);
+}
+
+void LoadedModel::RunBatch(int lane,
+                           absl::Span<const std::shared_ptr<Task>> batch) {
+  const absl::Time start = scheduler_->clock()->Now();
+  int64_t rows = 0;
+  for (const std::shared_ptr<Task>& task : batch) {
+    rows += task->rows();
+    metrics_->Observe(Phase::kQueue, start - task->enqueued());
+  }
+  metrics_->AddQueuedRows(-rows);
+
+  RunTimes times;
+  const absl::Status status = Compute(&lanes_[lane], batch, &times);
+  // Before the answers, so that whoever has one finds it counted.
+  if (status.ok()) {
+    metrics_->CountBatch(rows);
+    metrics_->Observe(Phase::kGather, times.gather);
+    metrics_->Observe(Phase::kCompute, times.compute);
+    metrics_->Observe(Phase::kScatter, times.scatter);
+  }
+  for (const std::shared_ptr<Task>& task : batch) {
+    static_cast<InferenceTask&>(*task).Done(status);
+  }
+}
+
+}  // namespace octet

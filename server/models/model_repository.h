@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_SERVER_MODELS_MODEL_REPOSITORY_H_
+#define OCTET_SERVER_MODELS_MODEL_REPOSITORY_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace octet {
+
+// INVALID_ARGUMENT unless `name` can be a model's folder: 1 to 255 bytes, no
+// '/', no control characters, no dot in front. Every name that comes from
+// outside is checked by this before it becomes part of a path.
+absl::Status CheckModelName(absl::string_view name);
+
+// A version as requests spell it: empty (the one that is served) gives
+// nullopt. INVALID_ARGUMENT unless it is a positive decimal number without
+// leading zeros.
+absl::StatusOr<std::optional<int64_t>> ParseVersion(absl::string_view text);
+
+// The models on disk: <root>/<model>/<version>/model.onnx.
+//
+// Folders in a model's folder that are no version numbers are ignored, as are
+// models whose names start with a dot. Immutable and thread-safe; publishers
+// in several processes may share a root.
+class ModelRepository {
+ public:
+  // FAILED_PRECONDITION unless `root` is a folder that can be read.
+  static absl::StatusOr<std::unique_ptr<ModelRepository>> Open(
+      const std::string& root);
+
+  const std::string& root() const { return root_; }
+
+  // Names, sorted. UNAVAILABLE when the root cannot be read any more.
+  absl::StatusOr<std::vector<std::string>> ListModels() const;
+
+  // The versions of `name`, ascending; may be empty. NOT_FOUND when there is
+  // no such model.
+  absl::StatusOr<std::vector<int64_t>> ListVersions(
+      const std::string& name) const;
+
+  // Where the model's file is, whether it exists or not.
+  // REQUIRES: CheckModelName(name) is OK.
+  std::string FilePath(const std::string& name, int64_t version) const;
+
+  // Whether `name` has a config.pbtxt.
+  bool HasConfiguration(const std::string& name) const;
+
+  // The bytes of the model's file. NOT_FOUND, or UNAVAILABLE when it cannot be
+  // read.
+  absl::StatusOr<std::string> Read(const std::string& name,
+                                   int64_t version) const;
+
+  // Adds `bytes` as the next version of `name`, which may be new, and returns
+  // its number. All or nothing, even when the machine stops in between: the
+  // version appears under its name in one step, complete and on disk.
+  // UNAVAILABLE, with the system's reason, when it cannot be written.
+  absl::StatusOr<int64_t> Publish(const std::string& name,
+                                  absl::string_view bytes) const;
+
+ private:
+  explicit ModelRepository(std::string root) : root_(std::move(root)) {}
+
+  std::string Folder(const std::string& name) const;
+  // Removes what interrupted calls of Publish() left, if anything.
+  void RemoveLeftovers() const;
+
+  const std::string root_;
+};
+
+}  // namespace octet
+
+#endif  // OCTET_SERVER_MODELS_MODEL_REPOSITORY_H_

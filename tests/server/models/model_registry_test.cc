@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/models/model_registry.h"
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/metrics/metrics.h"
+#include "server/models/inference_task.h"
+#include "server/models/loaded_model.h"
+#include "server/scheduler/batch_scheduler.h"
+#include "tests/testing/fake_clock.h"
+#include "tests/testing/fake_engine.h"
+#include "tests/testing/scratch_folder.h"
+
+namespace octet {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+// `rows` rows of [4] for a "scale" model.
+class FloatTask : public InferenceTask {
+ public:
+  explicit FloatTask(int64_t rows = 1,
+                     absl::Time deadline = absl::InfiniteFuture())
+      : in_(rows * 4), out_(rows * 4, -1) {
+    for (size_t i = 0; i < in_.size(); ++i) in_[i] = static_cast<float>(i);
+    inputs_.push_back(in_.data());
+    outputs_.push_back(out_.data());
+    SetDemand(rows, static_cast<int64_t>(in_.size() * sizeof(float)),
+              deadline);
+  }
+
+  void Done(const absl::Status& status) override {
+    status_ = status;
+    done_.Notify();
+  }
+
+  bool done() const { return done_.HasBeenNotified(); }
+  const absl::Status& status() const { return status_; }
+  const std::vector<float>& out() const { return out_; }
+
+ private:
+  std::vector<float> in_;
+  std::vector<float> out_;
+  absl::Status status_;
+  absl::Notification done_;
+};
+
+class ModelRegistryTest : public ::testing::Test {
+ protected:
+  ModelRegistryTest() : scheduler_(1, &clock_) {}
+
+  ~ModelRegistryTest() override {
+    registry_.reset();
+    EXPECT_EQ(engine_.live_models(), 0);
+  }
+
+  // Opens the repository and loads what is in it.
+  void Start() {
+    auto metrics = Metrics::Create("test", "none");
+    ASSERT_TRUE(metrics.ok()) << metrics.status();
+    metrics_ = *std::move(metrics);
+    auto repository = ModelRepository::Open(folder_.path());
+    ASSERT_TRUE(repository.ok()) << repository.status();
+    repository_ = *std::move(repository);
+    functions_ = engine_.functions();
+    ModelOptions options;
+    options.max_batch = 4;
+    registry_ = std::make_unique<ModelRegistry>(
+        repository_.get(), options,
+        LoadedModel::Environment{&functions_, &scheduler_, metrics_.get(),
+                                 QueueLimits{.max_queued_rows = 16}});
+    registry_->SetListener([this] { ++changes_; });
+    ASSERT_TRUE(registry_->LoadAll().ok());
+  }
+
+  absl::Status Load(const std::string& name) {
+    absl::Status result;
+    absl::Notification done;
+    registry_->Load(name, [&](absl::Status status) {
+      result = std::move(status);
+      done.Notify();
+    });
+    done.WaitForNotification();
+    return result;
+  }
+
+  absl::Status Unload(const std::string& name) {
+    absl::Status result;
+    absl::Notification done;
+    registry_->Unload(name, [&](absl::Status status) {
+      result = std::move(status);
+      done.Notify();
+    });
+    done.WaitForNotification();
+    return result;
+  }
+
+  std::vector<std::string> Index() {
+    std::vector<std::string> lines;
+    const auto index = registry_->Index();
+    EXPECT_TRUE(index.ok()) << index.status();
+    if (!index.ok()) return lines;
+    for (const VersionStatus& row : *index) {
+      lines.push_back(absl::StrCat(row.name, "/", row.version, " ",
+                                   StateName(row.state), " ", row.reason));
+    }
+    return lines;
+  }
+
+  std::shared_ptr<LoadedModel> Find(const std::string& name,
+                                    const std::string& version = "") {
+    auto model = registry_->Find(name, version);
+    EXPECT_TRUE(model.ok()) << model.status();
+    return model.ok() ? *std::move(model) : nullptr;
+  }
+
+  // What the served version makes of 1.
+  float Answer(const std::string& name) {
+    auto task = std::make_shared<FloatTask>();
+    auto model = Find(name);
+    if (model == nullptr) return -1;
+    EXPECT_TRUE(model->Enqueue(task).ok());
+    while (!task->done()) scheduler_.RunOne(0);
+    EXPECT_TRUE(task->status().ok()) << task->status();
+    return task->out()[1];
+  }
+
+  FakeClock clock_;
+  ScratchFolder folder_;
+  FakeEngine engine_;
+  EngineFunctions functions_;
+  std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<ModelRepository> repository_;
+  BatchScheduler scheduler_;
+  std::atomic<int> changes_ = 0;
+  std::unique_ptr<ModelRegistry> registry_;
+};
+
+TEST_F(ModelRegistryTest, ServesTheHighestVersionOfEveryModel) {
+  folder_.Write("a/9/model.onnx", "scale 9");
+  folder_.Write("a/10/model.onnx", "scale 10");
+  folder_.Write("b/1/model.onnx", "scale 3");
+  Start();
+  EXPECT_EQ(Answer("a"), 10);
+  EXPECT_EQ(Answer("b"), 3);
+  EXPECT_THAT(Index(), ElementsAre("a/9 UNAVAILABLE not loaded",
+                                   "a/10 READY ", "b/1 READY "));
+  EXPECT_EQ(Find("a", "10")->version(), 10);
+}
+
+TEST_F(ModelRegistryTest, ABrokenModelIsReportedAndStopsNothing) {
+  folder_.Write("bad/1/model.onnx", "broken Conv 'c1' has no weights");
+  folder_.Write("empty/config.pbtxt", "");
+  folder_.Write("good/1/model.onnx", "scale 2");
+  folder_.Write("void/1/readme.txt", "no model here");
+  Start();
+  EXPECT_EQ(Answer("good"), 2);
+  EXPECT_THAT(
+      Index(),
+      ElementsAre(AllOf(HasSubstr("bad/1 UNAVAILABLE"),
+                        HasSubstr("Conv 'c1' has no weights")),
+                  "empty/ UNAVAILABLE the model has no version folder",
+                  "good/1 READY ", HasSubstr("void/1 UNAVAILABLE NOT_FOUND")));
+  const auto status = registry_->Find("bad", "").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("no weights"));
+}
+
+TEST_F(ModelRegistryTest, WarmsEveryBucketBeforeItServes) {
+  folder_.Write("m/1/model.onnx", "scale 1");
+  Start();
+  EXPECT_THAT(engine_.TakeRuns(), ElementsAre(1, 2, 4));
+}
+
+TEST_F(ModelRegistryTest, UnknownNamesAndVersionsSayWhatThereIs) {
+  folder_.Write("a/1/model.onnx", "scale 1");
+  folder_.Write("a/2/model.onnx", "scale 2");
+  Start();
+  const auto name = registry_->Find("zebra", "").status();
+  EXPECT_EQ(name.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(name.message()),
+              AllOf(HasSubstr("zebra"), HasSubstr("loaded: a")));
+  const auto version = registry_->Find("a", "7").status();
+  EXPECT_EQ(version.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(version.message()),
+              AllOf(HasSubstr("no version 7"), HasSubstr("version 2")));
+  EXPECT_EQ(registry_->Find("a", "1").status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(registry_->Find("../a", "").status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(registry_->Find("a", "../1").status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(ModelRegistryTest, LoadSwapsInOneStepAndTheOldVersionDrains) {
+  folder_.Write("m/1/model.onnx", "scale 1");
+  Start();
+  auto waiting = std::make_shared<FloatTask>();
+  ASSERT_TRUE(Find("m")->Enqueue(waiting).ok());
+  folder_.Write("m/2/model.onnx", "scale 2");
+  EXPECT_EQ(Answer("m"), 1);  // a new folder alone changes nothing
+  auto old_task = std::make_shared<FloatTask>();
+  ASSERT_TRUE(Find("m")->Enqueue(old_task).ok());
+  ASSERT_TRUE(Load("m").ok());
+  EXPECT_EQ(Find("m")->version(), 2);
+  EXPECT_THAT(Index(), ElementsAre("m/1 UNLOADING replaced by version 2",
+                                   "m/2 READY "));
+  EXPECT_EQ(engine_.live_models(), 2);
+  while (!old_task->done()) scheduler_.RunOne(0);
+  EXPECT_EQ(old_task->out()[1], 1);  // by the version that took it
+  old_task.reset();
+  waiting.reset();
+  EXPECT_EQ(engine_.live_models(), 1);
+  EXPECT_THAT(Index(), ElementsAre("m/1 UNAVAILABLE replaced by version 2",
+                                   "m/2 READY "));
+  EXPECT_EQ(Answer("m"), 2);
+}
+
+TEST_F(ModelRegistryTest, ReloadTakesTheFileAsItIsNow) {
+  folder_.Write("m/1/model.onnx", "scale 1");
+  Start();
+  folder_.Write("m/1/model.onnx", "scale 5");
+  ASSERT_TRUE(Load("m").ok());
+  EXPECT_EQ(Answer("m"), 5);
+  EXPECT_THAT(Index(), ElementsAre("m/1 READY "));
+  EXPECT_EQ(engine_.live_models(), 1);
+}
+
+TEST_F(ModelRegistryTest, FailedLoadLeavesTheOldVersionServing) {
+  folder_.Write("m/1/model.onnx", "scale 1");
+  Start();
+  folder_.Write("m/2/model.onnx", "broken by design");
+  const absl::Status status = Load("m");
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Answer("m"), 1);
+  EXPECT_THAT(Index(), ElementsAre("m/1 READY ",
+                                   AllOf(HasSubstr("m/2 UNAVAILABLE"),
+                                         HasSubstr("broken by design"))));
+  EXPECT_EQ(Load("missing").code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(Load("../m").code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(ModelRegistryTest, UnloadAnswersWhenTheRequestsAreAnswered) {
+  folder_.Write("m/1/model.onnx", "scale 1");
+  Start();
+  auto task = std::make_shared<FloatTask>();
+  ASSERT_TRUE(Find("m")->Enqueue(task).ok());
+  absl::Notification unloaded;
+  absl::Notification routed_away;
+  registry_->Unload("m", [&](absl::Status status) {
+    EXPECT_TRUE(status.ok()) << status;
+    unloaded.Notify();
+  });
+  // The registry does one thing after the other, so a second call tells when
+  // the first is through.
+  registry_->Unload("m", [&](absl::Status status) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+    routed_away.Notify();
+  });
+  routed_away.WaitForNotification();
+  EXPECT_FALSE(registry_->Find("m", "").ok());
+  EXPECT_FALSE(unloaded.HasBeenNotified());
+  EXPECT_THAT(Index(), ElementsAre("m/1 UNLOADING unloaded"));
+  while (!task->done()) scheduler_.RunOne(0);
+  EXPECT_TRUE(task->status().ok());
+  task.reset();
+  unloaded.WaitForNotification();
+  EXPECT_EQ(engine_.live_models(), 0);
+  EXPECT_THAT(Index(), ElementsAre("m/1 UNAVAILABLE unloaded"));
+  const auto text = metrics_->Text();
+  ASSERT_TRUE(text.ok());
+  EXPECT_THAT(*text, Not(HasSubstr("model=\"m\"")));
+  EXPECT_EQ(Unload("missing").code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(ModelRegistryTest, MemoryIsFlatOverManyLoadsAndUnloads) {
+  folder_.Write("m/1/model.onnx", "scale 1");
+  Start();
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(Unload("m").ok());
+    ASSERT_EQ(engine_.live_models(), 0);
+    ASSERT_TRUE(Load("m").ok());
+    ASSERT_EQ(engine_.live_models(), 1);
+  }
+}
+
+TEST_F(ModelRegistryTest, RequestsOfSeveralCallersMakeOneRun) {
+  folder_.Write("m/1/model.onnx", "scale 3");
+  Start();
+  engine_.TakeRuns();
+  auto one = std::make_shared<FloatTask>(1);
+  auto three = std::make_shared<FloatTask>(3);
+  auto model = Find("m");
+  ASSERT_TRUE(model->Enqueue(one).ok());
+  ASSERT_TRUE(model->Enqueue(three).ok());
+  ASSERT_TRUE(scheduler_.RunOne(0));
+  EXPECT_THAT(engine_.TakeRuns(), ElementsAre(4));
+  EXPECT_THAT(one->out(), ElementsAre(0, 3, 6, 9));
+  EXPECT_EQ(three->out()[11], 33);
+}
+
+TEST_F(ModelRegistryTest, ExpiredAndCancelledRequestsAreNeverComputed) {
+  folder_.Write("m/1/model.onnx", "scale 1");
+  Start();
+  engine_.TakeRuns();
+  auto model = Find("m");
+  auto expiring =
+      std::make_shared<FloatTask>(1, clock_.Now() + absl::Seconds(1));
+  auto cancelled = std::make_shared<FloatTask>(1);
+  ASSERT_TRUE(model->Enqueue(expiring).ok());
+  ASSERT_TRUE(model->Enqueue(cancelled).ok());
+  model->Cancel(*cancelled);
+  EXPECT_EQ(cancelled->status().code(), absl::StatusCode::kCancelled);
+  clock_.Advance(absl::Seconds(2));
+  EXPECT_TRUE(scheduler_.RunOne(0));
+  EXPECT_EQ(expiring->status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(engine_.TakeRuns(), IsEmpty());
+  const auto text = metrics_->Text();
+  ASSERT_TRUE(text.ok());
+  EXPECT_THAT(*text,
+              HasSubstr("octet_queue_rows{model=\"m\",version=\"1\"} 0"));
+}
+
+TEST_F(ModelRegistryTest, AFailedRunFailsItsRequestsAndNoOthers) {
+  folder_.Write("f/1/model.onnx", "fail");
+  folder_.Write("m/1/model.onnx", "scale 1");
+  Start();
+  auto task = std::make_shared<FloatTask>();
+  ASSERT_TRUE(Find("f")->Enqueue(task).ok());
+  ASSERT_TRUE(scheduler_.RunOne(0));
+  EXPECT_EQ(task->status().code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(Answer("m"), 1);
+}
+
+TEST_F(ModelRegistryTest, AModelThatDoesNotBatchRunsOneRequestAtATime) {
+  folder_.Write("m/1/model.onnx", "whole");
+  Start();
+  engine_.TakeRuns();
+  std::vector<std::shared_ptr<FloatTask>> tasks;
+  for (int i = 0; i < 2; ++i) {
+    tasks.push_back(std::make_shared<FloatTask>(2));  // 8 floats for 6
+  }
+  // One row each, as the service counts whole tensors.
+  for (const auto& task : tasks) ASSERT_TRUE(Find("m")->Enqueue(task).ok());
+  ASSERT_TRUE(scheduler_.RunOne(0));
+  EXPECT_TRUE(tasks[0]->done());
+  EXPECT_FALSE(tasks[1]->done());
+  ASSERT_TRUE(scheduler_.RunOne(0));
+  EXPECT_TRUE(tasks[1]->done());
+}
+
+TEST_F(ModelRegistryTest, ListenerHearsOfEveryChange) {
+  folder_.Write("m/1/model.onnx", "scale 1");
+  Start();
+  const int before = changes_;
+  EXPECT_GT(before, 0);
+  EXPECT_EQ(registry_->Serves("m"), true);
+  ASSERT_TRUE(Unload("m").ok());
+  EXPECT_GT(changes_, before);
+  EXPECT_EQ(registry_->Serves("m"), false);
+  EXPECT_EQ(registry_->Serves("zebra"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace octet
