@@ -39,6 +39,15 @@ class WeightCache {
     return *std::move(made);
   }
 
+  // The entry under `key`, or null. REQUIRES: as GetOrMake().
+  template <typename T>
+  std::shared_ptr<const T> Find(const std::string& key) const {
+    absl::MutexLock lock(&mutex_);
+    auto found = entries_.find(key);
+    if (found == entries_.end()) return nullptr;
+    return std::static_pointer_cast<const T>(found->second);
+  }
+
   // Sum of the `bytes` of all entries.
   int64_t bytes() const {
     absl::MutexLock lock(&mutex_);

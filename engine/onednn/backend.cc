@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/onednn/backend.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/onednn/dnnl_boundary.h"
+#include "engine/onednn/steps.h"
+
+namespace octet::onednn {
+namespace {
+
+using StepOr = absl::StatusOr<std::unique_ptr<plan::Step>>;
+
+// Asks the operator's function; every operator is named, so that a new one must
+// be thought about here.
+class CreateVisitor {
+ public:
+  CreateVisitor(const plan::StepRequest& request, bool integer_products)
+      : request_(request), integer_products_(integer_products) {}
+
+  StepOr operator()(const ir::Conv& op) const {
+    if (!CanMultiply()) return Refusal();
+    return CreateConvStep(request_, op);
+  }
+  StepOr operator()(const ir::MatMul& op) const {
+    if (!CanMultiply()) return Refusal();
+    return CreateMatMulStep(request_, op);
+  }
+  StepOr operator()(const ir::Pool& op) const {
+    return CreatePoolStep(request_, op);
+  }
+  StepOr operator()(const ir::GlobalPool& op) const {
+    return CreateGlobalPoolStep(request_, op);
+  }
+  StepOr operator()(const ir::Softmax& op) const {
+    return CreateSoftmaxStep(request_, op);
+  }
+  StepOr operator()(const ir::Binary&) const { return NotOurs(); }
+  StepOr operator()(const ir::Unary&) const { return NotOurs(); }
+  StepOr operator()(const ir::Clamp&) const { return NotOurs(); }
+  StepOr operator()(const ir::BatchNorm&) const { return NotOurs(); }
+  StepOr operator()(const ir::Concat&) const { return NotOurs(); }
+  StepOr operator()(const ir::Slice&) const { return NotOurs(); }
+  StepOr operator()(const ir::Pad&) const { return NotOurs(); }
+  StepOr operator()(const ir::Reshape&) const { return NotOurs(); }
+  StepOr operator()(const ir::Transpose&) const { return NotOurs(); }
+  StepOr operator()(const ir::Reduce&) const { return NotOurs(); }
+  StepOr operator()(const ir::Cast&) const { return NotOurs(); }
+  StepOr operator()(const ir::Quantize&) const { return NotOurs(); }
+  StepOr operator()(const ir::Dequantize&) const { return NotOurs(); }
+  StepOr operator()(const ir::Requantize&) const { return NotOurs(); }
+
+ private:
+  bool CanMultiply() const {
+    const ir::TensorType& type = request_.graph.type(request_.node.inputs[0]);
+    if (type.quantization) return integer_products_;
+    return type.dtype == DType::kFloat32;
+  }
+  StepOr Refusal() const {
+    return absl::UnimplementedError(
+        "products of this type (integers only where VNNI or AMX is there)");
+  }
+  StepOr NotOurs() const {
+    return absl::UnimplementedError("not an operator of this backend");
+  }
+
+  const plan::StepRequest& request_;
+  const bool integer_products_;
+};
+
+class OneDnnBackend : public plan::Backend {
+ public:
+  explicit OneDnnBackend(const BackendOptions& options) : options_(options) {}
+
+  absl::string_view name() const override { return "onednn"; }
+
+  StepOr CreateStep(const plan::StepRequest& request) const override {
+    const ScopedConcurrency concurrency(request.threads);
+    return WithoutExceptions([&]() -> StepOr {
+      return std::visit(CreateVisitor(request, options_.integer_products),
+                        request.node.op);
+    });
+  }
+
+ private:
+  const BackendOptions options_;
+};
+
+}  // namespace
+
+std::unique_ptr<plan::Backend> CreateOneDnnBackend(
+    const BackendOptions& options) {
+  return std::make_unique<OneDnnBackend>(options);
+}
+
+bool IntegerProductsAreExact() {
+  const dnnl::cpu_isa isa = dnnl::get_effective_cpu_isa();
+  switch (isa) {
+    case dnnl::cpu_isa::isa_default:
+    case dnnl::cpu_isa::sse41:
+    case dnnl::cpu_isa::avx:
+    case dnnl::cpu_isa::avx2:
+    case dnnl::cpu_isa::avx512_core:
+      return false;
+    default:
+      return true;
+  }
+}
+
+std::string LibraryVersion() {
+  const dnnl_version_t* version = dnnl_version();
+  return absl::StrCat(version->major, ".", version->minor, ".",
+                      version->patch);
+}
+
+}  // namespace octet::onednn

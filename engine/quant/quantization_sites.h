@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_ENGINE_QUANT_QUANTIZATION_SITES_H_
+#define OCTET_ENGINE_QUANT_QUANTIZATION_SITES_H_
+
+#include <vector>
+
+#include "engine/ir/graph.h"
+
+namespace octet::quant {
+
+// Where an int8 plan of a float graph rounds: the values that get a
+// Quantize/Dequantize pair.
+struct QuantizationSites {
+  // The values to observe and to round, in graph order.
+  std::vector<ir::ValueId> rounded;
+  // By value of the graph: the members of one group share one scale, because
+  // the integers pass from one to the other unchanged (a Concat's inputs and its result, a
+  // max pool's input and result). Values that stay float are alone.
+  std::vector<ir::ValueId> group;
+};
+
+// Chooses the sites of an optimized float graph (channels first, fused).
+//
+// Conv and MatMul with constant weights compute in integers, and so do the
+// additions and average pools whose result another integer operator reads;
+// their data is rounded. Operators that only move elements pass integers on. What
+// only float operators or the caller read stays float.
+QuantizationSites ChooseSites(const ir::Graph& graph);
+
+// Whether `node` is a Conv or MatMul that has an integer form.
+bool IsWeighted(const ir::Graph& graph, const ir::Node& node);
+
+}  // namespace octet::quant
+
+#endif  // OCTET_ENGINE_QUANT_QUANTIZATION_SITES_H_

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/quant/quantize_graph.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/check.h"
+#include "engine/base/status_macros.h"
+#include "engine/ir/infer_types.h"
+#include "engine/quant/quantize_weights.h"
+
+namespace octet::quant {
+namespace {
+
+using ir::Graph;
+using ir::Node;
+using ir::ValueId;
+
+// Writes the quantized graph node by node. Ids of the source stay valid in the
+// result, which starts as a copy without nodes.
+class Rewriter {
+ public:
+  Rewriter(const Graph& source, const QuantizationSites& sites,
+           const std::vector<Scheme>& schemes)
+      : source_(source), result_(source), schemes_(source.values().size()),
+        readable_(source.values().size()) {
+    OCTET_CHECK(sites.rounded.size() == schemes.size());
+    for (size_t i = 0; i < schemes.size(); ++i) {
+      schemes_[sites.rounded[i]] = schemes[i];
+    }
+    CarrySchemes(sites);
+    result_.mutable_nodes().clear();
+    for (size_t id = 0; id < readable_.size(); ++id) {
+      readable_[id] = static_cast<ValueId>(id);
+    }
+  }
+
+  absl::StatusOr<Graph> Run() {
+    for (ValueId id : source_.inputs()) AddPair(id);
+    for (const Node& node : source_.nodes()) {
+      OCTET_RETURN_IF_ERROR(Rewrite(node));
+      for (ValueId id : node.outputs) AddPair(id);
+    }
+    Graph compact = result_.Compacted();
+    OCTET_RETURN_IF_ERROR(ir::VerifyGraph(compact));
+    return compact;
+  }
+
+ private:
+  // Values that integers pass through have the scheme of their group.
+  void CarrySchemes(const QuantizationSites& sites) {
+    std::vector<std::optional<Scheme>> of_group(source_.values().size());
+    for (ValueId id : sites.rounded) of_group[sites.group[id]] = schemes_[id];
+    for (size_t id = 0; id < schemes_.size(); ++id) {
+      if (!schemes_[id]) carried_.push_back(of_group[sites.group[id]]);
+      else carried_.push_back(schemes_[id]);
+    }
+  }
+
+  // Quantize and Dequantize behind `id`, where it is a site.
+  void AddPair(ValueId id) {
+    if (!schemes_[id]) return;
+    const std::string& name = source_.value(id).name;
+    const ir::Dims& dims = source_.type(id).dims;
+    const ValueId integers = result_.AddNode(
+        absl::StrCat(name, "/quantize"), ir::Quantize{}, {id},
+        result_.FreshName(absl::StrCat(name, "_quantized")),
+        {schemes_[id]->dtype, dims, schemes_[id]->ToQuantization()});
+    readable_[id] = result_.AddNode(
+        absl::StrCat(name, "/dequantize"), ir::Dequantize{}, {integers},
+        result_.FreshName(absl::StrCat(name, "_dequantized")),
+        {DType::kFloat32, dims, std::nullopt});
+  }
+
+  absl::Status Rewrite(const Node& node) {
+    std::vector<ValueId> inputs;
+    for (ValueId id : node.inputs) inputs.push_back(readable_[id]);
+    const std::optional<Scheme>& data = carried_[node.inputs[0]];
+    if (IsWeighted(source_, node) && data) {
+      absl::Status added = AddWeights(node, data->scale, inputs);
+      if (!added.ok()) {
+        return absl::Status(added.code(), absl::StrCat("node ", node.name,
+                                                       ": ", added.message()));
+      }
+    }
+    result_.AppendNode({node.name, node.op, std::move(inputs), node.outputs});
+    return absl::OkStatus();
+  }
+
+  absl::Status AddWeights(const Node& node, float input_scale,
+                          std::vector<ValueId>& inputs) {
+    const auto* conv = std::get_if<ir::Conv>(&node.op);
+    const auto* matmul = std::get_if<ir::MatMul>(&node.op);
+    const bool has_bias = conv != nullptr ? conv->has_bias : matmul->has_bias;
+    const bool first_axis = conv != nullptr || matmul->transpose_b;
+    const ir::Value& weights = source_.value(node.inputs[1]);
+    std::optional<Tensor> bias;
+    if (has_bias) bias = source_.value(node.inputs[2]).constant;
+    OCTET_ASSIGN_OR_RETURN(
+        QuantizedWeights quantized,
+        QuantizeWeights(*weights.constant, first_axis ? 0 : 1, bias,
+                        input_scale));
+    inputs[1] = AddConstant(weights.name, std::move(quantized.weights),
+                            std::move(quantized.weight_quantization));
+    if (has_bias) {
+      inputs[2] = AddConstant(source_.value(node.inputs[2]).name,
+                              *std::move(quantized.bias),
+                              std::move(quantized.bias_quantization));
+    }
+    return absl::OkStatus();
+  }
+
+  // An integer constant and its Dequantize; returns the latter's value.
+  ValueId AddConstant(const std::string& name, Tensor tensor,
+                      ir::Quantization quantization) {
+    const ir::Dims dims = ir::FixedDims(tensor.shape());
+    const ValueId integers = result_.AddConstant(
+        result_.FreshName(absl::StrCat(name, "_quantized")), std::move(tensor),
+        std::move(quantization));
+    return result_.AddNode(
+        absl::StrCat(name, "/dequantize"), ir::Dequantize{}, {integers},
+        result_.FreshName(absl::StrCat(name, "_dequantized")),
+        {DType::kFloat32, dims, std::nullopt});
+  }
+
+  const Graph& source_;
+  Graph result_;
+  std::vector<std::optional<Scheme>> schemes_;  // by value: of its own pair
+  std::vector<std::optional<Scheme>> carried_;  // by value: of its integers
+  std::vector<ValueId> readable_;  // by value: what its readers read now
+};
+
+}  // namespace
+
+absl::StatusOr<Graph> QuantizeGraph(const Graph& graph,
+                                    const QuantizationSites& sites,
+                                    const std::vector<Scheme>& schemes) {
+  return Rewriter(graph, sites, schemes).Run();
+}
+
+}  // namespace octet::quant
