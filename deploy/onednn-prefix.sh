@@ -14,10 +14,10 @@ cache=${OCTET_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/octet}
 key=$({
   cat "$here/onednn/options.txt" "$here/onednn/subset.cmake" \
     "$here/onednn/left_out.cpp"
-  c++ -dumpmachine -dumpfullversion 2>/dev/null || echo "no compiler"
+  c++ -dumpmachine 2>/dev/null && c++ -dumpfullversion || echo "no compiler"
 } | sha256sum | cut -c1-12)
 
 # The newest complete build; build.sh renames a build into place at its end.
 found=$(find "$cache" -maxdepth 1 -type d -name "onednn-*-$key" 2>/dev/null |
-  sort -V | tail -n 1)
+  sort -V | tail -n 1) || true
 echo "${found:-$cache/onednn-$key}"
