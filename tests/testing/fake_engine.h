@@ -27,7 +27,7 @@ namespace octet {
 // line of text:
 //   scale <factor>      input "x" and output "y", float32 [4]; y = factor * x
 //   echo                an input and an output of every type, [2] each; equal
-//   whole               as "scale 1", but rows are not independent: x is [3, 2]
+//   whole               as "scale 1", but rows are not independent: x is [2, 2]
 //   fail                as "scale 1", but every run after the warm-up fails
 //   broken <message>    refused with INVALID_ARGUMENT
 // Thread-safe.
@@ -98,7 +98,7 @@ class FakeEngine {
           outputs_.push_back({absl::StrCat("out_", Name(dtype)), dtype, {2}});
         }
       } else {
-        const Shape shape = kind_ == "whole" ? Shape{3, 2} : Shape{4};
+        const Shape shape = kind_ == "whole" ? Shape{2, 2} : Shape{4};
         inputs_ = {{"x", DType::kFloat32, shape}};
         outputs_ = {{"y", DType::kFloat32, shape}};
       }

@@ -351,17 +351,16 @@ TEST_F(ModelRegistryTest, AModelThatDoesNotBatchRunsOneRequestAtATime) {
   folder_.Write("m/1/model.onnx", "whole");
   Start();
   engine_.TakeRuns();
-  std::vector<std::shared_ptr<FloatTask>> tasks;
-  for (int i = 0; i < 2; ++i) {
-    tasks.push_back(std::make_shared<FloatTask>(2));  // 8 floats for 6
-  }
-  // One row each, as the service counts whole tensors.
+  // A request is the whole tensor and counts as one row.
+  const std::vector<std::shared_ptr<FloatTask>> tasks = {
+      std::make_shared<FloatTask>(1), std::make_shared<FloatTask>(1)};
   for (const auto& task : tasks) ASSERT_TRUE(Find("m")->Enqueue(task).ok());
   ASSERT_TRUE(scheduler_.RunOne(0));
   EXPECT_TRUE(tasks[0]->done());
   EXPECT_FALSE(tasks[1]->done());
   ASSERT_TRUE(scheduler_.RunOne(0));
   EXPECT_TRUE(tasks[1]->done());
+  EXPECT_THAT(engine_.TakeRuns(), ElementsAre(1, 1));
 }
 
 TEST_F(ModelRegistryTest, ListenerHearsOfEveryChange) {
