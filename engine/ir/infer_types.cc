@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/ir/infer_types.h"
+
+#include <cmath>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/status_macros.h"
+#include "engine/ir/type_rules.h"
+
+namespace octet::ir {
+namespace internal {
+
+absl::Status ExpectInputCount(InputTypes inputs, size_t expected) {
+  if (inputs.size() == expected) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "got ", inputs.size(), " inputs; expected ", expected));
+}
+
+absl::Status ExpectReal(absl::string_view what, const TensorType& type) {
+  const bool is_real =
+      type.quantization.has_value()
+          ? type.dtype == DType::kInt8 || type.dtype == DType::kUInt8
+          : type.dtype == DType::kFloat32;
+  if (is_real) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(what, " is ", TypeToString(type),
+                   "; expected float32, or quantized int8 or uint8"));
+}
+
+absl::Status ExpectActivation(const Activation& activation) {
+  // False for NaN too.
+  if (activation.lower <= activation.upper) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("the result is clamped to [", activation.lower, ", ",
+                   activation.upper, "]; expected lower <= upper"));
+}
+
+absl::Status ExpectWeights(const TensorType& x, const TensorType& w,
+                           int channel_axis) {
+  OCTET_RETURN_IF_ERROR(ExpectReal("the data input", x));
+  if (!x.quantization.has_value()) {
+    if (w.dtype == DType::kFloat32 && !w.quantization.has_value()) {
+      return absl::OkStatus();
+    }
+    return absl::InvalidArgumentError(
+        absl::StrCat("the weights are ", TypeToString(w),
+                     "; expected float32 as the data input is"));
+  }
+  if (!x.quantization->per_tensor()) {
+    return absl::InvalidArgumentError(
+        "the data input is quantized per channel; expected per tensor");
+  }
+  if (w.dtype != DType::kInt8 || !w.quantization.has_value()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the weights are ", TypeToString(w),
+                     "; expected quantized int8 as the data input is"));
+  }
+  if (!w.quantization->per_tensor() &&
+      w.quantization->axis != channel_axis) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the weights are quantized along axis ", w.quantization->axis,
+        "; expected their output channels, axis ", channel_axis));
+  }
+  for (int32_t zero_point : w.quantization->zero_points) {
+    if (zero_point != 0) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "the weights have zero point ", zero_point, "; expected 0"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ExpectBias(const TensorType& x, const TensorType& bias,
+                        const Dim& channels) {
+  if (bias.dims != Dims{channels}) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the bias has dimensions ", DimsToString(bias.dims),
+                     "; expected ", DimsToString({channels})));
+  }
+  const bool integer = x.quantization.has_value();
+  if (bias.quantization.has_value() == integer &&
+      bias.dtype == (integer ? DType::kInt32 : DType::kFloat32)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("the bias is ", TypeToString(bias), "; expected ",
+                   integer ? "quantized int32" : "float32"));
+}
+
+absl::StatusOr<Dims> BroadcastDims(const Dims& a, const Dims& b) {
+  const Dims& longer = a.size() >= b.size() ? a : b;
+  const Dims& shorter = a.size() >= b.size() ? b : a;
+  Dims result = longer;
+  const size_t offset = longer.size() - shorter.size();
+  for (size_t i = 0; i < shorter.size(); ++i) {
+    Dim& dim = result[offset + i];
+    if (dim == shorter[i] || shorter[i] == Dim::Fixed(1)) continue;
+    if (dim != Dim::Fixed(1)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "dimensions ", DimsToString(a), " and ", DimsToString(b),
+          " do not broadcast"));
+    }
+    dim = shorter[i];
+  }
+  return result;
+}
+
+TensorType Computed(Dims dims) {
+  TensorType type;
+  type.dims = std::move(dims);
+  return type;
+}
+
+absl::StatusOr<TensorType> InferOp(const MatMul& op, InputTypes inputs) {
+  OCTET_RETURN_IF_ERROR(ExpectInputCount(inputs, op.has_bias ? 3 : 2));
+  OCTET_RETURN_IF_ERROR(ExpectActivation(op.activation));
+  const Dims& a = inputs[0].dims;
+  const Dims& b = inputs[1].dims;
+  if (a.size() < 2 || b.size() < 2) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("operands have dimensions ", DimsToString(a), " and ",
+                     DimsToString(b), "; expected at least two each"));
+  }
+  const int last = static_cast<int>(b.size()) - 1;
+  const int columns_axis = op.transpose_b ? last - 1 : last;
+  OCTET_RETURN_IF_ERROR(ExpectWeights(inputs[0], inputs[1], columns_axis));
+  const Dim columns = b[columns_axis];
+  if (a.back() != b[op.transpose_b ? last : last - 1]) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "operands have dimensions ", DimsToString(a), " and ",
+        DimsToString(b), op.transpose_b ? " (transposed)" : "",
+        "; expected one inner dimension"));
+  }
+  OCTET_ASSIGN_OR_RETURN(Dims dims, BroadcastDims({a.begin(), a.end() - 2},
+                                                  {b.begin(), b.end() - 2}));
+  dims.push_back(a[a.size() - 2]);
+  dims.push_back(columns);
+  if (op.has_bias) {
+    OCTET_RETURN_IF_ERROR(ExpectBias(inputs[0], inputs[2], columns));
+  }
+  return Computed(std::move(dims));
+}
+
+absl::StatusOr<TensorType> InferOp(const Binary& op, InputTypes inputs) {
+  OCTET_RETURN_IF_ERROR(ExpectInputCount(inputs, 2));
+  OCTET_RETURN_IF_ERROR(ExpectActivation(op.activation));
+  const TensorType& a = inputs[0];
+  const TensorType& b = inputs[1];
+  OCTET_ASSIGN_OR_RETURN(Dims dims, BroadcastDims(a.dims, b.dims));
+  if (a.quantization.has_value() != b.quantization.has_value() ||
+      (!a.quantization.has_value() && a.dtype != b.dtype)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("operands are ", TypeToString(a), " and ",
+                     TypeToString(b), "; expected one element type"));
+  }
+  if (a.quantization.has_value()) {
+    OCTET_RETURN_IF_ERROR(ExpectReal("the first operand", a));
+    OCTET_RETURN_IF_ERROR(ExpectReal("the second operand", b));
+    return Computed(std::move(dims));
+  }
+  if (a.dtype == DType::kBool) {
+    return absl::InvalidArgumentError("operands are bool; expected numbers");
+  }
+  return TensorType{a.dtype, std::move(dims), std::nullopt};
+}
+
+absl::StatusOr<TensorType> InferOp(const Unary& op, InputTypes inputs) {
+  OCTET_RETURN_IF_ERROR(ExpectInputCount(inputs, 1));
+  OCTET_RETURN_IF_ERROR(ExpectReal("the input", inputs[0]));
+  if (!std::isfinite(op.alpha) || !std::isfinite(op.beta)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("alpha is ", op.alpha, " and beta ", op.beta,
+                     "; expected finite numbers"));
+  }
+  return Computed(inputs[0].dims);
+}
+
+absl::StatusOr<TensorType> InferOp(const Clamp& op, InputTypes inputs) {
+  OCTET_RETURN_IF_ERROR(ExpectInputCount(inputs, 1));
+  OCTET_RETURN_IF_ERROR(ExpectReal("the input", inputs[0]));
+  OCTET_RETURN_IF_ERROR(ExpectActivation(op.range));
+  return inputs[0];
+}
+
+absl::StatusOr<TensorType> InferOp(const BatchNorm& op, InputTypes inputs) {
+  OCTET_RETURN_IF_ERROR(ExpectInputCount(inputs, 5));
+  if (!(op.epsilon >= 0) || !std::isfinite(op.epsilon)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "epsilon is ", op.epsilon, "; expected a finite number >= 0"));
+  }
+  const Dims& x = inputs[0].dims;
+  if (x.size() < 2) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the input has dimensions ", DimsToString(x),
+                     "; expected [N, C, ...]"));
+  }
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].dtype != DType::kFloat32) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "input ", i, " is ", TypeToString(inputs[i]),
+          "; expected float32"));
+    }
+    if (i > 0 && inputs[i].dims != Dims{x[1]}) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "input ", i, " has dimensions ", DimsToString(inputs[i].dims),
+          "; expected ", DimsToString({x[1]})));
+    }
+  }
+  return inputs[0];
+}
+
+absl::StatusOr<TensorType> InferOp(const Softmax& op, InputTypes inputs) {
+  OCTET_RETURN_IF_ERROR(ExpectInputCount(inputs, 1));
+  OCTET_RETURN_IF_ERROR(ExpectReal("the input", inputs[0]));
+  if (op.axis < 0 || static_cast<size_t>(op.axis) >= inputs[0].dims.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("axis is ", op.axis, " for dimensions ",
+                     DimsToString(inputs[0].dims)));
+  }
+  return Computed(inputs[0].dims);
+}
+
+absl::StatusOr<TensorType> InferOp(const Cast& op, InputTypes inputs) {
+  OCTET_RETURN_IF_ERROR(ExpectInputCount(inputs, 1));
+  if (inputs[0].quantization.has_value()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the input is ", TypeToString(inputs[0]),
+                     "; expected no quantization"));
+  }
+  return TensorType{op.to, inputs[0].dims, std::nullopt};
+}
+
+absl::StatusOr<TensorType> InferOp(const Quantize&, InputTypes inputs) {
+  OCTET_RETURN_IF_ERROR(ExpectInputCount(inputs, 1));
+  if (inputs[0].dtype != DType::kFloat32) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the input is ", TypeToString(inputs[0]), "; expected float32"));
+  }
+  return TensorType{DType::kUInt8, inputs[0].dims, std::nullopt};
+}
+
+absl::StatusOr<TensorType> InferOp(const Dequantize&, InputTypes inputs) {
+  OCTET_RETURN_IF_ERROR(ExpectInputCount(inputs, 1));
+  if (!inputs[0].quantization.has_value()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the input is ", TypeToString(inputs[0]), "; expected a quantization"));
+  }
+  return Computed(inputs[0].dims);
+}
+
+absl::StatusOr<TensorType> InferOp(const Requantize&, InputTypes inputs) {
+  OCTET_RETURN_IF_ERROR(ExpectInputCount(inputs, 1));
+  if (!inputs[0].quantization.has_value()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the input is ", TypeToString(inputs[0]), "; expected a quantization"));
+  }
+  return inputs[0];
+}
+
+}  // namespace internal
+
+absl::StatusOr<TensorType> InferType(const Op& op,
+                                     absl::Span<const TensorType> inputs) {
+  return std::visit(
+      [&](const auto& specific) { return internal::InferOp(specific, inputs); },
+      op);
+}
+
+}  // namespace octet::ir

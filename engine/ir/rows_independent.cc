@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "engine/ir/infer_types.h"
+
+namespace octet::ir {
+namespace {
+
+// Rows on the leading axis and on no other. A multiple of the rows is as good:
+// the entries of one row stay next to each other.
+bool LeadsWithRows(const Dims& dims) {
+  return !dims.empty() && dims[0].per_row && dims[0].value > 0 &&
+         std::none_of(dims.begin() + 1, dims.end(),
+                      [](const Dim& dim) { return dim.per_row; });
+}
+
+// Whether the operator combines entries along axis 0 although its input and its
+// output lead with rows. What contracts, drops, moves or joins the rows axis
+// changes the dimensions and is found by these; cutting and padding it is
+// refused by InferType().
+struct MixesLeadingAxis {
+  bool operator()(const Softmax& op) const { return op.axis == 0; }
+  bool operator()(const Concat& op) const { return op.axis == 0; }
+  bool operator()(const Conv&) const { return false; }
+  bool operator()(const MatMul&) const { return false; }
+  bool operator()(const Pool&) const { return false; }
+  bool operator()(const GlobalPool&) const { return false; }
+  bool operator()(const Binary&) const { return false; }
+  bool operator()(const Unary&) const { return false; }
+  bool operator()(const Clamp&) const { return false; }
+  bool operator()(const BatchNorm&) const { return false; }
+  bool operator()(const Slice&) const { return false; }
+  bool operator()(const Pad&) const { return false; }
+  bool operator()(const Reshape&) const { return false; }
+  bool operator()(const Transpose&) const { return false; }
+  bool operator()(const Reduce& op) const {
+    return std::find(op.axes.begin(), op.axes.end(), 0) != op.axes.end();
+  }
+  bool operator()(const Cast&) const { return false; }
+  bool operator()(const Quantize&) const { return false; }
+  bool operator()(const Dequantize&) const { return false; }
+  bool operator()(const Requantize&) const { return false; }
+};
+
+absl::Status Mixes(const Node& node, const std::string& why) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "node '", node.name, "' (", OpName(node.op), ") mixes rows: ", why));
+}
+
+}  // namespace
+
+absl::Status CheckRowsIndependent(const Graph& graph) {
+  std::vector<bool> depends(graph.values().size(), false);
+  for (ValueId id : graph.inputs()) {
+    depends[id] = true;
+    const Value& input = graph.value(id);
+    if (!LeadsWithRows(input.type.dims) || !input.type.dims[0].is_rows()) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "input '", input.name, "' has dimensions ",
+          DimsToString(input.type.dims), "; its leading axis is no rows axis"));
+    }
+  }
+  for (const Node& node : graph.nodes()) {
+    const bool reads_rows =
+        std::any_of(node.inputs.begin(), node.inputs.end(),
+                    [&](ValueId id) { return depends[id]; });
+    if (!reads_rows) continue;
+    if (std::visit(MixesLeadingAxis(), node.op)) {
+      return Mixes(node, "it works along the leading axis");
+    }
+    for (ValueId id : node.outputs) {
+      depends[id] = true;
+      if (!LeadsWithRows(graph.type(id).dims)) {
+        return Mixes(node, absl::StrCat("its result has dimensions ",
+                                        DimsToString(graph.type(id).dims)));
+      }
+    }
+  }
+  for (ValueId id : graph.outputs()) {
+    const Value& output = graph.value(id);
+    if (!depends[id] || !output.type.dims[0].is_rows()) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "output '", output.name, "' has dimensions ",
+          DimsToString(output.type.dims), "; expected one entry for each row"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace octet::ir

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_ENGINE_IR_TYPE_RULES_H_
+#define OCTET_ENGINE_IR_TYPE_RULES_H_
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "engine/ir/op.h"
+#include "engine/ir/tensor_type.h"
+
+// The rules behind InferType(), one per operator. Private to engine/ir.
+namespace octet::ir::internal {
+
+using InputTypes = absl::Span<const TensorType>;
+
+// Window entries and tensor dimensions are at most this, so that products of
+// two and sums of a few cannot overflow.
+inline constexpr int64_t kMaxExtent = int64_t{1} << 31;
+
+absl::StatusOr<TensorType> InferOp(const Conv& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const MatMul& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const Pool& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const GlobalPool& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const Binary& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const Unary& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const Clamp& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const BatchNorm& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const Softmax& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const Concat& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const Slice& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const Pad& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const Reshape& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const Transpose& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const Reduce& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const Cast& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const Quantize& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const Dequantize& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const Requantize& op, InputTypes inputs);
+
+absl::Status ExpectInputCount(InputTypes inputs, size_t expected);
+// float32, or 8-bit integers with a quantization.
+absl::Status ExpectReal(absl::string_view what, const TensorType& type);
+// A [lower, upper] that holds at least one number.
+absl::Status ExpectActivation(const Activation& activation);
+// The types of weights `w` (their channels on `channel_axis`) and of a bias:
+// integers iff `x` is.
+absl::Status ExpectWeights(const TensorType& x, const TensorType& w,
+                           int channel_axis);
+absl::Status ExpectBias(const TensorType& x, const TensorType& bias,
+                        const Dim& channels);
+
+// What `a` and `b` broadcast to, as numpy does. INVALID_ARGUMENT if they don't.
+absl::StatusOr<Dims> BroadcastDims(const Dims& a, const Dims& b);
+
+// float32 of these dimensions: what an operator computes unless its output's
+// type says that it rounds to integers.
+TensorType Computed(Dims dims);
+
+}  // namespace octet::ir::internal
+
+#endif  // OCTET_ENGINE_IR_TYPE_RULES_H_
