@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_ENGINE_ONNX_EXPORTER_H_
+#define OCTET_ENGINE_ONNX_EXPORTER_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "engine/ir/graph.h"
+
+namespace octet::onnx {
+
+// Writes `graph` (channels first, as before lowering) as a serialized ONNX
+// ModelProto of opset 13, IR version 8, with QuantizeLinear/DequantizeLinear
+// nodes where the graph has Quantize/Dequantize; a Dequantize of a constant
+// becomes a DequantizeLinear of an initializer. Fused bias, residual and
+// activation come out as the plain ONNX nodes Conv/Gemm/MatMul, Add, Relu/Clip.
+// Rows become the symbolic dimension "N". Names of inputs and outputs are kept.
+// Deterministic: equal graphs give equal bytes.
+// UNIMPLEMENTED for operators that only exist after lowering.
+absl::StatusOr<std::string> ExportModel(const ir::Graph& graph);
+
+}  // namespace octet::onnx
+
+#endif  // OCTET_ENGINE_ONNX_EXPORTER_H_

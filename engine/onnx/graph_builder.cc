@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/onnx/graph_builder.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/status_macros.h"
+#include "engine/ir/infer_types.h"
+
+namespace octet::onnx {
+namespace {
+
+// Memory that rules may allocate beyond what the file holds: expanded
+// constants and scaled copies of weights.
+constexpr int64_t kMaxChargedBytes = int64_t{256} << 20;
+
+// More axes than any operator has a meaning for.
+constexpr size_t kMaxRank = 32;
+
+absl::Status ExpectRunnable(const ir::Op& op,
+                            const std::vector<ir::TensorType>& inputs) {
+  const bool needs_reals =
+      std::holds_alternative<ir::Conv>(op) ||
+      std::holds_alternative<ir::MatMul>(op) ||
+      std::holds_alternative<ir::Pool>(op) ||
+      std::holds_alternative<ir::GlobalPool>(op) ||
+      std::holds_alternative<ir::Unary>(op) ||
+      std::holds_alternative<ir::Clamp>(op) ||
+      std::holds_alternative<ir::BatchNorm>(op) ||
+      std::holds_alternative<ir::Softmax>(op);
+  for (const ir::TensorType& type : inputs) {
+    const bool other_float =
+        IsFloat(type.dtype) && type.dtype != DType::kFloat32;
+    const bool plain_integers =
+        !IsFloat(type.dtype) && !type.quantization.has_value();
+    if (other_float || (needs_reals && plain_integers)) {
+      return absl::UnimplementedError(
+          absl::StrCat("an input is ", ir::TypeToString(type),
+                       "; octet runs this operator on float32"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ExpectSize(const ir::Dims& dims) {
+  std::vector<int64_t> shape;
+  for (const ir::Dim& dim : dims) shape.push_back(dim.value);
+  const auto count = CheckedElementCount(shape, kMaxElements);
+  if (!count.ok()) return count.status();
+  if (*count == 0) {
+    return absl::UnimplementedError(
+        absl::StrCat("the result ", ir::DimsToString(dims), " is empty"));
+  }
+  if (dims.size() > kMaxRank) {
+    return absl::UnimplementedError(absl::StrCat(
+        "the result has ", dims.size(), " axes; octet runs up to ", kMaxRank));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+GraphBuilder::GraphBuilder(BatchMode mode, const Tensors& initializers,
+                           absl::flat_hash_set<std::string> reserved)
+    : mode_(mode), names_(std::move(reserved)) {
+  for (const auto& [name, tensor] : initializers) {
+    bindings_[name].constant = tensor;
+  }
+}
+
+absl::Status GraphBuilder::AddInput(const std::string& name,
+                                    ir::TensorType type) {
+  if (IsFloat(type.dtype) && type.dtype != DType::kFloat32) {
+    return absl::UnimplementedError(
+        absl::StrCat("input '", name, "' is ", Name(type.dtype),
+                     "; octet takes float32: convert the model"));
+  }
+  if (absl::Status status = ExpectSize(type.dims); !status.ok()) {
+    return absl::Status(status.code(), absl::StrCat("input '", name, "': ",
+                                                    status.message()));
+  }
+  const ir::ValueId id = graph_.AddValue({name, std::move(type), std::nullopt});
+  graph_.mutable_inputs().push_back(id);
+  bindings_[name].id = id;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<GraphBuilder::Binding*> GraphBuilder::Find(
+    const std::string& name) {
+  const auto it = bindings_.find(name);
+  if (it != bindings_.end()) return &it->second;
+  // The driver has checked that every name is somebody's output.
+  return absl::UnimplementedError(absl::StrCat(
+      "reads '", name,
+      "', a second output of its operator, which octet does not compute"));
+}
+
+ir::ValueId GraphBuilder::Materialize(const std::string& name,
+                                      Binding& binding) {
+  if (!binding.id.has_value()) {
+    // A quantized reader may have taken the tensor's own name.
+    binding.id = graph_.AddConstant(
+        binding.quantized.empty() ? name : FreshName(name), *binding.constant);
+  }
+  return *binding.id;
+}
+
+absl::StatusOr<ir::ValueId> GraphBuilder::Read(const NodeReader& node, int i) {
+  OCTET_ASSIGN_OR_RETURN(Binding * binding, Find(node.input(i)));
+  if (binding->constant.has_value() && binding->constant->size() == 0) {
+    return absl::UnimplementedError(
+        absl::StrCat("input '", node.input(i), "' is an empty tensor"));
+  }
+  return Materialize(node.input(i), *binding);
+}
+
+std::optional<Tensor> GraphBuilder::Constant(const NodeReader& node,
+                                             int i) const {
+  if (!node.HasInput(i)) return std::nullopt;
+  const auto it = bindings_.find(node.input(i));
+  if (it == bindings_.end()) return std::nullopt;
+  return it->second.constant;
+}
+
+absl::StatusOr<Tensor> GraphBuilder::RequireConstant(
+    const NodeReader& node, int i, absl::string_view what) const {
+  std::optional<Tensor> tensor = Constant(node, i);
+  if (tensor.has_value()) return *std::move(tensor);
+  return absl::UnimplementedError(absl::StrCat(
+      what, " (input '", node.input(i), "') is computed; expected a constant"));
+}
+
+absl::StatusOr<std::vector<int64_t>> GraphBuilder::RequireInts(
+    const NodeReader& node, int i, absl::string_view what) const {
+  OCTET_ASSIGN_OR_RETURN(Tensor tensor, RequireConstant(node, i, what));
+  if (tensor.shape().size() <= 1 && tensor.dtype() == DType::kInt64) {
+    const auto data = tensor.data<int64_t>();
+    return std::vector<int64_t>(data.begin(), data.end());
+  }
+  if (tensor.shape().size() <= 1 && tensor.dtype() == DType::kInt32) {
+    const auto data = tensor.data<int32_t>();
+    return std::vector<int64_t>(data.begin(), data.end());
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      what, " (input '", node.input(i), "') is ", Name(tensor.dtype()),
+      ShapeToString(tensor.shape()), "; expected a list of int64"));
+}
+
+absl::StatusOr<ir::ValueId> GraphBuilder::ReadQuantized(
+    const NodeReader& node, int i, const ir::Quantization& q) {
+  OCTET_ASSIGN_OR_RETURN(Binding * binding, Find(node.input(i)));
+  if (binding->constant.has_value()) {
+    for (const auto& [known, id] : binding->quantized) {
+      if (known == q) return id;
+    }
+    const bool name_is_free =
+        !binding->id.has_value() && binding->quantized.empty();
+    const ir::ValueId id = graph_.AddConstant(
+        name_is_free ? node.input(i) : FreshName(node.input(i)),
+        *binding->constant, q);
+    binding->quantized.emplace_back(q, id);
+    return id;
+  }
+  const ir::ValueId id = *binding->id;
+  ir::Value& value = graph_.mutable_value(id);
+  if (value.type.quantization == q) return id;
+  const bool is_read = std::any_of(
+      graph_.nodes().begin(), graph_.nodes().end(), [id](const ir::Node& n) {
+        return std::find(n.inputs.begin(), n.inputs.end(), id) !=
+               n.inputs.end();
+      });
+  const auto& inputs = graph_.inputs();
+  const bool is_input =
+      std::find(inputs.begin(), inputs.end(), id) != inputs.end();
+  if (value.type.quantization.has_value() || is_read || !is_input) {
+    return absl::UnimplementedError(absl::StrCat(
+        "'", node.input(i), "' is ", ir::TypeToString(value.type),
+        " and is read with another scale or zero point"));
+  }
+  value.type.quantization = q;
+  return id;
+}
+
+absl::StatusOr<ir::ValueId> GraphBuilder::AddConstant(const NodeReader& node,
+                                                      Tensor tensor) {
+  return graph_.AddConstant(
+      FreshName(absl::StrCat(node.output(0), ".constant")), std::move(tensor));
+}
+
+absl::Status GraphBuilder::Charge(int64_t bytes) {
+  if (bytes > kMaxChargedBytes - charged_bytes_) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "the model's constants expand by more than ", kMaxChargedBytes,
+        " bytes"));
+  }
+  charged_bytes_ += bytes;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ir::ValueId> GraphBuilder::AddNode(
+    const NodeReader& node, ir::Op op, std::vector<ir::ValueId> inputs,
+    std::string output_name) {
+  std::vector<ir::TensorType> types;
+  for (ir::ValueId id : inputs) types.push_back(graph_.type(id));
+  OCTET_RETURN_IF_ERROR(ExpectRunnable(op, types));
+  OCTET_ASSIGN_OR_RETURN(ir::TensorType type, ir::InferType(op, types));
+  OCTET_RETURN_IF_ERROR(ExpectSize(type.dims));
+  return graph_.AddNode(node.name(), std::move(op), std::move(inputs),
+                        std::move(output_name), std::move(type));
+}
+
+absl::StatusOr<ir::ValueId> GraphBuilder::Compute(
+    const NodeReader& node, ir::Op op, std::vector<ir::ValueId> inputs) {
+  return AddNode(node, std::move(op), std::move(inputs),
+                 FreshName(absl::StrCat(node.output(0), ".part")));
+}
+
+absl::Status GraphBuilder::Result(const NodeReader& node, ir::Op op,
+                                  std::vector<ir::ValueId> inputs) {
+  OCTET_ASSIGN_OR_RETURN(
+      ir::ValueId id,
+      AddNode(node, std::move(op), std::move(inputs), node.output(0)));
+  return ResultIs(node, id);
+}
+
+absl::Status GraphBuilder::ResultQuantized(const NodeReader& node,
+                                           ir::ValueId input, DType dtype,
+                                           ir::Quantization q) {
+  OCTET_RETURN_IF_ERROR(Result(node, ir::Quantize{}, {input}));
+  ir::TensorType& type =
+      graph_.mutable_value(*bindings_[node.output(0)].id).type;
+  type.dtype = dtype;
+  type.quantization = std::move(q);
+  return absl::OkStatus();
+}
+
+absl::Status GraphBuilder::ResultIs(const NodeReader& node, ir::ValueId id) {
+  bindings_[node.output(0)].id = id;
+  return absl::OkStatus();
+}
+
+absl::Status GraphBuilder::ResultConstant(const NodeReader& node,
+                                          Tensor tensor) {
+  bindings_[node.output(0)].constant = std::move(tensor);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ir::ValueId> GraphBuilder::NamedOutput(
+    const std::string& name, const absl::flat_hash_set<std::string>& names) {
+  OCTET_ASSIGN_OR_RETURN(Binding * binding, Find(name));
+  const ir::ValueId id = Materialize(name, *binding);
+  ir::Value& value = graph_.mutable_value(id);
+  if (value.name == name) return id;
+  // The output is another name for the value. It takes the new one unless the
+  // old one is part of the signature or the value is a constant, which others
+  // may share.
+  const auto& inputs = graph_.inputs();
+  const bool keeps_name =
+      value.is_constant() || names.contains(value.name) ||
+      std::find(inputs.begin(), inputs.end(), id) != inputs.end();
+  if (!keeps_name) {
+    value.name = name;
+    return id;
+  }
+  ir::TensorType type = value.type;
+  if (absl::Status status = ExpectSize(type.dims); !status.ok()) return status;
+  ir::Reshape copy{type.dims};
+  OCTET_RETURN_IF_ERROR(ir::InferType(copy, {&type, 1}).status());
+  return graph_.AddNode(absl::StrCat("Identity(", name, ")"), std::move(copy),
+                        {id}, name, std::move(type));
+}
+
+absl::StatusOr<ir::Graph> GraphBuilder::Finish(
+    const std::vector<std::string>& names) {
+  const absl::flat_hash_set<std::string> name_set(names.begin(), names.end());
+  for (const std::string& name : names) {
+    auto id = NamedOutput(name, name_set);
+    if (!id.ok()) {
+      return absl::Status(id.status().code(),
+                          absl::StrCat("output '", name,
+                                       "': ", id.status().message()));
+    }
+    graph_.mutable_outputs().push_back(*id);
+  }
+  return graph_.Compacted();
+}
+
+std::string GraphBuilder::FreshName(absl::string_view stem) {
+  int64_t& next = next_suffix_[std::string(stem)];
+  while (true) {
+    std::string name = next == 0 ? std::string(stem)
+                                 : absl::StrCat(stem, ".", next);
+    ++next;
+    if (names_.insert(name).second) return name;
+  }
+}
+
+}  // namespace octet::onnx

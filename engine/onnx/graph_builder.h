@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_ENGINE_ONNX_GRAPH_BUILDER_H_
+#define OCTET_ENGINE_ONNX_GRAPH_BUILDER_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "engine/base/tensor.h"
+#include "engine/ir/graph.h"
+#include "engine/onnx/node_reader.h"
+
+namespace octet::onnx {
+
+// How the leading axis of the inputs is read.
+enum class BatchMode {
+  kFixed,         // as a number
+  kSymbolicRows,  // as the rows; the file has a symbol there
+  kRowsForOne,    // as the rows, although the file says 1
+};
+
+// The graph under construction, and what each ONNX name stands for: a value of
+// the graph, or a tensor known now, which becomes a constant of the graph only
+// when a node reads it.
+//
+// Operator rules read inputs by index and leave exactly one result with one of
+// the Result*() functions. Status messages don't name the node.
+class GraphBuilder {
+ public:
+  using Tensors = absl::flat_hash_map<std::string, Tensor>;
+
+  // `reserved` holds every name of the file: values made up here get others.
+  GraphBuilder(BatchMode mode, const Tensors& initializers,
+               absl::flat_hash_set<std::string> reserved);
+
+  BatchMode mode() const { return mode_; }
+  const ir::TensorType& type(ir::ValueId id) const { return graph_.type(id); }
+  const ir::Dims& dims(ir::ValueId id) const { return graph_.type(id).dims; }
+  // The tensor of a value that is a constant of the graph already.
+  const std::optional<Tensor>& constant(ir::ValueId id) const {
+    return graph_.value(id).constant;
+  }
+
+  absl::Status AddInput(const std::string& name, ir::TensorType type);
+
+  // The value that input `i` of `node` reads. REQUIRES: node.HasInput(i).
+  absl::StatusOr<ir::ValueId> Read(const NodeReader& node, int i);
+  // The tensor that input `i` stands for if that is known now.
+  std::optional<Tensor> Constant(const NodeReader& node, int i) const;
+  // The same, with UNIMPLEMENTED naming `what` where it is not known.
+  absl::StatusOr<Tensor> RequireConstant(const NodeReader& node, int i,
+                                         absl::string_view what) const;
+  // The elements of a known int32 or int64 tensor of at most one axis.
+  absl::StatusOr<std::vector<int64_t>> RequireInts(
+      const NodeReader& node, int i, absl::string_view what) const;
+  // The value of input `i` with its integers standing for reals.
+  // UNIMPLEMENTED if it already has another quantization.
+  absl::StatusOr<ir::ValueId> ReadQuantized(const NodeReader& node, int i,
+                                            const ir::Quantization& q);
+
+  // A constant made up by a rule.
+  absl::StatusOr<ir::ValueId> AddConstant(const NodeReader& node,
+                                          Tensor tensor);
+  // Counts memory that the file does not hold itself. RESOURCE_EXHAUSTED
+  // beyond the limit in the .cc; call it before allocating.
+  absl::Status Charge(int64_t bytes);
+
+  // A node for an intermediate value.
+  absl::StatusOr<ir::ValueId> Compute(const NodeReader& node, ir::Op op,
+                                      std::vector<ir::ValueId> inputs);
+  // The node that computes the ONNX node's output 0.
+  absl::Status Result(const NodeReader& node, ir::Op op,
+                      std::vector<ir::ValueId> inputs);
+  // The same for Quantize, whose output type is the caller's choice.
+  absl::Status ResultQuantized(const NodeReader& node, ir::ValueId input,
+                               DType dtype, ir::Quantization q);
+  // Output 0 is another name for a value or a tensor.
+  absl::Status ResultIs(const NodeReader& node, ir::ValueId id);
+  absl::Status ResultConstant(const NodeReader& node, Tensor tensor);
+
+  // Makes `names` the outputs and hands the graph out; nothing is left here.
+  absl::StatusOr<ir::Graph> Finish(const std::vector<std::string>& names);
+
+ private:
+  struct Binding {
+    std::optional<Tensor> constant;
+    std::optional<ir::ValueId> id;
+    // The constant under each quantization that it is read with.
+    std::vector<std::pair<ir::Quantization, ir::ValueId>> quantized;
+  };
+
+  absl::StatusOr<Binding*> Find(const std::string& name);
+  ir::ValueId Materialize(const std::string& name, Binding& binding);
+  absl::StatusOr<ir::ValueId> AddNode(const NodeReader& node, ir::Op op,
+                                      std::vector<ir::ValueId> inputs,
+                                      std::string output_name);
+  absl::StatusOr<ir::ValueId> NamedOutput(
+      const std::string& name, const absl::flat_hash_set<std::string>& names);
+  std::string FreshName(absl::string_view stem);
+
+  const BatchMode mode_;
+  ir::Graph graph_;
+  absl::flat_hash_map<std::string, Binding> bindings_;
+  absl::flat_hash_set<std::string> names_;
+  absl::flat_hash_map<std::string, int64_t> next_suffix_;
+  int64_t charged_bytes_ = 0;
+};
+
+}  // namespace octet::onnx
+
+#endif  // OCTET_ENGINE_ONNX_GRAPH_BUILDER_H_

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/onnx/model_file.h"
+
+#include <functional>
+#include <limits>
+#include <memory>
+#include <queue>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/status_macros.h"
+#include "engine/onnx/node_reader.h"
+#include "engine/onnx/op_registry.h"
+
+namespace octet::onnx {
+namespace {
+
+absl::Status Prefixed(const absl::Status& status, absl::string_view prefix) {
+  return absl::Status(status.code(), absl::StrCat(prefix, status.message()));
+}
+
+absl::StatusOr<int64_t> DefaultOpset(const pb::ModelProto& proto) {
+  int64_t opset = 0;
+  for (const auto& import : proto.opset_import()) {
+    if (import.domain().empty() || import.domain() == "ai.onnx") {
+      opset = import.version();
+    }
+  }
+  if (opset < kOldestOpset || opset > kNewestOpset) {
+    return absl::UnimplementedError(absl::StrCat(
+        "the model asks for opset ", opset, " of the default domain; octet "
+        "knows ", kOldestOpset, " to ", kNewestOpset));
+  }
+  return opset;
+}
+
+absl::StatusOr<DeclaredInput> ReadInput(const pb::ValueInfoProto& proto) {
+  if (!proto.type().has_tensor_type() ||
+      !proto.type().tensor_type().has_shape()) {
+    return absl::UnimplementedError(
+        "has no shape or is no tensor; octet needs its number of axes");
+  }
+  const auto& type = proto.type().tensor_type();
+  DeclaredInput input;
+  input.name = proto.name();
+  OCTET_ASSIGN_OR_RETURN(input.dtype, DTypeFromOnnx(type.elem_type()));
+  for (const auto& dim : type.shape().dim()) {
+    const bool leading = input.dims.empty();
+    // Some exporters write an unknown dimension as 0 or -1.
+    if (dim.has_dim_value() && dim.dim_value() > 0) {
+      input.dims.push_back(dim.dim_value());
+    } else if (leading) {
+      input.dims.push_back(std::nullopt);
+    } else {
+      return absl::UnimplementedError(absl::StrCat(
+          "dimension ", input.dims.size(), " is not fixed ('",
+          dim.has_dim_value() ? absl::StrCat(dim.dim_value())
+                              : dim.dim_param(),
+          "'); octet needs all but the leading one as numbers"));
+    }
+  }
+  return input;
+}
+
+// Connects names to what they stand for.
+class NameTable {
+ public:
+  explicit NameTable(ModelFile& file) : file_(file) {}
+
+  absl::Status Build() {
+    OCTET_RETURN_IF_ERROR(AddInitializers());
+    OCTET_RETURN_IF_ERROR(AddInputs());
+    OCTET_RETURN_IF_ERROR(AddNodeOutputs());
+    OCTET_RETURN_IF_ERROR(CheckNodeInputs());
+    return AddOutputs();
+  }
+
+  // The node that computes `name`; nullopt for inputs and initializers.
+  std::optional<int> Producer(const std::string& name) const {
+    const auto it = producers_.find(name);
+    if (it == producers_.end()) return std::nullopt;
+    return it->second;
+  }
+
+  // Converts an initializer at its first use and frees the file's bytes.
+  absl::Status UseInitializer(const std::string& name) {
+    const auto it = initializers_.find(name);
+    if (it == initializers_.end() || file_.initializers.contains(name)) {
+      return absl::OkStatus();
+    }
+    auto tensor = TensorFromProto(*it->second);
+    if (!tensor.ok()) {
+      return Prefixed(tensor.status(),
+                      absl::StrCat("initializer '", name, "': "));
+    }
+    file_.initializers.emplace(name, *std::move(tensor));
+    if (it->second->has_raw_data()) {
+      std::unique_ptr<std::string> freed(it->second->release_raw_data());
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  pb::GraphProto& graph() { return *file_.proto.mutable_graph(); }
+
+  absl::Status AddInitializers() {
+    for (pb::TensorProto& tensor : *graph().mutable_initializer()) {
+      if (tensor.name().empty() ||
+          !initializers_.emplace(tensor.name(), &tensor).second) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            "an initializer is called '", tensor.name(),
+            "'; expected a name that no other has"));
+      }
+      file_.names.insert(tensor.name());
+    }
+    if (graph().sparse_initializer_size() > 0) {
+      return absl::UnimplementedError(
+          "the model has sparse initializers; octet runs dense ones");
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status AddInputs() {
+    absl::flat_hash_set<std::string> seen;
+    for (const pb::ValueInfoProto& proto : graph().input()) {
+      if (proto.name().empty() || !seen.insert(proto.name()).second) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("an input is called '", proto.name(),
+                         "'; expected a name that no other has"));
+      }
+      // A default that a caller could replace; we don't let him.
+      if (initializers_.contains(proto.name())) continue;
+      auto input = ReadInput(proto);
+      if (!input.ok()) {
+        return Prefixed(input.status(),
+                        absl::StrCat("input '", proto.name(), "': "));
+      }
+      file_.names.insert(proto.name());
+      file_.inputs.push_back(*std::move(input));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status AddNodeOutputs() {
+    for (int i = 0; i < graph().node_size(); ++i) {
+      for (const std::string& output : graph().node(i).output()) {
+        if (output.empty()) continue;
+        if (!file_.names.insert(output).second) {
+          return absl::InvalidArgumentError(absl::StrCat(
+              "node '", NodeReader(graph().node(i), file_.opset).name(),
+              "' computes '", output, "', which has a value already"));
+        }
+        producers_.emplace(output, i);
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckNodeInputs() {
+    for (const pb::NodeProto& node : graph().node()) {
+      for (const std::string& input : node.input()) {
+        if (!input.empty() && !file_.names.contains(input)) {
+          return absl::InvalidArgumentError(absl::StrCat(
+              "node '", NodeReader(node, file_.opset).name(), "' reads '",
+              input, "', which nothing computes"));
+        }
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status AddOutputs() {
+    absl::flat_hash_set<std::string> seen;
+    for (const pb::ValueInfoProto& output : graph().output()) {
+      if (!file_.names.contains(output.name()) ||
+          !seen.insert(output.name()).second) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("output '", output.name(),
+                         "' is computed by nothing or given twice"));
+      }
+      file_.outputs.push_back(output.name());
+    }
+    if (file_.outputs.empty()) {
+      return absl::InvalidArgumentError("the model has no outputs");
+    }
+    return absl::OkStatus();
+  }
+
+  ModelFile& file_;
+  absl::flat_hash_map<std::string, pb::TensorProto*> initializers_;
+  absl::flat_hash_map<std::string, int> producers_;
+};
+
+// Which nodes the outputs need; reads their initializers.
+absl::StatusOr<std::vector<bool>> NeededNodes(ModelFile& file,
+                                              NameTable& table) {
+  const pb::GraphProto& graph = file.proto.graph();
+  std::vector<bool> needed(graph.node_size(), false);
+  std::vector<int> pending;
+  const auto visit = [&](const std::string& name) {
+    const std::optional<int> producer = table.Producer(name);
+    if (producer.has_value() && !needed[*producer]) {
+      needed[*producer] = true;
+      pending.push_back(*producer);
+    }
+    return table.UseInitializer(name);
+  };
+  for (const std::string& output : file.outputs) {
+    OCTET_RETURN_IF_ERROR(visit(output));
+  }
+  while (!pending.empty()) {
+    const pb::NodeProto& node = graph.node(pending.back());
+    pending.pop_back();
+    for (const std::string& input : node.input()) {
+      OCTET_RETURN_IF_ERROR(visit(input));
+    }
+  }
+  return needed;
+}
+
+// Puts the needed nodes in an order in which each follows what it reads; where
+// the file's own order allows it, that.
+absl::Status SortNodes(const NameTable& table, const std::vector<bool>& needed,
+                       ModelFile& file) {
+  const pb::GraphProto& graph = file.proto.graph();
+  std::vector<std::vector<int>> readers(needed.size());
+  std::vector<int> missing(needed.size(), 0);
+  std::priority_queue<int, std::vector<int>, std::greater<int>> ready;
+  size_t count = 0;
+  for (int i = 0; i < graph.node_size(); ++i) {
+    if (!needed[i]) continue;
+    ++count;
+    for (const std::string& input : graph.node(i).input()) {
+      if (const std::optional<int> producer = table.Producer(input)) {
+        readers[*producer].push_back(i);
+        ++missing[i];
+      }
+    }
+    if (missing[i] == 0) ready.push(i);
+  }
+  while (!ready.empty()) {
+    const int index = ready.top();
+    ready.pop();
+    file.nodes.push_back(&graph.node(index));
+    for (int reader : readers[index]) {
+      if (--missing[reader] == 0) ready.push(reader);
+    }
+  }
+  if (file.nodes.size() == count) return absl::OkStatus();
+  for (int i = 0; i < graph.node_size(); ++i) {
+    if (needed[i] && missing[i] > 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("node '", NodeReader(graph.node(i), file.opset).name(),
+                       "' is part of a cycle or behind one"));
+    }
+  }
+  return absl::InternalError("sorting lost a node");
+}
+
+}  // namespace
+
+absl::StatusOr<ModelFile> ParseModel(absl::string_view bytes) {
+  ModelFile file;
+  if (bytes.size() > std::numeric_limits<int>::max() ||
+      !file.proto.ParseFromArray(bytes.data(),
+                                 static_cast<int>(bytes.size())) ||
+      !file.proto.has_graph()) {
+    return absl::DataLossError(absl::StrCat(
+        "the ", bytes.size(), " bytes are no serialized ModelProto"));
+  }
+  OCTET_ASSIGN_OR_RETURN(file.opset, DefaultOpset(file.proto));
+  NameTable table(file);
+  OCTET_RETURN_IF_ERROR(table.Build());
+  OCTET_ASSIGN_OR_RETURN(const std::vector<bool> needed,
+                         NeededNodes(file, table));
+  OCTET_RETURN_IF_ERROR(SortNodes(table, needed, file));
+  return file;
+}
+
+}  // namespace octet::onnx

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_ENGINE_ONNX_MODEL_FILE_H_
+#define OCTET_ENGINE_ONNX_MODEL_FILE_H_
+
+#include <onnx/onnx_pb.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "engine/base/dtype.h"
+#include "engine/base/tensor.h"
+#include "engine/onnx/tensor_proto.h"
+
+namespace octet::onnx {
+
+// An input as the file declares it.
+struct DeclaredInput {
+  std::string name;
+  DType dtype;
+  // nullopt: a symbol. Only the leading dimension may be one.
+  std::vector<std::optional<int64_t>> dims;
+};
+
+// A parsed model whose names are known to hang together; what its operators
+// mean is not looked at yet.
+struct ModelFile {
+  pb::ModelProto proto;
+  int64_t opset = 0;  // of the default domain
+  std::vector<DeclaredInput> inputs;  // without those that are initializers
+  std::vector<std::string> outputs;
+  // The nodes that the outputs need, each behind what it reads.
+  std::vector<const pb::NodeProto*> nodes;
+  // The initializers that these nodes or the outputs read.
+  absl::flat_hash_map<std::string, Tensor> initializers;
+  // Every name of the file.
+  absl::flat_hash_set<std::string> names;
+};
+
+// DATA_LOSS, INVALID_ARGUMENT and UNIMPLEMENTED as ImportModel() has them.
+absl::StatusOr<ModelFile> ParseModel(absl::string_view bytes);
+
+}  // namespace octet::onnx
+
+#endif  // OCTET_ENGINE_ONNX_MODEL_FILE_H_
