@@ -2,6 +2,7 @@
 #include "engine/reference/loop_step.h"
 
 #include <string>
+
 namespace octet::reference {
 namespace {
 
