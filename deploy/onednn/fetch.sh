@@ -40,9 +40,10 @@ releases=${asked% *}
 
 # The mirror that the machine itself uses for its main archive; apt reads
 # .list and deb822 .sources files alike.
-mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
-  'Created-By: Packages' | awk -v release="$codename" \
-  '$2 == release && $3 == "main" { print $1; exit }')
+mirror=$(apt-get indextargets --format \
+  '$(REPO_URI) $(RELEASE) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' |
+  awk -v release="$codename" '($2 == release || $3 == release) &&
+    $NF == "main" && !found { print $1; found = 1 }')
 [[ -n $mirror ]] || fail \
   "apt's configuration names no mirror for $codename main" "$manual"
 
