@@ -117,8 +117,72 @@ struct ResidualReader {
   }
 };
 
-// Scales, rounds and stores MR pixels of NV vectors (NV 2: a panel of 16 in
-// position order; NV 1: a panel of 8), the first of which is `pixel`.
+// The values of MR pixels of NV vectors (NV 2: a panel of 16 in position
+// order; NV 1: a panel of 8), the first of which is `pixel`, as floats.
+template <int MR, int NV>
+OCTET_SIMD_INLINE void StoreFloatTile(const PanelOutput& out, int64_t pixel,
+                                      const __m256 (&v)[MR][NV]) {
+  const __m256 lower = _mm256_set1_ps(out.spec->lower);
+  const __m256 upper = _mm256_set1_ps(out.spec->upper);
+  float* p = static_cast<float*>(out.output) + pixel * out.stride;
+#pragma GCC unroll 8
+  for (int i = 0; i < MR; ++i, p += out.stride) {
+    const auto clamp = [&](__m256 x) {
+      return _mm256_min_ps(_mm256_max_ps(x, lower), upper);
+    };
+    if constexpr (NV == 2) {
+      const __m256 a = clamp(v[i][0]);
+      const __m256 b = clamp(v[i][1]);
+      StoreFloats(p, _mm256_permute2f128_ps(a, b, 0x20), out.channels);
+      StoreFloats(p + 8, _mm256_permute2f128_ps(a, b, 0x31), out.channels - 8);
+    } else {
+      StoreFloats(p, clamp(v[i][0]), out.channels);
+    }
+  }
+}
+
+// The same, rounded to bytes. Two pixels at a time fill a vector.
+template <int MR, int NV>
+OCTET_SIMD_INLINE void StoreByteTile(const PanelOutput& out, int64_t pixel,
+                                     const __m256 (&v)[MR][NV]) {
+  const ByteRounder rounder(*out.spec);
+  uint8_t* p = static_cast<uint8_t*>(out.output) + pixel * out.stride;
+#pragma GCC unroll 8
+  for (int i = 0; i < MR; i += 2) {
+    const int k = i + 1 < MR ? i + 1 : i;
+    __m128i first, second;
+    if constexpr (NV == 2) {
+      const __m256i bytes = _mm256_permute4x64_epi64(
+          rounder.Pack(rounder.Round(v[i][0], v[i][1]),
+                       rounder.Round(v[k][0], v[k][1])),
+          0xD8);
+      first = _mm256_castsi256_si128(bytes);
+      second = _mm256_extracti128_si256(bytes, 1);
+    } else {
+      const __m256i rounded = rounder.Round(v[i][0], v[k][0]);
+      const __m256i bytes = _mm256_permutevar8x32_epi32(
+          rounder.Pack(rounded, rounded),
+          _mm256_setr_epi32(0, 4, 1, 5, 0, 4, 1, 5));
+      first = _mm256_castsi256_si128(bytes);
+      second = _mm_srli_si128(first, 8);
+    }
+    StoreBytes(p, first, out.channels);
+    if (k != i) StoreBytes(p + out.stride, second, out.channels);
+    p += 2 * out.stride;
+  }
+}
+
+template <int MR, int NV>
+OCTET_SIMD_INLINE void StoreTile(const PanelOutput& out, int64_t pixel,
+                                 const __m256 (&v)[MR][NV]) {
+  if (out.spec->dtype == DType::kFloat32) {
+    StoreFloatTile<MR, NV>(out, pixel, v);
+  } else {
+    StoreByteTile<MR, NV>(out, pixel, v);
+  }
+}
+
+// Scales, rounds and stores the sums of a tile.
 template <int MR, int NV>
 OCTET_SIMD_INLINE void FinishTile(const PanelOutput& out, int64_t pixel,
                                   const __m256i (&acc)[MR][NV]) {
@@ -126,7 +190,15 @@ OCTET_SIMD_INLINE void FinishTile(const PanelOutput& out, int64_t pixel,
   __m256 m[NV];
 #pragma GCC unroll 2
   for (int j = 0; j < NV; ++j) m[j] = _mm256_loadu_ps(out.multiplier + 8 * j);
-  if (out.residual != nullptr) {
+  if (out.residual == nullptr) {
+#pragma GCC unroll 8
+    for (int i = 0; i < MR; ++i) {
+#pragma GCC unroll 2
+      for (int j = 0; j < NV; ++j) {
+        v[i][j] = _mm256_mul_ps(_mm256_cvtepi32_ps(acc[i][j]), m[j]);
+      }
+    }
+  } else {
     const ResidualReader reader(*out.residual);
     const uint8_t* p = out.residual_data + pixel * out.stride;
 #pragma GCC unroll 8
@@ -142,67 +214,8 @@ OCTET_SIMD_INLINE void FinishTile(const PanelOutput& out, int64_t pixel,
         v[i][j] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(acc[i][j]), m[j], r[j]);
       }
     }
-  } else {
-#pragma GCC unroll 8
-    for (int i = 0; i < MR; ++i) {
-#pragma GCC unroll 2
-      for (int j = 0; j < NV; ++j) {
-        v[i][j] = _mm256_mul_ps(_mm256_cvtepi32_ps(acc[i][j]), m[j]);
-      }
-    }
   }
-  if (out.spec->dtype == DType::kFloat32) {
-    const __m256 lower = _mm256_set1_ps(out.spec->lower);
-    const __m256 upper = _mm256_set1_ps(out.spec->upper);
-    float* p = static_cast<float*>(out.output) + pixel * out.stride;
-#pragma GCC unroll 8
-    for (int i = 0; i < MR; ++i) {
-      float* q = p + i * out.stride;
-#pragma GCC unroll 2
-      for (int j = 0; j < NV; ++j) {
-        v[i][j] = _mm256_min_ps(_mm256_max_ps(v[i][j], lower), upper);
-      }
-      if constexpr (NV == 2) {
-        StoreFloats(q, _mm256_permute2f128_ps(v[i][0], v[i][1], 0x20),
-                    out.channels);
-        StoreFloats(q + 8, _mm256_permute2f128_ps(v[i][0], v[i][1], 0x31),
-                    out.channels - 8);
-      } else {
-        StoreFloats(q, v[i][0], out.channels);
-      }
-    }
-    return;
-  }
-  const ByteRounder rounder(*out.spec);
-  uint8_t* p = static_cast<uint8_t*>(out.output) + pixel * out.stride;
-#pragma GCC unroll 8
-  for (int i = 0; i < MR; i += 2) {
-    const int k = i + 1 < MR ? i + 1 : i;
-    __m256i bytes;
-    if constexpr (NV == 2) {
-      bytes = _mm256_permute4x64_epi64(
-          rounder.Pack(rounder.Round(v[i][0], v[i][1]),
-                       rounder.Round(v[k][0], v[k][1])),
-          0xD8);
-      StoreBytes(p + i * out.stride, _mm256_castsi256_si128(bytes),
-                 out.channels);
-      if (k != i) {
-        StoreBytes(p + k * out.stride, _mm256_extracti128_si256(bytes, 1),
-                   out.channels);
-      }
-    } else {
-      const __m256i s16 = rounder.Round(v[i][0], v[k][0]);
-      bytes = _mm256_permutevar8x32_epi32(
-          rounder.Pack(s16, s16), _mm256_setr_epi32(0, 4, 1, 5, 0, 4, 1, 5));
-      StoreBytes(p + i * out.stride, _mm256_castsi256_si128(bytes),
-                 out.channels);
-      if (k != i) {
-        StoreBytes(p + k * out.stride,
-                   _mm_srli_si128(_mm256_castsi256_si128(bytes), 8),
-                   out.channels);
-      }
-    }
-  }
+  StoreTile<MR, NV>(out, pixel, v);
 }
 
 }  // namespace

@@ -13,6 +13,12 @@ constexpr Kernels kPortableKernels = {
     .gemm = portable::Gemm,
     .weave = portable::Weave,
     .depthwise = portable::Depthwise,
+    .sum = portable::Sum,
+    .quantize = portable::Quantize,
+    .dequantize = portable::Dequantize,
+    .quantize_planes = portable::QuantizePlanes,
+    .max_pool = portable::MaxPool,
+    .average_pool = portable::AveragePool,
 };
 
 constexpr Kernels kAvx2Kernels = {
@@ -21,6 +27,12 @@ constexpr Kernels kAvx2Kernels = {
     .gemm = avx2::Gemm,
     .weave = avx2::Weave,
     .depthwise = avx2::Depthwise,
+    .sum = avx2::Sum,
+    .quantize = avx2::Quantize,
+    .dequantize = avx2::Dequantize,
+    .quantize_planes = avx2::QuantizePlanes,
+    .max_pool = avx2::MaxPool,
+    .average_pool = avx2::AveragePool,
 };
 
 }  // namespace

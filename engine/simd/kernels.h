@@ -80,6 +80,45 @@ struct DepthwiseRow {
   PanelOutput out;
 };
 
+// `count` elements y = value of two bytes (Sum) or of one (b null): see
+// elementwise.h.
+struct SumTask {
+  const uint8_t* a = nullptr;
+  const uint8_t* b = nullptr;
+  ByteType a_type;
+  ResidualSpec b_spec;
+  float multiplier = 1;  // of a
+  OutputSpec output;
+  void* out = nullptr;
+  int64_t count = 0;
+};
+
+// `count` floats to bytes or back.
+struct QuantizeTask {
+  float scale = 1;
+  ByteType type;
+  int64_t count = 0;
+};
+
+// One window of a pool: rows x columns positions of `channels` bytes each.
+struct PoolWindow {
+  const uint8_t* first = nullptr;
+  int64_t rows = 0;
+  int64_t columns = 0;
+  int64_t row_stride = 0;
+  int64_t column_stride = 0;
+  int64_t channels = 0;
+  ByteType type;
+};
+
+// What an average becomes: sum * multiplier / count.
+struct AverageOutput {
+  float multiplier = 1;
+  float count = 1;
+  const OutputSpec* spec = nullptr;
+  void* out = nullptr;  // [channels]
+};
+
 struct Kernels {
   Isa isa;
   // dst[i] = src[i] - zero_point for i < n; src holds u8 or s8.
@@ -87,6 +126,16 @@ struct Kernels {
   void (*gemm)(const GemmBlock& block);
   void (*weave)(const WeaveArgs& args, int16_t* dst);
   void (*depthwise)(const DepthwiseRow& row);
+  void (*sum)(const SumTask& task);
+  void (*quantize)(const QuantizeTask& task, const float* src, uint8_t* dst);
+  void (*dequantize)(const QuantizeTask& task, const uint8_t* src, float* dst);
+  // `count` pixels of `channels` planes, plane_stride floats apart, to bytes
+  // pixel by pixel.
+  void (*quantize_planes)(const QuantizeTask& task, const float* src,
+                          int64_t plane_stride, int64_t channels, uint8_t* dst);
+  // The largest byte of every channel; the dtype's lowest of an empty window.
+  void (*max_pool)(const PoolWindow& window, uint8_t* dst);
+  void (*average_pool)(const PoolWindow& window, const AverageOutput& out);
 };
 
 // The table of the highest instruction set that has one and is not above `isa`.

@@ -14,6 +14,13 @@ void Widen(const void* src, const ByteType& type, int64_t n, int16_t* dst);
 void Gemm(const GemmBlock& block);
 void Weave(const WeaveArgs& args, int16_t* dst);
 void Depthwise(const DepthwiseRow& row);
+void Sum(const SumTask& task);
+void Quantize(const QuantizeTask& task, const float* src, uint8_t* dst);
+void Dequantize(const QuantizeTask& task, const uint8_t* src, float* dst);
+void QuantizePlanes(const QuantizeTask& task, const float* src,
+                    int64_t plane_stride, int64_t channels, uint8_t* dst);
+void MaxPool(const PoolWindow& window, uint8_t* dst);
+void AveragePool(const PoolWindow& window, const AverageOutput& out);
 
 }  // namespace octet::simd::internal::avx2
 

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/simd/backend.h"
+
+#include <utility>
+
+#include "engine/simd/steps.h"
+
+namespace octet::simd {
+namespace {
+
+using StepOr = absl::StatusOr<std::unique_ptr<plan::Step>>;
+
+// Asks the operator's function; every operator is named, so that a new one must
+// be thought about here.
+class CreateVisitor {
+ public:
+  CreateVisitor(const plan::StepRequest& request, bool products)
+      : request_(request), products_(products) {}
+
+  StepOr operator()(const ir::Conv& op) const {
+    return products_ ? CreateConvStep(request_, op) : NotOurs();
+  }
+  StepOr operator()(const ir::MatMul& op) const {
+    return products_ ? CreateMatMulStep(request_, op) : NotOurs();
+  }
+  StepOr operator()(const ir::Pool&) const { return NotOurs(); }
+  StepOr operator()(const ir::GlobalPool&) const { return NotOurs(); }
+  StepOr operator()(const ir::Softmax&) const { return NotOurs(); }
+  StepOr operator()(const ir::Binary&) const { return NotOurs(); }
+  StepOr operator()(const ir::Unary&) const { return NotOurs(); }
+  StepOr operator()(const ir::Clamp&) const { return NotOurs(); }
+  StepOr operator()(const ir::BatchNorm&) const { return NotOurs(); }
+  StepOr operator()(const ir::Concat&) const { return NotOurs(); }
+  StepOr operator()(const ir::Slice&) const { return NotOurs(); }
+  StepOr operator()(const ir::Pad&) const { return NotOurs(); }
+  StepOr operator()(const ir::Reshape&) const { return NotOurs(); }
+  StepOr operator()(const ir::Transpose&) const { return NotOurs(); }
+  StepOr operator()(const ir::Reduce&) const { return NotOurs(); }
+  StepOr operator()(const ir::Cast&) const { return NotOurs(); }
+  StepOr operator()(const ir::Quantize&) const { return NotOurs(); }
+  StepOr operator()(const ir::Dequantize&) const { return NotOurs(); }
+  StepOr operator()(const ir::Requantize&) const { return NotOurs(); }
+
+ private:
+  StepOr NotOurs() const {
+    return absl::UnimplementedError("not an operator of this backend");
+  }
+
+  const plan::StepRequest& request_;
+  const bool products_;
+};
+
+class SimdBackend : public plan::Backend {
+ public:
+  explicit SimdBackend(const BackendOptions& options) : options_(options) {}
+
+  absl::string_view name() const override { return "simd"; }
+
+  StepOr CreateStep(const plan::StepRequest& request) const override {
+    return std::visit(CreateVisitor(request, options_.products),
+                      request.node.op);
+  }
+
+ private:
+  const BackendOptions options_;
+};
+
+}  // namespace
+
+absl::StatusOr<ByteType> ToByteType(const ir::TensorType& type) {
+  const bool bytes = type.dtype == DType::kUInt8 || type.dtype == DType::kInt8;
+  if (!bytes || !type.quantization || !type.quantization->per_tensor()) {
+    return absl::UnimplementedError(
+        "an activation that is not 8 bits with one scale");
+  }
+  return ByteType{type.dtype, type.quantization->zero_points[0]};
+}
+
+absl::StatusOr<OutputSpec> ToOutputSpec(const plan::OutputStage& stage) {
+  OutputSpec spec;
+  spec.dtype = stage.dtype;
+  switch (stage.dtype) {
+    case DType::kFloat32:
+      spec.lower = stage.lower;
+      spec.upper = stage.upper;
+      return spec;
+    case DType::kUInt8:
+    case DType::kInt8:
+      spec.zero_point = stage.zero_point;
+      spec.lo = static_cast<int32_t>(stage.lower) + stage.zero_point;
+      spec.hi = static_cast<int32_t>(stage.upper) + stage.zero_point;
+      return spec;
+    default:
+      return absl::UnimplementedError("an output wider than 8 bits");
+  }
+}
+
+std::unique_ptr<plan::Backend> CreateSimdBackend(
+    const BackendOptions& options) {
+  return std::make_unique<SimdBackend>(options);
+}
+
+}  // namespace octet::simd

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_ENGINE_SIMD_STEPS_H_
+#define OCTET_ENGINE_SIMD_STEPS_H_
+
+#include <memory>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "engine/plan/requantization.h"
+#include "engine/plan/step.h"
+#include "engine/simd/quantized_types.h"
+
+// From nodes of a graph to kernels of this folder. Each Create function returns
+// UNIMPLEMENTED with the reason where no kernel runs the node.
+namespace octet::simd {
+
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateConvStep(
+    const plan::StepRequest& request, const ir::Conv& op);
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateMatMulStep(
+    const plan::StepRequest& request, const ir::MatMul& op);
+
+// The kernels' form of an 8-bit activation's type; UNIMPLEMENTED for others.
+absl::StatusOr<ByteType> ToByteType(const ir::TensorType& type);
+
+// The kernels' form of the last step of an operator.
+absl::StatusOr<OutputSpec> ToOutputSpec(const plan::OutputStage& stage);
+
+// A step from a function object: `Body` is copied into each bound step and
+// called as body(bindings) with pointers that stay the same from run to run.
+template <typename Body>
+class KernelStep : public plan::Step {
+ public:
+  KernelStep(std::string kernel, size_t scratch_bytes, Body body)
+      : kernel_(std::move(kernel)),
+        scratch_bytes_(scratch_bytes),
+        body_(std::move(body)) {}
+
+  std::string kernel() const override { return kernel_; }
+  size_t scratch_bytes() const override { return scratch_bytes_; }
+  absl::StatusOr<std::unique_ptr<plan::BoundStep>> Bind(
+      const plan::Bindings& bindings) const override {
+    return std::make_unique<Bound>(bindings, body_);
+  }
+
+ private:
+  class Bound : public plan::BoundStep {
+   public:
+    Bound(const plan::Bindings& bindings, const Body& body)
+        : inputs_(bindings.inputs.begin(), bindings.inputs.end()),
+          outputs_(bindings.outputs.begin(), bindings.outputs.end()),
+          bindings_{inputs_, outputs_, bindings.scratch, bindings.pool},
+          body_(body) {}
+
+    absl::Status Run() override {
+      body_(bindings_);
+      return absl::OkStatus();
+    }
+
+   private:
+    const std::vector<const std::byte*> inputs_;
+    const std::vector<std::byte*> outputs_;
+    const plan::Bindings bindings_;
+    const Body body_;
+  };
+
+  const std::string kernel_;
+  const size_t scratch_bytes_;
+  const Body body_;
+};
+
+template <typename Body>
+std::unique_ptr<plan::Step> MakeKernelStep(std::string kernel,
+                                           size_t scratch_bytes, Body body) {
+  return std::make_unique<KernelStep<Body>>(std::move(kernel), scratch_bytes,
+                                            std::move(body));
+}
+
+}  // namespace octet::simd
+
+#endif  // OCTET_ENGINE_SIMD_STEPS_H_
