@@ -14,6 +14,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -28,25 +29,6 @@ namespace {
 
 // Well below the 4 MiB that gRPC servers take unless told otherwise.
 constexpr int64_t kCalibrationMessageBytes = int64_t{2} << 20;
-
-absl::Status CheckOptions(const ClientOptions& options) {
-  const size_t colon = options.address.rfind(':');
-  int port = 0;
-  if (colon == std::string::npos || colon == 0 ||
-      !absl::SimpleAtoi(options.address.substr(colon + 1), &port) || port < 1 ||
-      port > 65535) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("server address: expected HOST:PORT with a port from 1 to "
-                     "65535, got '",
-                     options.address, "'"));
-  }
-  if (options.timeout <= absl::ZeroDuration()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("timeout: expected a positive duration, got ",
-                     absl::FormatDuration(options.timeout)));
-  }
-  return absl::OkStatus();
-}
 
 bool IsLoopback(const std::string& address) {
   return absl::StartsWith(address, "localhost:") ||
@@ -216,14 +198,15 @@ class GrpcClient final : public Client {
   absl::Status Explain(absl::string_view call, const grpc::Status& status) {
     const auto code = static_cast<absl::StatusCode>(status.error_code());
     // A server that refuses work says so over a connection that stands.
-    if (code == absl::StatusCode::kUnavailable &&
-        channel_->GetState(false) == GRPC_CHANNEL_TRANSIENT_FAILURE) {
-      return absl::UnavailableError(absl::StrCat("cannot connect to ",
-                                                 options_.address, ": ",
-                                                 status.error_message()));
-    }
-    return absl::Status(code, absl::StrCat(call, " at ", options_.address, ": ",
-                                           status.error_message()));
+    const bool no_connection =
+        code == absl::StatusCode::kUnavailable &&
+        channel_->GetState(false) == GRPC_CHANNEL_TRANSIENT_FAILURE;
+    absl::Status error(
+        code, absl::StrCat(no_connection ? "cannot connect to "
+                                         : absl::StrCat(call, " at "),
+                           options_.address, ": ", status.error_message()));
+    error.SetPayload(kCallPayload, absl::Cord(call));
+    return error;
   }
 
   // False when the server has ended the call early.
@@ -294,9 +277,28 @@ absl::StatusOr<v1::QuantizeResult> GrpcClient::Quantize(
 
 }  // namespace
 
+absl::Status CheckAddress(absl::string_view address) {
+  const size_t colon = address.rfind(':');
+  int port = 0;
+  if (colon == absl::string_view::npos || colon == 0 ||
+      !absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 1 ||
+      port > 65535) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("server address: expected HOST:PORT with a port from 1 to "
+                     "65535, got '",
+                     address, "'"));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::unique_ptr<Client>> Client::Create(
     const ClientOptions& options) {
-  OCTET_RETURN_IF_ERROR(CheckOptions(options));
+  OCTET_RETURN_IF_ERROR(CheckAddress(options.address));
+  if (options.timeout <= absl::ZeroDuration()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("timeout: expected a positive duration, got ",
+                     absl::FormatDuration(options.timeout)));
+  }
   return std::make_unique<GrpcClient>(options);
 }
 

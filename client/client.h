@@ -18,6 +18,9 @@
 
 namespace octet::client {
 
+// The payload of errors that come out of a call: the call's name.
+inline constexpr char kCallPayload[] = "octet.client/call";
+
 struct ClientOptions {
   // HOST:PORT of the server's gRPC port.
   std::string address = "127.0.0.1:8001";
@@ -38,6 +41,9 @@ struct InferResult {
   std::vector<NamedTensor> outputs;  // in the order of the answer
 };
 
+// OK for HOST:PORT with a port from 1 to 65535, else INVALID_ARGUMENT.
+absl::Status CheckAddress(absl::string_view address);
+
 // A connection to an octet server, or to any other server of the Open
 // Inference Protocol with Triton's repository calls.
 //
@@ -49,8 +55,9 @@ struct InferResult {
 // when it is lost. Every call blocks and is bounded by `timeout`. The bytes
 // travel unencrypted.
 //
-// Thread-safe. Errors carry the server's code and words and say which call to
-// which address they come from; besides those:
+// Thread-safe. Errors of a call carry the server's code and words, say which
+// call to which address they come from, and have the payload kCallPayload;
+// besides the server's own:
 //   UNAVAILABLE        "cannot connect to ...": nobody answers there.
 //   DEADLINE_EXCEEDED  `timeout` has passed.
 class Client {

@@ -11,15 +11,19 @@ void AddConnectionFlags(CLI::App* command, double default_timeout_seconds,
                         Connection* connection) {
   connection->timeout_seconds = default_timeout_seconds;
   command
-      ->add_option("--server", connection->server,
-                   "gRPC address of the server, HOST:PORT")
+      ->add_option("--server", connection->server, "gRPC address of the server")
       ->envname("OCTET_SERVER")
+      ->type_name("HOST:PORT")
+      ->check([](const std::string& address) {
+        return std::string(client::CheckAddress(address).message());
+      })
       ->capture_default_str()
       ->group("Connection");
   command
       ->add_option("--timeout", connection->timeout_seconds,
                    "Longest time for one call, seconds")
       ->check(CLI::Range(1e-3, 1e6))
+      ->type_name("SECONDS")
       ->capture_default_str()
       ->group("Connection");
   command->add_flag("--json", connection->json,
@@ -35,6 +39,7 @@ absl::StatusOr<std::unique_ptr<client::Client>> Connect(
 }
 
 std::string NextThingToTry(const absl::Status& error) {
+  if (!error.GetPayload(client::kCallPayload)) return "";
   const absl::string_view message = error.message();
   switch (error.code()) {
     case absl::StatusCode::kUnavailable:

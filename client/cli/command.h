@@ -32,8 +32,8 @@ void AddConnectionFlags(CLI::App* command, double default_timeout_seconds,
 absl::StatusOr<std::unique_ptr<client::Client>> Connect(
     const Connection& connection);
 
-// One sentence about what to do after `error`; empty where nothing is known
-// that would help.
+// One sentence about what to do after `error`, the error of a call; empty where
+// nothing is known that would help.
 std::string NextThingToTry(const absl::Status& error);
 
 // Each registers its command with `app`; once the command line is parsed,

@@ -172,9 +172,10 @@ void AddAnswerFlags(CLI::App* command, InferFlags* flags) {
                       "numbers unless given");
   command
       ->add_option("--top-k", flags->top_k,
-                   "Print the K best classes of the rows shown, by the first "
+                   "Print the N best classes of the rows shown, by the first "
                    "output [5 with --labels or --draw, else 0]")
-      ->check(CLI::Range(0, 1000000));
+      ->check(CLI::Range(0, 1000000))
+      ->type_name("N");
   command->add_option("--expected", flags->expected,
                       "Right class of each row, a .npy file or a .csv file "
                       "with a column 'label'; counts the right answers");
@@ -182,6 +183,7 @@ void AddAnswerFlags(CLI::App* command, InferFlags* flags) {
       ->add_option("--show", flags->show,
                    "Rows to show one by one, from the first")
       ->check(CLI::Range(0, 1000000))
+      ->type_name("N")
       ->capture_default_str();
   command->add_flag("--draw", flags->draw,
                     "Draw the first input of the rows shown as pictures; rows "
@@ -198,9 +200,10 @@ void AddInferCommand(CLI::App* app, Action* action) {
       ->required();
   command
       ->add_option("--input", flags->inputs,
-                   "NAME=FILE.npy, once for each input; the first axis counts "
-                   "rows (a model that does not batch gets the files whole)")
+                   "Rows of an input, once for each one; the first axis counts "
+                   "them (a model that does not batch gets the file whole)")
       ->required()
+      ->type_name("NAME=FILE.npy")
       ->expected(1)
       ->take_all()
       ->check([](const std::string& argument) {
@@ -210,11 +213,13 @@ void AddInferCommand(CLI::App* app, Action* action) {
                       "Version to ask [latest]");
   command->add_option("--batch", flags->batch, "Most rows in one request")
       ->check(CLI::Range(1, 1000000))
+      ->type_name("N")
       ->capture_default_str();
   command
       ->add_option("--repeat", flags->repeat,
                    "How often to send everything, for the times")
       ->check(CLI::Range(1, 1000000))
+      ->type_name("N")
       ->capture_default_str();
   AddAnswerFlags(command, flags.get());
   AddConnectionFlags(command, 60, &flags->connection);

@@ -20,6 +20,20 @@
 namespace octet::cli {
 namespace {
 
+const std::map<std::string, v1::Method>& Methods() {
+  static const auto* const kMethods =
+      new std::map<std::string, v1::Method>{{"linear", v1::METHOD_LINEAR}};
+  return *kMethods;
+}
+
+const std::map<std::string, v1::ActivationScheme>& Schemes() {
+  static const auto* const kSchemes =
+      new std::map<std::string, v1::ActivationScheme>{
+          {"asymmetric", v1::ACTIVATION_SCHEME_ASYMMETRIC},
+          {"symmetric", v1::ACTIVATION_SCHEME_SYMMETRIC}};
+  return *kSchemes;
+}
+
 struct QuantizeFlags {
   Connection connection;
   v1::QuantizeSettings settings;
@@ -84,16 +98,6 @@ absl::Status RunQuantize(const QuantizeFlags& flags) {
   return absl::OkStatus();
 }
 
-// A flag that takes one of the names in `values`, the default among them.
-template <typename Enum>
-void AddChoice(CLI::App* command, const std::string& flag,
-               const std::string& description,
-               const std::map<std::string, Enum>& values, Enum* value) {
-  command->add_option(flag, *value, description)
-      ->transform(CLI::CheckedTransformer(values, CLI::ignore_case))
-      ->option_text("NAME");
-}
-
 }  // namespace
 
 void AddQuantizeCommand(CLI::App* app, Action* action) {
@@ -108,10 +112,12 @@ void AddQuantizeCommand(CLI::App* app, Action* action) {
                    "The float model's name")
       ->required();
   command
-      ->add_option("--calibration", flags->calibration,
-                   "NAME=FILE.npy, once for each input; the first axis counts "
-                   "samples")
+      ->add_option(
+          "--calibration", flags->calibration,
+          "Samples of an input, once for each one; the first axis counts "
+          "them")
       ->required()
+      ->type_name("NAME=FILE.npy")
       ->expected(1)
       ->take_all()
       ->check([](const std::string& argument) {
@@ -122,27 +128,27 @@ void AddQuantizeCommand(CLI::App* app, Action* action) {
   command->add_option("--output-model", *settings->mutable_output_model_name(),
                       "Name to publish the result under, as its next version "
                       "[MODEL]");
-  auto method = std::make_shared<v1::Method>(v1::METHOD_LINEAR);
-  AddChoice<v1::Method>(command, "--method",
-                        "How ranges are chosen: linear (smallest and largest "
-                        "value seen) [linear]",
-                        {{"linear", v1::METHOD_LINEAR}}, method.get());
-  auto scheme =
-      std::make_shared<v1::ActivationScheme>(v1::ACTIVATION_SCHEME_ASYMMETRIC);
-  AddChoice<v1::ActivationScheme>(
-      command, "--activations",
-      "Integers for activations: asymmetric (unsigned with a zero point) or "
-      "symmetric (signed) [asymmetric]",
-      {{"asymmetric", v1::ACTIVATION_SCHEME_ASYMMETRIC},
-       {"symmetric", v1::ACTIVATION_SCHEME_SYMMETRIC}},
-      scheme.get());
+  auto method = std::make_shared<std::string>("linear");
+  command
+      ->add_option("--method", *method,
+                   "How ranges are chosen: by the smallest and the largest "
+                   "value seen")
+      ->check(CLI::IsMember(&Methods()))
+      ->capture_default_str();
+  auto scheme = std::make_shared<std::string>("asymmetric");
+  command
+      ->add_option("--activations", *scheme,
+                   "Integers for activations: unsigned with a zero point, or "
+                   "signed around zero")
+      ->check(CLI::IsMember(&Schemes()))
+      ->capture_default_str();
   auto load = std::make_shared<bool>(false);
   command->add_flag("--load", *load,
                     "Load the new version as soon as it is there");
   AddConnectionFlags(command, 3600, &flags->connection);
   command->callback([flags, method, scheme, load, action] {
-    flags->settings.set_method(*method);
-    flags->settings.set_activation_scheme(*scheme);
+    flags->settings.set_method(Methods().at(*method));
+    flags->settings.set_activation_scheme(Schemes().at(*scheme));
     flags->settings.set_load_when_done(*load);
     *action = [flags] { return RunQuantize(*flags); };
   });

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs the real `octet` against a small server: what it prints, what it sends,
+// and its exit codes.
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "engine/base/tensor.h"
+#include "engine/io/npy.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "tests/client/recording_server.h"
+
+namespace octet::client {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+struct Outcome {
+  int exit_code = -1;
+  std::string out;
+  std::string err;
+};
+
+class OctetCommandTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = ::testing::TempDir() + "octet_command_XXXXXX";
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    folder_ = name;
+    ASSERT_NE(std::getenv("OCTET_BIN_DIR"), nullptr)
+        << "ctest sets OCTET_BIN_DIR to the folder of the built programs";
+    const Tensor rows = Tensor::Of<float>({3, 2}, {1, 2, 4, 3, 5, 6});
+    ASSERT_TRUE(io::WriteNpy(Path("rows.npy"), rows).ok());
+  }
+
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::string Path(const std::string& name) const {
+    return (folder_ / name).string();
+  }
+
+  std::string Read(const std::string& name) const {
+    std::ostringstream text;
+    text << std::ifstream(Path(name)).rdbuf();
+    return text.str();
+  }
+
+  // Runs `octet` with `arguments`, which the shell splits.
+  Outcome Run(const std::string& arguments) const {
+    const std::string command = "OCTET_SERVER=" + server_.address() + " \"" +
+                                std::getenv("OCTET_BIN_DIR") + "/octet\" " +
+                                arguments + " >\"" + Path("out") + "\" 2>\"" +
+                                Path("err") + "\" </dev/null";
+    const int status = std::system(command.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, Read("out"),
+            Read("err")};
+  }
+
+  RecordingServer server_;
+  std::filesystem::path folder_;
+};
+
+TEST_F(OctetCommandTest, HelpExitsZeroAndNamesEveryCommand) {
+  const Outcome outcome = Run("--help");
+  EXPECT_EQ(outcome.exit_code, 0);
+  for (const char* command :
+       {"status", "models", "load", "unload", "infer", "quantize"}) {
+    EXPECT_THAT(outcome.out, HasSubstr(command));
+    EXPECT_EQ(Run(std::string(command) + " --help").exit_code, 0);
+  }
+}
+
+TEST_F(OctetCommandTest, WrongUsageExitsTwo) {
+  for (const char* arguments :
+       {"", "nonsense", "status --nonsense", "load", "infer doubler",
+        "infer doubler --input rows.npy", "quantize doubler",
+        "infer doubler --input x=rows.npy --batch 0",
+        "quantize doubler --calibration x=rows.npy --activations odd",
+        "status --server nowhere", "status --timeout 0"}) {
+    const Outcome outcome = Run(arguments);
+    EXPECT_EQ(outcome.exit_code, 2) << arguments;
+    EXPECT_NE(outcome.err, "") << arguments;
+    EXPECT_EQ(outcome.out, "") << arguments;
+  }
+}
+
+TEST_F(OctetCommandTest, StatusSaysWhatTheServerIs) {
+  const Outcome text = Run("status");
+  EXPECT_EQ(text.exit_code, 0);
+  EXPECT_THAT(text.out, HasSubstr("recording 1.2.3 at " + server_.address()));
+  const auto json = nlohmann::json::parse(Run("status --json").out);
+  EXPECT_EQ(json["ready"], true);
+  EXPECT_EQ(json["extensions"][0], "model_repository");
+}
+
+TEST_F(OctetCommandTest, ModelsListsStatesTensorsAndReasons) {
+  const Outcome text = Run("models");
+  EXPECT_EQ(text.exit_code, 0);
+  EXPECT_THAT(text.out, HasSubstr("x FP32 [-1, 2] -> y FP32 [-1, 2]"));
+  EXPECT_THAT(text.out, HasSubstr("UNAVAILABLE  no such operator"));
+  const auto json = nlohmann::json::parse(Run("models --json").out);
+  ASSERT_EQ(json["models"].size(), 3u);
+  EXPECT_EQ(json["models"][1]["version"], "3");
+  EXPECT_EQ(json["models"][1]["inputs"][0]["shape"][0], -1);
+}
+
+TEST_F(OctetCommandTest, LoadAndUnloadAskForTheModel) {
+  EXPECT_THAT(Run("load a").out, StartsWith("a is loaded ("));
+  EXPECT_THAT(Run("unload b").out, StartsWith("b is unloaded ("));
+  EXPECT_THAT(server_.loads(), ::testing::ElementsAre("a"));
+  EXPECT_THAT(server_.unloads(), ::testing::ElementsAre("b"));
+}
+
+TEST_F(OctetCommandTest, InferSendsRowsInBatchesAndWritesOutputs) {
+  const Outcome outcome =
+      Run("infer doubler --input x=" + Path("rows.npy") + " --batch 2 " +
+          "--repeat 2 --json --output-dir " + Path("answers"));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const auto json = nlohmann::json::parse(outcome.out);
+  EXPECT_EQ(json["rows"], 3);
+  EXPECT_EQ(json["requests"], 4);
+  EXPECT_EQ(json["version"], "3");
+  EXPECT_GT(json["p50_ms"], 0);
+  EXPECT_GE(json["p50_ms"], json["min_ms"]);
+  EXPECT_EQ(server_.infer_requests().size(), 4u);
+  const auto answers = io::ReadNpy(Path("answers/y.npy"));
+  ASSERT_TRUE(answers.ok()) << answers.status();
+  EXPECT_THAT(answers->data<float>(),
+              ::testing::ElementsAre(2, 4, 8, 6, 10, 12));
+}
+
+TEST_F(OctetCommandTest, InferNamesTheBestClassesAndCountsRightOnes) {
+  std::ofstream(Path("names.txt")) << "cat\ndog\n";
+  std::ofstream(Path("right.csv")) << "file,label\na,1\nb,0\nc,0\n";
+  const Outcome outcome = Run(
+      "infer doubler --input x=" + Path("rows.npy") + " --labels " +
+      Path("names.txt") + " --expected " + Path("right.csv") + " --top-k 1");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("row 0: dog 4  (expected dog)"));
+  EXPECT_THAT(outcome.out, HasSubstr("row 2: dog 12  (expected cat)"));
+  EXPECT_THAT(outcome.out, HasSubstr("2 of 3 right: 66.7 %"));
+}
+
+TEST_F(OctetCommandTest, ModelThatDoesNotBatchGetsTheFileWhole) {
+  ASSERT_TRUE(
+      io::WriteNpy(Path("whole.npy"), Tensor(DType::kFloat32, {2, 2})).ok());
+  const Outcome outcome =
+      Run("infer whole --batch 1 --input x=" + Path("whole.npy"));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  ASSERT_EQ(server_.infer_requests().size(), 1u);
+  EXPECT_EQ(server_.infer_requests()[0].inputs(0).shape(0), 2);
+}
+
+TEST_F(OctetCommandTest, DrawsTheRowsAboveTheirAnswers) {
+  const Tensor pictures =
+      Tensor::Of<float>({2, 1, 2, 3}, {0, 0, 1, 0, 0, 1, 1, 0, 0, 1, 0, 0});
+  ASSERT_TRUE(io::WriteNpy(Path("pictures.npy"), pictures).ok());
+  const Outcome outcome =
+      Run("infer doubler --draw --input x=" + Path("pictures.npy"));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, StartsWith("  @  @    \n"));
+}
+
+TEST_F(OctetCommandTest, QuantizeShowsProgressAndResult) {
+  const Outcome outcome =
+      Run("quantize doubler --activations symmetric --output-model "
+          "doubler_int8 --load --calibration x=" +
+          Path("rows.npy"));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("calibrate: 3 of 3"));
+  EXPECT_THAT(outcome.out, HasSubstr("4.0 kB -> 1.0 kB"));
+  EXPECT_THAT(outcome.out, HasSubstr("31.5 dB"));
+  const v1::QuantizeSettings sent = server_.quantize_requests()[0].settings();
+  EXPECT_EQ(sent.model_name(), "doubler");
+  EXPECT_EQ(sent.output_model_name(), "doubler_int8");
+  EXPECT_EQ(sent.method(), v1::METHOD_LINEAR);
+  EXPECT_EQ(sent.activation_scheme(), v1::ACTIVATION_SCHEME_SYMMETRIC);
+  EXPECT_TRUE(sent.load_when_done());
+}
+
+TEST_F(OctetCommandTest, MissingFileIsNamedWithoutAdviceAboutModels) {
+  const Outcome outcome = Run("infer doubler --input x=" + Path("none.npy"));
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("none.npy"));
+  EXPECT_THAT(outcome.err, ::testing::Not(HasSubstr("octet models")));
+}
+
+TEST_F(OctetCommandTest, FailuresSayWhatToTryNext) {
+  const std::string infer = "infer doubler --input x=" + Path("rows.npy");
+  const Outcome unknown = Run("infer other --input x=" + Path("rows.npy"));
+  EXPECT_EQ(unknown.exit_code, 1);
+  EXPECT_THAT(unknown.err, HasSubstr("no model 'other'"));
+  EXPECT_THAT(unknown.err, HasSubstr("octet models"));
+  server_.FailWith({grpc::StatusCode::RESOURCE_EXHAUSTED,
+                    "Received message larger than max (9 vs. 4)"});
+  EXPECT_THAT(Run(infer).err, HasSubstr("--batch N"));
+  EXPECT_THAT(Run(infer).err, HasSubstr("--max-receive-bytes"));
+}
+
+TEST_F(OctetCommandTest, NoServerIsAFailureThatNamesTheRemedy) {
+  std::string address;
+  {
+    // A port that was free a moment ago.
+    const RecordingServer other;
+    address = other.address();
+  }
+  const Outcome outcome = Run("status --server " + address);
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("cannot connect to " + address));
+  EXPECT_THAT(outcome.err, HasSubstr("is octet-server running there?"));
+}
+
+}  // namespace
+}  // namespace octet::client

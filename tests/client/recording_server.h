@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_TESTS_CLIENT_RECORDING_SERVER_H_
+#define OCTET_TESTS_CLIENT_RECORDING_SERVER_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/synchronization/mutex.h"
+#include "proto/inference.grpc.pb.h"
+#include "proto/octet/v1/quantization.grpc.pb.h"
+
+namespace octet::client {
+
+// A small server of octet's protocol on a free port of 127.0.0.1, for tests of
+// the client. It keeps what it was sent. Its models:
+//   doubler  version 3, input x FP32 [-1, 2], output y = 2 x: batches
+//   whole    version 1, the same with input [2, 2]: does not batch
+//   broken   UNAVAILABLE, "no such operator"
+// Thread-safe.
+class RecordingServer {
+ public:
+  RecordingServer();
+  ~RecordingServer();
+
+  std::string address() const;
+
+  // Every later call is answered with this, until it is OK again.
+  void FailWith(grpc::Status status);
+
+  // Later answers to ModelInfer lack the last byte of their output.
+  void CutOutputs();
+
+  // All inference requests and calibration messages so far.
+  std::vector<inference::ModelInferRequest> infer_requests() const;
+  std::vector<v1::QuantizeRequest> quantize_requests() const;
+  std::vector<std::string> loads() const;
+  std::vector<std::string> unloads() const;
+
+ private:
+  class Inference;
+  class Quantization;
+
+  struct Record {
+    mutable absl::Mutex mutex;
+    grpc::Status status ABSL_GUARDED_BY(mutex);
+    bool cut_outputs ABSL_GUARDED_BY(mutex) = false;
+    std::vector<inference::ModelInferRequest> infer ABSL_GUARDED_BY(mutex);
+    std::vector<v1::QuantizeRequest> quantize ABSL_GUARDED_BY(mutex);
+    std::vector<std::string> loads ABSL_GUARDED_BY(mutex);
+    std::vector<std::string> unloads ABSL_GUARDED_BY(mutex);
+
+    grpc::Status CurrentStatus() const;
+  };
+
+  Record record_;
+  std::unique_ptr<Inference> inference_;
+  std::unique_ptr<Quantization> quantization_;
+  std::unique_ptr<grpc::Server> server_;
+  int port_ = 0;
+};
+
+}  // namespace octet::client
+
+#endif  // OCTET_TESTS_CLIENT_RECORDING_SERVER_H_
