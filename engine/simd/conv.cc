@@ -102,6 +102,10 @@ absl::StatusOr<Conv> Conv::Create(const ConvParams& params,
     return Conv(params,
                 internal::MakeDepthwiseConv(params, constants, kernels));
   }
+  if (internal::WinogradIsExact(params, constants, kernels) &&
+      internal::WinogradIsCheaper(params)) {
+    return Conv(params, internal::MakeWinogradConv(params, constants, kernels));
+  }
   return Conv(params, internal::MakeDirectConv(params, constants, kernels));
 }
 

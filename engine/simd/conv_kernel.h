@@ -40,6 +40,21 @@ std::shared_ptr<const ConvKernel> MakeDepthwiseConv(
     const ConvParams& params, const ConvConstants& constants,
     const Kernels& kernels);
 
+// Winograd's algorithm in integers. REQUIRES: WinogradIsExact().
+std::shared_ptr<const ConvKernel> MakeWinogradConv(
+    const ConvParams& params, const ConvConstants& constants,
+    const Kernels& kernels);
+
+// Whether `kernels` have the algorithm, the convolution is one it can do (3x3,
+// dense, strides and dilations 1), and no sum can leave the range in which the
+// integers are exact.
+bool WinogradIsExact(const ConvParams& params, const ConvConstants& constants,
+                     const Kernels& kernels);
+
+// Whether Winograd's algorithm takes fewer vector instructions than the direct
+// one. REQUIRES: WinogradIsExact().
+bool WinogradIsCheaper(const ConvParams& params);
+
 // One input and one output channel per group, and more than one group.
 inline bool IsDepthwise(const ConvParams& p) {
   return p.groups > 1 && p.groups == p.in_channels &&

@@ -80,6 +80,46 @@ struct DepthwiseRow {
   PanelOutput out;
 };
 
+// Winograd's F(4x4, 3x3) in integers; winograd_conv.cc has the mathematics.
+inline constexpr int kWinogradOutput = 4;  // outputs of a tile along an axis
+inline constexpr int kWinogradInput = 6;
+inline constexpr int kWinogradPoints = 36;
+inline constexpr int kWinogradGroup = 6;  // tiles multiplied at a time
+
+// One tile of 6 x 6 pixels to 36 points of `channels` numbers, a multiple of
+// 16; what lies beyond the image's channels may be anything.
+struct WinogradPatch {
+  const int16_t* pixels = nullptr;
+  int64_t row_stride = 0;     // elements
+  int64_t column_stride = 0;  // elements
+  int64_t channels = 0;
+  int16_t* points = nullptr;
+  int64_t point_stride = 0;  // elements
+};
+
+// Where the 4 x 4 outputs of a tile go; the last ones of an image are cut.
+struct WinogradTarget {
+  void* output = nullptr;
+  const uint8_t* residual_data = nullptr;
+  int rows = kWinogradOutput;
+  int columns = kWinogradOutput;
+};
+
+// A group of tiles times one panel: points [36][tiles][channels], weights
+// [36][pairs][width][2].
+struct WinogradGroup {
+  const int16_t* points = nullptr;
+  const int16_t* weights = nullptr;
+  int32_t* products = nullptr;  // scratch, [36][tiles][width]
+  int64_t channels = 0;
+  int pairs = 0;
+  int tiles = 0;  // 1 to kWinogradGroup
+  int width = kPanelWidth;
+  const WinogradTarget* targets = nullptr;  // [tiles]
+  int64_t row_stride = 0;                   // of the output, elements
+  PanelOutput out;  // without the pointers, which targets hold
+};
+
 // `count` elements y = value of two bytes (Sum) or of one (b null): see
 // elementwise.h.
 struct SumTask {
@@ -126,6 +166,9 @@ struct Kernels {
   void (*gemm)(const GemmBlock& block);
   void (*weave)(const WeaveArgs& args, int16_t* dst);
   void (*depthwise)(const DepthwiseRow& row);
+  // Null where the instruction set has none.
+  void (*winograd_patch)(const WinogradPatch& patch);
+  void (*winograd_group)(const WinogradGroup& group);
   void (*sum)(const SumTask& task);
   void (*quantize)(const QuantizeTask& task, const float* src, uint8_t* dst);
   void (*dequantize)(const QuantizeTask& task, const uint8_t* src, float* dst);

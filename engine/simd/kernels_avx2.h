@@ -14,6 +14,8 @@ void Widen(const void* src, const ByteType& type, int64_t n, int16_t* dst);
 void Gemm(const GemmBlock& block);
 void Weave(const WeaveArgs& args, int16_t* dst);
 void Depthwise(const DepthwiseRow& row);
+void TransformPatch(const WinogradPatch& patch);
+void MultiplyGroup(const WinogradGroup& group);
 void Sum(const SumTask& task);
 void Quantize(const QuantizeTask& task, const float* src, uint8_t* dst);
 void Dequantize(const QuantizeTask& task, const uint8_t* src, float* dst);
