@@ -35,19 +35,21 @@ void Run(const dnnl::primitive& primitive,
   stream.wait();
 }
 
-// Reports `what` when the element in the middle of `memory` is not `expected`.
+// Reports `what` when element `index` of `memory` is not `expected`.
 template <typename T>
-int Check(const char* what, const Memory& memory, T expected) {
-  const T* data = static_cast<const T*>(memory.get_data_handle());
-  const size_t count = memory.get_desc().get_size() / sizeof(T);
-  const double got = data[count / 2];
+int Check(const char* what, const Memory& memory, size_t index, T expected) {
+  const double got = static_cast<const T*>(memory.get_data_handle())[index];
   if (got == static_cast<double>(expected)) return 0;
   std::printf("%s: got %g, expected %g\n", what, got,
               static_cast<double>(expected));
   return 1;
 }
 
-// A 3x3 convolution of ones, one image of 16 channels, `groups` groups.
+// Weights are 2: without VNNI, oneDNN halves the weights of a convolution with
+// s8 sources to keep their sums in 16 bits, which only even ones survive.
+constexpr int kWeight = 2;
+
+// A 3x3 convolution of an image of ones with 16 channels, in `groups` groups.
 template <typename Source, typename Weight, typename Result>
 int Convolve(const char* what, Type source, Type weight, Type result,
              int64_t groups) {
@@ -62,7 +64,9 @@ int Convolve(const char* what, Type source, Type weight, Type result,
       Cpu(), dnnl::prop_kind::forward_inference,
       dnnl::algorithm::convolution_direct, source_desc, any_weights,
       result_desc, {1, 1}, {1, 1}, {1, 1});
-  Memory plain = Filled<Weight>(weight_desc, 1);
+  // Row 4, column 4, which no padding reaches.
+  constexpr size_t kInnerPixel = (4 * 8 + 4) * 16;
+  Memory plain = Filled<Weight>(weight_desc, kWeight);
   Memory packed(desc.weights_desc(), Cpu());
   Run(dnnl::reorder(plain, packed),
       {{DNNL_ARG_FROM, plain}, {DNNL_ARG_TO, packed}});
@@ -71,7 +75,8 @@ int Convolve(const char* what, Type source, Type weight, Type result,
       {{DNNL_ARG_SRC, Filled<Source>(source_desc, 1)},
        {DNNL_ARG_WEIGHTS, packed},
        {DNNL_ARG_DST, out}});
-  return Check<Result>(what, out, static_cast<Result>(9 * in));
+  return Check<Result>(what, out, kInnerPixel,
+                       static_cast<Result>(9 * in * kWeight));
 }
 
 template <typename Source, typename Weight, typename Result>
@@ -82,9 +87,9 @@ int Multiply(const char* what, Type source, Type weight, Type result) {
   const dnnl::matmul::primitive_desc desc(Cpu(), a, b, c);
   Memory out(c, Cpu());
   Run(dnnl::matmul(desc), {{DNNL_ARG_SRC, Filled<Source>(a, 1)},
-                           {DNNL_ARG_WEIGHTS, Filled<Weight>(b, 1)},
+                           {DNNL_ARG_WEIGHTS, Filled<Weight>(b, kWeight)},
                            {DNNL_ARG_DST, out}});
-  return Check<Result>(what, out, static_cast<Result>(32));
+  return Check<Result>(what, out, 0, static_cast<Result>(32 * kWeight));
 }
 
 int Pool() {
@@ -97,7 +102,7 @@ int Pool() {
   Memory out(result, Cpu());
   Run(dnnl::pooling_forward(desc),
       {{DNNL_ARG_SRC, Filled<float>(source, 3)}, {DNNL_ARG_DST, out}});
-  return Check<float>("pooling", out, 3);
+  return Check<float>("pooling", out, 0, 3);
 }
 
 int Softmax() {
@@ -108,7 +113,7 @@ int Softmax() {
   Memory out(rows, Cpu());
   Run(dnnl::softmax_forward(desc),
       {{DNNL_ARG_SRC, Filled<float>(rows, 1)}, {DNNL_ARG_DST, out}});
-  return Check<float>("softmax", out, 0.125f);
+  return Check<float>("softmax", out, 0, 0.125f);
 }
 
 }  // namespace
@@ -117,22 +122,20 @@ int main() {
   int failures = 0;
   failures += Convolve<float, float, float>("convolution f32", Type::f32,
                                             Type::f32, Type::f32, 1);
-  failures += Convolve<float, float, float>("depthwise convolution f32",
-                                            Type::f32, Type::f32, Type::f32,
-                                            16);
-  failures += Convolve<uint8_t, int8_t, int32_t>(
-      "convolution u8", Type::u8, Type::s8, Type::s32, 1);
+  failures += Convolve<float, float, float>(
+      "depthwise convolution f32", Type::f32, Type::f32, Type::f32, 16);
+  failures += Convolve<uint8_t, int8_t, int32_t>("convolution u8", Type::u8,
+                                                 Type::s8, Type::s32, 1);
   failures += Convolve<int8_t, int8_t, int32_t>("convolution s8", Type::s8,
                                                 Type::s8, Type::s32, 1);
-  failures += Convolve<uint8_t, int8_t, int32_t>("depthwise convolution u8",
-                                                 Type::u8, Type::s8, Type::s32,
-                                                 16);
+  failures += Convolve<uint8_t, int8_t, int32_t>(
+      "depthwise convolution u8", Type::u8, Type::s8, Type::s32, 16);
   failures += Multiply<float, float, float>("matmul f32", Type::f32, Type::f32,
                                             Type::f32);
   failures += Multiply<uint8_t, int8_t, int32_t>("matmul u8", Type::u8,
                                                  Type::s8, Type::s32);
-  failures += Multiply<int8_t, int8_t, int32_t>("matmul s8", Type::s8,
-                                                Type::s8, Type::s32);
+  failures += Multiply<int8_t, int8_t, int32_t>("matmul s8", Type::s8, Type::s8,
+                                                Type::s32);
   failures += Pool();
   failures += Softmax();
   return failures == 0 ? 0 : 1;

@@ -40,28 +40,42 @@ function(octet_drop_sources target pattern)
   set_target_properties(${target} PROPERTIES SOURCES "${sources}")
 endfunction()
 
+# Leaves out what nothing refers to once left_out.cpp stands in for the lists
+# of implementations of the primitives that options.txt does not enable.
+function(octet_leave_out)
+  set(unused batch_normalization binary concat deconvolution eltwise
+    group_normalization inner_product inner_product_int8 layer_normalization
+    lrn prelu reduction resampling rnn shuffle sum)
+  list(JOIN unused "|" unused)
+
+  octet_drop_sources(dnnl_cpu "/(ppc64|rv64|s390x|sycl|rnn|linux_perf)/")
+  octet_drop_sources(dnnl_cpu
+    "/(ref|simple|ncsp|nspc|gemm|gemm_x8s8s32x)_(${unused})\\.cpp$")
+  octet_drop_sources(dnnl_cpu "/cpu_(${unused})_list\\.cpp$")
+  octet_drop_sources(dnnl_cpu
+    "/cpu_reorder_regular_(f32_fp8|fp4|fp8|s4|u4)\\.cpp$")
+  octet_drop_sources(dnnl_cpu
+    "/(cpu_batch_normalization_utils|ref_sparse_matmul)\\.cpp$")
+  get_target_property(sources dnnl_cpu SOURCES)
+  set_target_properties(dnnl_cpu PROPERTIES
+    SOURCES "${sources};${CMAKE_CURRENT_FUNCTION_LIST_DIR}/left_out.cpp")
+
+  octet_drop_sources(dnnl_cpu_x64 "/(capi|lrn|prelu|rnn|shuffle)/")
+  octet_drop_sources(dnnl_cpu_x64 "/jit_brgemm_(conv_bwd|inner_product)")
+  octet_drop_sources(dnnl_cpu_x64
+    "/(gemm_bf16_inner_product|jit_uni_sparse_matmul|jit_uni_xf16_sum)\\.cpp$")
+  octet_drop_sources(dnnl_cpu_x64
+    "/jit_uni_(binary|binary_kernel|eltwise|eltwise_int)\\.cpp$")
+  octet_drop_sources(dnnl_cpu_x64
+    "(_normalization|deconv|_reduction|_resampling)[a-z0-9_]*\\.cpp$")
+endfunction()
+
 function(octet_shorten_build)
-  # The list of what nothing refers to was made for this line of versions, with
-  # the primitives that options.txt enables; check.sh links and runs them all.
+  # The lists were made for this line of versions; check.sh links and runs what
+  # must have stayed. Another version is built whole.
   if(PROJECT_VERSION VERSION_GREATER_EQUAL 3.7 AND
      PROJECT_VERSION VERSION_LESS 3.8)
-    octet_drop_sources(dnnl_cpu "/(ppc64|rv64|s390x|sycl)/")
-    octet_drop_sources(dnnl_cpu
-      "/rnn/(brgemm_cell_common|cell_[a-z_]+|ref_[a-z_]+)\\.cpp$")
-    octet_drop_sources(dnnl_cpu
-      "/cpu/(ref|simple|ncsp|nspc|gemm|gemm_x8s8s32x)_(batch_normalization|binary|concat|deconvolution|eltwise|group_normalization|inner_product|inner_product_int8|layer_normalization|lrn|prelu|reduction|resampling|shuffle|sum)\\.cpp$")
-    octet_drop_sources(dnnl_cpu
-      "/cpu_(batch_normalization|binary|deconvolution|eltwise|group_normalization|inner_product|layer_normalization|lrn|prelu|reduction|resampling|rnn|shuffle)_list\\.cpp$")
-    octet_drop_sources(dnnl_cpu "/cpu_reorder_regular_(f32_fp8|fp4|fp8|s4|u4)\\.cpp$")
-    get_target_property(sources dnnl_cpu SOURCES)
-    set_target_properties(dnnl_cpu PROPERTIES
-      SOURCES "${sources};${CMAKE_CURRENT_FUNCTION_LIST_DIR}/left_out.cpp")
-    octet_drop_sources(dnnl_cpu_x64 "/(lrn|prelu|rnn|shuffle)/[a-z0-9_]+\\.cpp$")
-    octet_drop_sources(dnnl_cpu_x64
-      "/x64/jit_uni_(binary|binary_kernel|eltwise|eltwise_int)\\.cpp$")
-    octet_drop_sources(dnnl_cpu_x64 "/jit_brgemm_conv_bwd[a-z_]*\\.cpp$")
-    octet_drop_sources(dnnl_cpu_x64
-      "/[a-z0-9_]*(batch_normalization|deconv|group_normalization|inner_product|instance_normalization|layer_normalization|reduction|resampling|xf16_sum)[a-z0-9_]*\\.cpp$")
+    octet_leave_out()
   endif()
 
   octet_merge_sources(dnnl_common "\\.cpp$" 8 "")
