@@ -122,7 +122,7 @@ absl::StatusOr<std::shared_ptr<const PackedConstant>> Pack(
     const dnnl::memory::desc& source, const void* bytes,
     const dnnl::memory::desc& wanted) {
   return cache.GetOrMake<PackedConstant>(
-      key, static_cast<int64_t>(wanted.get_size()),
+      key,
       [&]() -> absl::StatusOr<std::shared_ptr<const PackedConstant>> {
         return WithoutExceptions(
             [&]() -> absl::StatusOr<std::shared_ptr<const PackedConstant>> {
@@ -138,6 +138,9 @@ absl::StatusOr<std::shared_ptr<const PackedConstant>> Pack(
               stream.wait();
               return packed;
             });
+      },
+      [&](const PackedConstant&) {
+        return static_cast<int64_t>(wanted.get_size());
       });
 }
 

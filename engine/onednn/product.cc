@@ -27,10 +27,11 @@ absl::Status RememberWeights(const plan::StepRequest& request,
                              const dnnl::memory::desc& packed) {
   return request.weights
       ->GetOrMake<ChosenLayout>(
-          WeightsKey(request), 0,
+          WeightsKey(request),
           [&]() -> absl::StatusOr<std::shared_ptr<const ChosenLayout>> {
             return std::make_shared<const ChosenLayout>(ChosenLayout{packed});
-          })
+          },
+          [](const ChosenLayout&) { return 0; })
       .status();
 }
 

@@ -8,7 +8,6 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 
@@ -21,12 +20,13 @@ namespace octet::plan {
 // live as long as the cache or the last step that holds one. Thread-safe.
 class WeightCache {
  public:
-  // The entry under `key`, made by `make` if there is none yet.
+  // The entry under `key`, made by `make`, an absl::StatusOr<shared_ptr<const T>>
+  // function, if there is none yet. `bytes_of` says what a new one takes.
   // REQUIRES: one key always goes with one T.
-  template <typename T>
-  absl::StatusOr<std::shared_ptr<const T>> GetOrMake(
-      const std::string& key, int64_t bytes,
-      absl::FunctionRef<absl::StatusOr<std::shared_ptr<const T>>()> make) {
+  template <typename T, typename Make, typename BytesOf>
+  absl::StatusOr<std::shared_ptr<const T>> GetOrMake(const std::string& key,
+                                                     Make make,
+                                                     BytesOf bytes_of) {
     absl::MutexLock lock(&mutex_);
     auto found = entries_.find(key);
     if (found != entries_.end()) {
@@ -35,7 +35,7 @@ class WeightCache {
     absl::StatusOr<std::shared_ptr<const T>> made = make();
     if (!made.ok()) return made.status();
     entries_.emplace(key, *made);
-    bytes_ += bytes;
+    bytes_ += bytes_of(**made);
     return *std::move(made);
   }
 
@@ -48,7 +48,7 @@ class WeightCache {
     return std::static_pointer_cast<const T>(found->second);
   }
 
-  // Sum of the `bytes` of all entries.
+  // Sum of the sizes of all entries.
   int64_t bytes() const {
     absl::MutexLock lock(&mutex_);
     return bytes_;

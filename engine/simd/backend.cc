@@ -23,23 +23,37 @@ class CreateVisitor {
   StepOr operator()(const ir::MatMul& op) const {
     return products_ ? CreateMatMulStep(request_, op) : NotOurs();
   }
-  StepOr operator()(const ir::Pool&) const { return NotOurs(); }
-  StepOr operator()(const ir::GlobalPool&) const { return NotOurs(); }
+  StepOr operator()(const ir::Pool& op) const {
+    return CreatePoolStep(request_, op);
+  }
+  StepOr operator()(const ir::GlobalPool& op) const {
+    return CreateGlobalPoolStep(request_, op);
+  }
   StepOr operator()(const ir::Softmax&) const { return NotOurs(); }
-  StepOr operator()(const ir::Binary&) const { return NotOurs(); }
+  StepOr operator()(const ir::Binary& op) const {
+    return CreateAddStep(request_, op);
+  }
   StepOr operator()(const ir::Unary&) const { return NotOurs(); }
   StepOr operator()(const ir::Clamp&) const { return NotOurs(); }
   StepOr operator()(const ir::BatchNorm&) const { return NotOurs(); }
-  StepOr operator()(const ir::Concat&) const { return NotOurs(); }
+  StepOr operator()(const ir::Concat& op) const {
+    return CreateConcatStep(request_, op);
+  }
   StepOr operator()(const ir::Slice&) const { return NotOurs(); }
   StepOr operator()(const ir::Pad&) const { return NotOurs(); }
   StepOr operator()(const ir::Reshape&) const { return NotOurs(); }
   StepOr operator()(const ir::Transpose&) const { return NotOurs(); }
   StepOr operator()(const ir::Reduce&) const { return NotOurs(); }
   StepOr operator()(const ir::Cast&) const { return NotOurs(); }
-  StepOr operator()(const ir::Quantize&) const { return NotOurs(); }
-  StepOr operator()(const ir::Dequantize&) const { return NotOurs(); }
-  StepOr operator()(const ir::Requantize&) const { return NotOurs(); }
+  StepOr operator()(const ir::Quantize&) const {
+    return CreateQuantizeStep(request_);
+  }
+  StepOr operator()(const ir::Dequantize&) const {
+    return CreateDequantizeStep(request_);
+  }
+  StepOr operator()(const ir::Requantize&) const {
+    return CreateRequantizeStep(request_);
+  }
 
  private:
   StepOr NotOurs() const {

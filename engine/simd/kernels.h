@@ -99,8 +99,7 @@ struct WinogradPatch {
 
 // Where the 4 x 4 outputs of a tile go; the last ones of an image are cut.
 struct WinogradTarget {
-  void* output = nullptr;
-  const uint8_t* residual_data = nullptr;
+  int64_t offset = 0;  // of the first pixel, elements
   int rows = kWinogradOutput;
   int columns = kWinogradOutput;
 };
@@ -117,7 +116,7 @@ struct WinogradGroup {
   int width = kPanelWidth;
   const WinogradTarget* targets = nullptr;  // [tiles]
   int64_t row_stride = 0;                   // of the output, elements
-  PanelOutput out;  // without the pointers, which targets hold
+  PanelOutput out;  // its pointers at the panel's first channel of offset 0
 };
 
 // `count` elements y = value of two bytes (Sum) or of one (b null): see

@@ -19,6 +19,23 @@ absl::StatusOr<std::unique_ptr<plan::Step>> CreateConvStep(
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateMatMulStep(
     const plan::StepRequest& request, const ir::MatMul& op);
 
+absl::StatusOr<std::unique_ptr<plan::Step>> CreatePoolStep(
+    const plan::StepRequest& request, const ir::Pool& op);
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateGlobalPoolStep(
+    const plan::StepRequest& request, const ir::GlobalPool& op);
+// Additions only.
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateAddStep(
+    const plan::StepRequest& request, const ir::Binary& op);
+// Any type of element: it copies.
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateConcatStep(
+    const plan::StepRequest& request, const ir::Concat& op);
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateRequantizeStep(
+    const plan::StepRequest& request);
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateQuantizeStep(
+    const plan::StepRequest& request);
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateDequantizeStep(
+    const plan::StepRequest& request);
+
 // The kernels' form of an 8-bit activation's type; UNIMPLEMENTED for others.
 absl::StatusOr<ByteType> ToByteType(const ir::TensorType& type);
 

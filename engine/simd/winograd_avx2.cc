@@ -141,8 +141,8 @@ void FinishWinogradTile(const WinogradGroup& g, int tile) {
   const WinogradTarget& target = g.targets[tile];
   const int64_t element = g.out.spec->dtype == DType::kFloat32 ? 4 : 1;
   PanelOutput out = g.out;
-  out.output = target.output;
-  out.residual_data = target.residual_data;
+  out.output = static_cast<uint8_t*>(out.output) + target.offset * element;
+  if (out.residual != nullptr) out.residual_data += target.offset;
   for (int y = 0; y < target.rows; ++y) {
     if (target.columns == kOut) {
       FinishTile<kOut, NV>(out, 0, sums[y]);

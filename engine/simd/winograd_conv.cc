@@ -179,11 +179,14 @@ class WinogradConv : public ConvKernel {
           points(layout.Take<int16_t>(conv.block_rows_ * conv.tiles_x_ *
                                       kWinogradPoints * conv.channels_)),
           products(layout.Take<int32_t>(kWinogradPoints * kWinogradGroup *
-                                        kPanelWidth)) {}
+                                        kPanelWidth)),
+          targets(layout.Take<WinogradTarget>(conv.block_rows_ *
+                                              conv.tiles_x_)) {}
     int16_t* rows;    // of one row of tiles: [6][columns][channels of image]
     int16_t* points;  // [group][36][tiles of the group][channels_]
     int32_t* products;
-    int64_t transformed_block = -1;  // what `points` holds
+    WinogradTarget* targets;
+    int64_t transformed_block = -1;  // what `points` and `targets` hold
   };
 
   // A run of tiles that are multiplied together.
@@ -202,8 +205,7 @@ class WinogradConv : public ConvKernel {
                         int16_t* rows) const;
   void RunPanel(const ConvArgs& args, int64_t block, int64_t panel,
                 const Scratch& scratch) const;
-  WinogradTarget Target(const ConvArgs& args, int64_t tile,
-                        int64_t channel) const;
+  void FillTargets(int64_t tile_row, WinogradTarget* targets) const;
 
   ConvParams params_;
   const Kernels& kernels_;
@@ -267,62 +269,55 @@ void WinogradConv::TransformTileRow(const ConvArgs& args, int64_t tile_row,
 void WinogradConv::TransformBlock(const ConvArgs& args, int64_t block,
                                   Scratch& scratch) const {
   const int64_t tiles = BlockTiles(block);
-  int64_t widened = -1;
+  const int64_t first_row = block * block_rows_;
   Group group = {0, 0};
-  for (int64_t tile = 0; tile < tiles; ++tile) {
-    if (tile == group.first + group.tiles) group = GroupAt(tiles, tile);
-    if (tile == 0) group = GroupAt(tiles, 0);
-    const int64_t row = tile / tiles_x_;
-    if (row != widened) {
-      TransformTileRow(args, block * block_rows_ + row, scratch.rows);
-      widened = row;
+  int64_t tile = 0;
+  for (int64_t row = first_row; tile < tiles; ++row) {
+    TransformTileRow(args, row, scratch.rows);
+    for (int64_t x = 0; x < tiles_x_; ++x, ++tile) {
+      if (tile == group.first + group.tiles) group = GroupAt(tiles, tile);
+      WinogradPatch patch;
+      patch.pixels = scratch.rows + x * kOut * params_.in_channels;
+      patch.row_stride = row_elements();
+      patch.column_stride = params_.in_channels;
+      patch.channels = channels_;
+      patch.points =
+          scratch.points + (group.first * kWinogradPoints +
+                            (tile - group.first)) * channels_;
+      patch.point_stride = group.tiles * channels_;
+      kernels_.winograd_patch(patch);
     }
-    WinogradPatch patch;
-    patch.pixels = scratch.rows + tile % tiles_x_ * kOut * params_.in_channels;
-    patch.row_stride = row_elements();
-    patch.column_stride = params_.in_channels;
-    patch.channels = channels_;
-    patch.points =
-        scratch.points +
-        (group.first * kWinogradPoints + (tile - group.first)) * channels_;
-    patch.point_stride = group.tiles * channels_;
-    kernels_.winograd_patch(patch);
+    FillTargets(row, scratch.targets + tile - tiles_x_);
   }
 }
 
-WinogradTarget WinogradConv::Target(const ConvArgs& args, int64_t tile,
-                                    int64_t channel) const {
+void WinogradConv::FillTargets(int64_t tile_row,
+                               WinogradTarget* targets) const {
   const ConvParams& p = params_;
-  const int64_t tile_row = tile / tiles_x_;
-  const int64_t y = tile_row % tiles_y_ * kOut;
-  const int64_t x = tile % tiles_x_ * kOut;
   const int64_t image = tile_row / tiles_y_;
-  const int64_t first =
-      ((image * p.out_height() + y) * p.out_width() + x) * p.out_channels +
-      channel;
-  WinogradTarget target;
-  target.output = static_cast<uint8_t*>(args.output) +
-                  first * static_cast<int64_t>(SizeOf(p.output.dtype));
-  if (p.residual.has_value()) {
-    target.residual_data = static_cast<const uint8_t*>(args.residual) + first;
+  const int64_t y = tile_row % tiles_y_ * kOut;
+  const int64_t first = (image * p.out_height() + y) * p.out_width();
+  for (int64_t tile = 0; tile < tiles_x_; ++tile) {
+    const int64_t x = tile * kOut;
+    WinogradTarget& target = targets[tile];
+    target.offset = (first + x) * p.out_channels;
+    target.rows =
+        static_cast<int>(std::min<int64_t>(kOut, p.out_height() - y));
+    target.columns =
+        static_cast<int>(std::min<int64_t>(kOut, p.out_width() - x));
   }
-  target.rows = static_cast<int>(std::min<int64_t>(kOut, p.out_height() - y));
-  target.columns = static_cast<int>(std::min<int64_t>(kOut, p.out_width() - x));
-  return target;
 }
 
 void WinogradConv::RunPanel(const ConvArgs& args, int64_t block, int64_t panel,
                             const Scratch& scratch) const {
   const ConvParams& p = params_;
   const Panel& info = weights_->panel(panel);
-  WinogradTarget targets[kWinogradGroup];
   WinogradGroup task;
   task.weights = weights_->weights(panel);
   task.products = scratch.products;
   task.channels = channels_;
   task.pairs = static_cast<int>(weights_->pairs());
   task.width = info.width;
-  task.targets = targets;
   task.row_stride = p.out_width() * p.out_channels;
   task.out.spec = &p.output;
   task.out.residual = p.residual.has_value() ? &*p.residual : nullptr;
@@ -330,15 +325,19 @@ void WinogradConv::RunPanel(const ConvArgs& args, int64_t block, int64_t panel,
   task.out.multiplier = weights_->multipliers(panel);
   task.out.stride = p.out_channels;
   task.out.channels = info.channels;
+  task.out.output =
+      static_cast<uint8_t*>(args.output) +
+      info.first_channel * static_cast<int64_t>(SizeOf(p.output.dtype));
+  if (p.residual.has_value()) {
+    task.out.residual_data =
+        static_cast<const uint8_t*>(args.residual) + info.first_channel;
+  }
   const int64_t tiles = BlockTiles(block);
-  const int64_t first_tile = block * block_rows_ * tiles_x_;
   for (int64_t first = 0; first < tiles; first += task.tiles) {
     const Group group = GroupAt(tiles, first);
     task.tiles = group.tiles;
     task.points = scratch.points + first * kWinogradPoints * channels_;
-    for (int i = 0; i < group.tiles; ++i) {
-      targets[i] = Target(args, first_tile + first + i, info.first_channel);
-    }
+    task.targets = scratch.targets + first;
     kernels_.winograd_group(task);
   }
 }

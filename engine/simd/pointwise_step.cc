@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/status_macros.h"
+#include "engine/simd/cpu_features.h"
+#include "engine/simd/elementwise.h"
+#include "engine/simd/steps.h"
+
+namespace octet::simd {
+namespace {
+
+int64_t ElementsOf(const plan::StepRequest& request, ir::ValueId id) {
+  return ElementCount(ir::ConcreteShape(request.graph.type(id).dims));
+}
+
+std::string KernelName(absl::string_view what) {
+  return absl::StrCat("simd:", what, ":", IsaName(ActiveIsa()));
+}
+
+std::unique_ptr<plan::Step> MakeSumStep(absl::string_view name, const Sum& sum,
+                                        int64_t elements) {
+  return MakeKernelStep(
+      KernelName(name), 0, [sum, elements](const plan::Bindings& bindings) {
+        const void* b =
+            bindings.inputs.size() > 1 ? bindings.inputs[1] : nullptr;
+        bindings.pool->ParallelRanges(
+            elements, [&](int64_t begin, int64_t end, int) {
+              sum.Run(bindings.inputs[0], b, bindings.outputs[0], begin, end);
+            });
+      });
+}
+
+// The one scale and 8-bit type of `type`.
+absl::StatusOr<Quantizer> QuantizerFor(const ir::TensorType& type) {
+  OCTET_ASSIGN_OR_RETURN(ByteType bytes, ToByteType(type));
+  return Quantizer::Create(type.quantization->scales[0], bytes);
+}
+
+// [outer, inner] pieces that Concat copies, one per input.
+struct Piece {
+  int64_t bytes = 0;   // of one outer index
+  int64_t offset = 0;  // in one outer index of the output
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateAddStep(
+    const plan::StepRequest& request, const ir::Binary& op) {
+  const ir::Graph& graph = request.graph;
+  const ir::TensorType& a = graph.type(request.node.inputs[0]);
+  const ir::TensorType& b = graph.type(request.node.inputs[1]);
+  if (op.kind != ir::BinaryKind::kAdd || a.dims != b.dims) {
+    return absl::UnimplementedError("not an addition of equal shapes");
+  }
+  SumParams params;
+  OCTET_ASSIGN_OR_RETURN(params.a, ToByteType(a));
+  OCTET_ASSIGN_OR_RETURN(ByteType b_type, ToByteType(b));
+  OCTET_ASSIGN_OR_RETURN(
+      plan::SumRequantization numbers,
+      plan::RequantizeSum(a, b, graph.type(request.node.outputs[0]),
+                          op.activation));
+  params.multiplier = numbers.a_multiplier;
+  params.b = ResidualSpec{b_type, numbers.b_multiplier};
+  OCTET_ASSIGN_OR_RETURN(params.output, ToOutputSpec(numbers.output));
+  OCTET_ASSIGN_OR_RETURN(Sum sum, Sum::Create(params));
+  return MakeSumStep("add", sum, ElementsOf(request, request.node.outputs[0]));
+}
+
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateRequantizeStep(
+    const plan::StepRequest& request) {
+  const ir::TensorType& input = request.graph.type(request.node.inputs[0]);
+  const ir::TensorType& output = request.graph.type(request.node.outputs[0]);
+  SumParams params;
+  OCTET_ASSIGN_OR_RETURN(params.a, ToByteType(input));
+  OCTET_ASSIGN_OR_RETURN(plan::Rescaling numbers,
+                         plan::Rescale(input, output));
+  params.multiplier = numbers.multiplier;
+  OCTET_ASSIGN_OR_RETURN(params.output, ToOutputSpec(numbers.output));
+  OCTET_ASSIGN_OR_RETURN(Sum sum, Sum::Create(params));
+  return MakeSumStep("requantize", sum,
+                     ElementsOf(request, request.node.outputs[0]));
+}
+
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateQuantizeStep(
+    const plan::StepRequest& request) {
+  OCTET_ASSIGN_OR_RETURN(
+      Quantizer quantizer,
+      QuantizerFor(request.graph.type(request.node.outputs[0])));
+  const int64_t elements = ElementsOf(request, request.node.outputs[0]);
+  return MakeKernelStep(
+      KernelName("quantize"), 0,
+      [quantizer, elements](const plan::Bindings& bindings) {
+        const auto* x = reinterpret_cast<const float*>(bindings.inputs[0]);
+        bindings.pool->ParallelRanges(
+            elements, [&](int64_t begin, int64_t end, int) {
+              quantizer.Quantize(x, bindings.outputs[0], begin, end);
+            });
+      });
+}
+
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateDequantizeStep(
+    const plan::StepRequest& request) {
+  OCTET_ASSIGN_OR_RETURN(
+      Quantizer quantizer,
+      QuantizerFor(request.graph.type(request.node.inputs[0])));
+  const int64_t elements = ElementsOf(request, request.node.outputs[0]);
+  return MakeKernelStep(
+      KernelName("dequantize"), 0,
+      [quantizer, elements](const plan::Bindings& bindings) {
+        auto* y = reinterpret_cast<float*>(bindings.outputs[0]);
+        bindings.pool->ParallelRanges(
+            elements, [&](int64_t begin, int64_t end, int) {
+              quantizer.Dequantize(bindings.inputs[0], y, begin, end);
+            });
+      });
+}
+
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateConcatStep(
+    const plan::StepRequest& request, const ir::Concat& op) {
+  const ir::Graph& graph = request.graph;
+  const ir::TensorType& output = graph.type(request.node.outputs[0]);
+  const Shape shape = ir::ConcreteShape(output.dims);
+  const absl::Span<const int64_t> dims(shape);
+  const int64_t outer = ElementCount(dims.subspan(0, op.axis));
+  const auto element = static_cast<int64_t>(SizeOf(output.dtype));
+  std::vector<Piece> pieces;
+  int64_t row = 0;
+  for (ir::ValueId id : request.node.inputs) {
+    const Shape part = ir::ConcreteShape(graph.type(id).dims);
+    const int64_t bytes =
+        ElementCount(absl::MakeConstSpan(part).subspan(op.axis)) * element;
+    pieces.push_back({bytes, row});
+    row += bytes;
+  }
+  return MakeKernelStep(
+      "simd:concat", 0, [pieces, outer, row](const plan::Bindings& bindings) {
+        bindings.pool->ParallelRanges(
+            outer, [&](int64_t begin, int64_t end, int) {
+              for (size_t i = 0; i < pieces.size(); ++i) {
+                const Piece& piece = pieces[i];
+                for (int64_t o = begin; o < end; ++o) {
+                  std::memcpy(bindings.outputs[0] + o * row + piece.offset,
+                              bindings.inputs[i] + o * piece.bytes,
+                              piece.bytes);
+                }
+              }
+            });
+      });
+}
+
+}  // namespace octet::simd
