@@ -2,11 +2,14 @@
 #ifndef OCTET_TESTS_TESTING_SINGLE_NODE_H_
 #define OCTET_TESTS_TESTING_SINGLE_NODE_H_
 
+#include <algorithm>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "engine/base/check.h"
 #include "engine/base/tensor.h"
 #include "engine/ir/graph.h"
 #include "engine/ir/op.h"
@@ -59,9 +62,13 @@ absl::StatusOr<Tensor> RunSingleNode(const plan::Backend& backend,
                                      const SingleNode& node, int threads = 1);
 
 // A tensor of the given shape and elements: TensorOf<uint8_t>({2}, {1, 2}).
+// REQUIRES: values.size() == ElementCount(shape).
 template <typename T>
 Tensor TensorOf(Shape shape, const std::vector<T>& values) {
-  return Tensor::Of<T>(std::move(shape), absl::Span<const T>(values));
+  Tensor tensor(DTypeOf<T>(), std::move(shape));
+  OCTET_CHECK(static_cast<int64_t>(values.size()) == tensor.size());
+  std::copy(values.begin(), values.end(), tensor.mutable_data<T>().begin());
+  return tensor;
 }
 
 // The elements, for matchers. REQUIRES: T is the element type.

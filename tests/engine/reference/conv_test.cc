@@ -30,7 +30,7 @@ Tensor Counting(Shape shape, float first = 1) {
 
 // 1 to 9 in a 3x3 image, a 2x2 window that adds its corners.
 TEST(ReferenceConvTest, SlidesOverTheImage) {
-  ir::Conv conv{.window = Window2d(2, 1, 0)};
+  ir::Conv conv{.window = Window2d(2, 1, 0), .activation = {}};
   const Tensor weights = TensorOf<float>({1, 1, 2, 2}, {1, 0, 0, 10});
   // 1 + 50, 2 + 60, 4 + 80, 5 + 90
   EXPECT_THAT(
@@ -39,7 +39,7 @@ TEST(ReferenceConvTest, SlidesOverTheImage) {
 }
 
 TEST(ReferenceConvTest, PadsWithZerosAndStrides) {
-  ir::Conv conv{.window = Window2d(3, 2, 1)};
+  ir::Conv conv{.window = Window2d(3, 2, 1), .activation = {}};
   const Tensor ones = TensorOf<float>({1, 1, 3, 3}, std::vector<float>(9, 1));
   // Corners of 1..9: 1+2+4+5, 2+3+5+6, 4+5+7+8, 5+6+8+9.
   EXPECT_THAT(RunReference<float>({conv, {Counting({1, 1, 3, 3}), ones}, {}}),
@@ -47,7 +47,7 @@ TEST(ReferenceConvTest, PadsWithZerosAndStrides) {
 }
 
 TEST(ReferenceConvTest, PadsEachSideByItsOwn) {
-  ir::Conv conv{.window = {{2}, {1}, {1}, {0}, {1}}};
+  ir::Conv conv{.window = {{2}, {1}, {1}, {0}, {1}}, .activation = {}};
   const Tensor x = TensorOf<float>({1, 1, 3}, {1, 2, 3});
   const Tensor weights = TensorOf<float>({1, 1, 2}, {10, 1});
   EXPECT_THAT(RunReference<float>({conv, {x, weights}, {}}),
@@ -55,14 +55,15 @@ TEST(ReferenceConvTest, PadsEachSideByItsOwn) {
 }
 
 TEST(ReferenceConvTest, DilatesTheWindow) {
-  ir::Conv conv{.window = {{2}, {1}, {0}, {0}, {3}}};
+  ir::Conv conv{.window = {{2}, {1}, {0}, {0}, {3}}, .activation = {}};
   const Tensor weights = TensorOf<float>({1, 1, 2}, {1, 100});
   EXPECT_THAT(RunReference<float>({conv, {Counting({1, 1, 5}), weights}, {}}),
               ElementsAre(401, 502));
 }
 
 TEST(ReferenceConvTest, KeepsGroupsApart) {
-  ir::Conv conv{.window = {{1}, {1}, {0}, {0}, {1}}, .groups = 2};
+  ir::Conv conv{
+      .window = {{1}, {1}, {0}, {0}, {1}}, .groups = 2, .activation = {}};
   // Channels 1, 2 | 3, 4 of one position; two outputs per group.
   const Tensor x = TensorOf<float>({1, 4, 1}, {1, 2, 3, 4});
   const Tensor weights = TensorOf<float>({4, 2, 1}, {1, 0, 0, 1, 1, 1, 10, 1});
@@ -85,7 +86,8 @@ TEST(ReferenceConvTest, AddsBiasAndResidualThenClamps) {
 
 TEST(ReferenceConvTest, HasThreeSpatialAxes) {
   ir::Conv conv{
-      .window = {{2, 1, 2}, {1, 1, 1}, {0, 0, 0}, {0, 0, 0}, {1, 1, 1}}};
+      .window = {{2, 1, 2}, {1, 1, 1}, {0, 0, 0}, {0, 0, 0}, {1, 1, 1}},
+      .activation = {}};
   const Tensor weights = TensorOf<float>({1, 1, 2, 1, 2}, {1, 10, 100, 1000});
   EXPECT_THAT(
       RunReference<float>({conv, {Counting({1, 1, 2, 2, 2}), weights}, {}}),
@@ -99,7 +101,7 @@ TEST(ReferenceConvTest, BothLayoutsGiveTheSameBits) {
     const ir::Transpose transpose{{0, 2, 3, 1}};
     return *RunSingleNode(*CreateReferenceBackend(), {transpose, {tensor}, {}});
   };
-  ir::Conv conv{.window = Window2d(3, 2, 1), .groups = 2};
+  ir::Conv conv{.window = Window2d(3, 2, 1), .groups = 2, .activation = {}};
   const absl::StatusOr<Tensor> first =
       RunSingleNode(*CreateReferenceBackend(), {conv, {x, weights}, {}});
   ASSERT_TRUE(first.ok()) << first.status();
@@ -111,7 +113,7 @@ TEST(ReferenceConvTest, BothLayoutsGiveTheSameBits) {
 
 TEST(ReferenceConvTest, SumsInDouble) {
   // In float32, 2^24 + 1 - 2^24 is 0.
-  ir::Conv conv{.window = {{3}, {1}, {0}, {0}, {1}}};
+  ir::Conv conv{.window = {{3}, {1}, {0}, {0}, {1}}, .activation = {}};
   const Tensor x = TensorOf<float>({1, 1, 3}, {16777216, 1, -16777216});
   const Tensor weights = TensorOf<float>({1, 1, 3}, {1, 1, 1});
   EXPECT_THAT(RunReference<float>({conv, {x, weights}, {}}), ElementsAre(1));
@@ -128,7 +130,7 @@ struct IntegerCase {
 
 TEST(ReferenceConvTest, IntegersRoundHalfToEvenOnce) {
   const IntegerCase c;
-  ir::Conv conv{.window = c.pointwise};
+  ir::Conv conv{.window = c.pointwise, .activation = {}};
   const Tensor x = TensorOf<uint8_t>({1, 1, 6}, {10, 12, 16, 20, 8, 255});
   const Tensor w = TensorOf<int8_t>({1, 1, 1}, {1});
   // acc 0, 2, 6, 10, -2, 245; times 1/4: 0, .5, 1.5, 2.5, -.5, 61.25.
@@ -138,7 +140,7 @@ TEST(ReferenceConvTest, IntegersRoundHalfToEvenOnce) {
 
 TEST(ReferenceConvTest, IntegersSaturate) {
   const IntegerCase c;
-  ir::Conv conv{.window = c.pointwise};
+  ir::Conv conv{.window = c.pointwise, .activation = {}};
   const Tensor x = TensorOf<uint8_t>({1, 1, 2}, {255, 0});
   const Tensor w = TensorOf<int8_t>({1, 1, 1}, {127});
   EXPECT_THAT(RunReference<uint8_t>({conv, {{x, c.x}, {w, c.w}}, c.y}),
@@ -147,7 +149,7 @@ TEST(ReferenceConvTest, IntegersSaturate) {
 
 TEST(ReferenceConvTest, IntegerPaddingIsRealZero) {
   const IntegerCase c;
-  ir::Conv conv{.window = {{3}, {1}, {1}, {1}, {1}}};
+  ir::Conv conv{.window = {{3}, {1}, {1}, {1}, {1}}, .activation = {}};
   const Tensor x = TensorOf<uint8_t>({1, 1, 2}, {14, 18});
   const Tensor w = TensorOf<int8_t>({1, 1, 3}, {1, 2, 3});
   // acc 2*4 + 3*8 = 32, 1*4 + 2*8 = 20.
@@ -157,7 +159,7 @@ TEST(ReferenceConvTest, IntegerPaddingIsRealZero) {
 
 TEST(ReferenceConvTest, IntegersHaveScalesPerChannelAndBias) {
   const IntegerCase c;
-  ir::Conv conv{.window = c.pointwise, .has_bias = true};
+  ir::Conv conv{.window = c.pointwise, .has_bias = true, .activation = {}};
   const ir::Quantization per_channel{{0.5, 4}, {0, 0}, 0};
   const ir::Quantization bias_scales{{1, 8}, {0, 0}, 0};
   const Tensor x = TensorOf<uint8_t>({1, 1, 1}, {14});
@@ -172,7 +174,7 @@ TEST(ReferenceConvTest, IntegersHaveScalesPerChannelAndBias) {
 
 TEST(ReferenceConvTest, IntegersAddTheResidualBeforeRounding) {
   const IntegerCase c;
-  ir::Conv conv{.window = c.pointwise, .has_residual = true};
+  ir::Conv conv{.window = c.pointwise, .has_residual = true, .activation = {}};
   const Tensor x = TensorOf<uint8_t>({1, 1, 2}, {11, 11});
   const Tensor w = TensorOf<int8_t>({1, 1, 1}, {1});
   // Steps of 1 with zero point -5: r = (q + 5) / 4.
@@ -209,7 +211,7 @@ TEST(ReferenceConvTest, IntegersMayEndInFloat) {
 TEST(ReferenceConvTest, IntegerSumsOfManyExtremesAreExact) {
   const IntegerCase c;
   constexpr int kChannels = 512;
-  ir::Conv conv{.window = c.pointwise};
+  ir::Conv conv{.window = c.pointwise, .activation = {}};
   const Tensor x = TensorOf<uint8_t>({1, kChannels, 1},
                                      std::vector<uint8_t>(kChannels, 255));
   const Tensor w =

@@ -36,7 +36,7 @@ TEST(ReferenceMatMulTest, BroadcastsLeadingAxes) {
 
 // a = 2 * (q - 1), b = q * {0.5, 1}, y = q - (-2): m = {1, 2}.
 TEST(ReferenceMatMulTest, IntegersHaveScalesPerColumn) {
-  const ir::MatMul op{.has_bias = true};
+  const ir::MatMul op{.has_bias = true, .activation = {}};
   const Tensor a = TensorOf<int8_t>({1, 2}, {3, -4});
   const Tensor b = TensorOf<int8_t>({2, 2}, {1, 2, 3, 4});
   const Tensor bias = TensorOf<int32_t>({2}, {20, 6});
@@ -52,7 +52,7 @@ TEST(ReferenceMatMulTest, IntegersHaveScalesPerColumn) {
 }
 
 TEST(ReferenceMatMulTest, IntegersTransposedGiveTheSame) {
-  const ir::MatMul op{.transpose_b = true};
+  const ir::MatMul op{.transpose_b = true, .activation = {}};
   const Tensor a = TensorOf<uint8_t>({2, 2}, {3, 0, 1, 2});
   const Tensor b = TensorOf<int8_t>({2, 2}, {1, 3, 2, 4});
   // Rows of a - 1: {2, -1}, {0, 1}.
