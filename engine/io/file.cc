@@ -62,7 +62,8 @@ InputFile::~InputFile() { ::close(descriptor_); }
 absl::StatusOr<std::unique_ptr<InputFile>> InputFile::Open(
     const std::string& path) {
   // Without O_NONBLOCK the call would wait for the writer of a pipe.
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  const int descriptor =
+      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) return ErrnoStatus("open", path);
   struct stat facts;
   if (::fstat(descriptor, &facts) != 0) {
@@ -78,8 +79,7 @@ absl::StatusOr<std::unique_ptr<InputFile>> InputFile::Open(
       new InputFile(descriptor, facts.st_size, path));
 }
 
-absl::Status InputFile::ReadAt(int64_t offset,
-                               absl::Span<std::byte> to) const {
+absl::Status InputFile::ReadAt(int64_t offset, absl::Span<std::byte> to) const {
   while (!to.empty()) {
     const ssize_t got = ::pread(descriptor_, to.data(), to.size(), offset);
     if (got < 0) {
@@ -87,9 +87,8 @@ absl::Status InputFile::ReadAt(int64_t offset,
       return ErrnoStatus("read", path_);
     }
     if (got == 0) {
-      return absl::DataLossError(
-          absl::StrCat(path_, " ends at byte ", offset, "; expected ",
-                       to.size(), " more"));
+      return absl::DataLossError(absl::StrCat(
+          path_, " ends at byte ", offset, "; expected ", to.size(), " more"));
     }
     offset += got;
     to.remove_prefix(got);
@@ -101,9 +100,8 @@ absl::StatusOr<std::string> ReadFile(const std::string& path,
                                      int64_t max_bytes) {
   OCTET_ASSIGN_OR_RETURN(auto file, InputFile::Open(path));
   if (file->size() > max_bytes) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat(path, " has ", file->size(), " bytes; expected at most ",
-                     max_bytes));
+    return absl::ResourceExhaustedError(absl::StrCat(
+        path, " has ", file->size(), " bytes; expected at most ", max_bytes));
   }
   std::string bytes(file->size(), '\0');
   OCTET_RETURN_IF_ERROR(file->ReadAt(

@@ -77,8 +77,8 @@ class CsvReader {
   }
 
   absl::Status Wrong(absl::string_view what) const {
-    return absl::InvalidArgumentError(absl::StrCat("line ", line_, " has ",
-                                                   what));
+    return absl::InvalidArgumentError(
+        absl::StrCat("line ", line_, " has ", what));
   }
 
   absl::string_view rest_;
@@ -109,14 +109,22 @@ absl::StatusOr<std::vector<int64_t>> FromTensor(const Tensor& tensor) {
                      "; expected one dimension, [rows]"));
   }
   switch (tensor.dtype()) {
-    case DType::kInt8: return Widened<int8_t>(tensor);
-    case DType::kUInt8: return Widened<uint8_t>(tensor);
-    case DType::kInt16: return Widened<int16_t>(tensor);
-    case DType::kUInt16: return Widened<uint16_t>(tensor);
-    case DType::kInt32: return Widened<int32_t>(tensor);
-    case DType::kUInt32: return Widened<uint32_t>(tensor);
-    case DType::kInt64: return Widened<int64_t>(tensor);
-    case DType::kUInt64: return Widened<uint64_t>(tensor);
+    case DType::kInt8:
+      return Widened<int8_t>(tensor);
+    case DType::kUInt8:
+      return Widened<uint8_t>(tensor);
+    case DType::kInt16:
+      return Widened<int16_t>(tensor);
+    case DType::kUInt16:
+      return Widened<uint16_t>(tensor);
+    case DType::kInt32:
+      return Widened<int32_t>(tensor);
+    case DType::kUInt32:
+      return Widened<uint32_t>(tensor);
+    case DType::kInt64:
+      return Widened<int64_t>(tensor);
+    case DType::kUInt64:
+      return Widened<uint64_t>(tensor);
     default:
       return absl::InvalidArgumentError(
           absl::StrCat("labels have type ", Name(tensor.dtype()),
@@ -139,8 +147,8 @@ absl::StatusOr<std::vector<int64_t>> ReadAnyLabels(const std::string& path) {
 absl::StatusOr<std::vector<int64_t>> ReadLabels(const std::string& path) {
   if (!absl::EndsWithIgnoreCase(path, ".csv") &&
       !absl::EndsWithIgnoreCase(path, ".npy")) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        path, ": labels are read from .npy and .csv files only"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": labels are read from .npy and .csv files only"));
   }
   absl::StatusOr<std::vector<int64_t>> labels = ReadAnyLabels(path);
   if (!labels.ok() && !absl::StrContains(labels.status().message(), path)) {

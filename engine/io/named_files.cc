@@ -40,9 +40,8 @@ absl::StatusOr<std::vector<NamedTensor>> ReadNamedTensors(
 }
 
 std::string NpyPath(absl::string_view folder, absl::string_view name) {
-  return absl::StrCat(folder, "/",
-                      absl::StrReplaceAll(name, {{"/", "_"}, {":", "_"}}),
-                      ".npy");
+  return absl::StrCat(
+      folder, "/", absl::StrReplaceAll(name, {{"/", "_"}, {":", "_"}}), ".npy");
 }
 
 }  // namespace octet::io

@@ -35,8 +35,7 @@ class MemorySource : public Source {
   explicit MemorySource(absl::string_view bytes) : bytes_(bytes) {}
   int64_t size() const override { return bytes_.size(); }
   // REQUIRES: offset + to.size() <= size().
-  absl::Status ReadAt(int64_t offset,
-                      absl::Span<std::byte> to) const override {
+  absl::Status ReadAt(int64_t offset, absl::Span<std::byte> to) const override {
     std::memcpy(to.data(), bytes_.data() + offset, to.size());
     return absl::OkStatus();
   }
@@ -49,8 +48,7 @@ class FileSource : public Source {
  public:
   explicit FileSource(const InputFile& file) : file_(file) {}
   int64_t size() const override { return file_.size(); }
-  absl::Status ReadAt(int64_t offset,
-                      absl::Span<std::byte> to) const override {
+  absl::Status ReadAt(int64_t offset, absl::Span<std::byte> to) const override {
     return file_.ReadAt(offset, to);
   }
 
@@ -62,7 +60,8 @@ absl::Status CheckSize(const NpyHeader& header, int64_t file_bytes) {
   const int64_t element_bytes = SizeOf(header.dtype);
   absl::StatusOr<int64_t> count =
       CheckedElementCount(header.shape, kMaxDataBytes / element_bytes);
-  if (!count.ok()) return absl::ResourceExhaustedError(count.status().message());
+  if (!count.ok())
+    return absl::ResourceExhaustedError(count.status().message());
   const int64_t expected = *count * element_bytes;
   const int64_t got = file_bytes - static_cast<int64_t>(header.data_offset);
   if (got == expected) return absl::OkStatus();
@@ -109,8 +108,7 @@ Tensor ToRowMajor(const Tensor& fortran) {
 }
 
 absl::StatusOr<Tensor> ReadFrom(const Source& source) {
-  std::string start(
-      std::min<int64_t>(source.size(), kMaxNpyHeaderBytes), '\0');
+  std::string start(std::min<int64_t>(source.size(), kMaxNpyHeaderBytes), '\0');
   OCTET_RETURN_IF_ERROR(source.ReadAt(
       0, {reinterpret_cast<std::byte*>(start.data()), start.size()}));
   OCTET_ASSIGN_OR_RETURN(NpyHeader header, ParseNpyHeader(start));

@@ -30,10 +30,10 @@ struct TypeCode {
 
 // NumPy has no bfloat16; the packages that add one save it as two opaque bytes.
 constexpr TypeCode kTypeCodes[] = {
-    {DType::kFloat32, "f4"}, {DType::kFloat64, "f8"},  {DType::kFloat16, "f2"},
+    {DType::kFloat32, "f4"},  {DType::kFloat64, "f8"}, {DType::kFloat16, "f2"},
     {DType::kBFloat16, "V2"}, {DType::kInt8, "i1"},    {DType::kUInt8, "u1"},
-    {DType::kInt16, "i2"},   {DType::kUInt16, "u2"},   {DType::kInt32, "i4"},
-    {DType::kUInt32, "u4"},  {DType::kInt64, "i8"},    {DType::kUInt64, "u8"},
+    {DType::kInt16, "i2"},    {DType::kUInt16, "u2"},  {DType::kInt32, "i4"},
+    {DType::kUInt32, "u4"},   {DType::kInt64, "i8"},   {DType::kUInt64, "u8"},
     {DType::kBool, "b1"},
 };
 
@@ -196,9 +196,9 @@ absl::StatusOr<NpyHeader> ParseNpyHeader(absl::string_view bytes) {
   if (rest.size() < kVersionBytes) return Malformed("cut short");
   const int major = static_cast<uint8_t>(rest[0]);
   if (major < 1 || major > 3 || rest[1] != 0) {
-    return absl::DataLossError(absl::StrCat(
-        ".npy format version ", major, ".", static_cast<uint8_t>(rest[1]),
-        "; expected 1.0, 2.0 or 3.0"));
+    return absl::DataLossError(absl::StrCat(".npy format version ", major, ".",
+                                            static_cast<uint8_t>(rest[1]),
+                                            "; expected 1.0, 2.0 or 3.0"));
   }
   const size_t length_bytes = major == 1 ? 2 : 4;
   const size_t prefix = kMagic.size() + kVersionBytes + length_bytes;
@@ -210,8 +210,8 @@ absl::StatusOr<NpyHeader> ParseNpyHeader(absl::string_view bytes) {
   }
   if (bytes.size() - prefix < length) return Malformed("cut short");
 
-  OCTET_ASSIGN_OR_RETURN(
-      Fields fields, DictionaryReader(bytes.substr(prefix, length)).Read());
+  OCTET_ASSIGN_OR_RETURN(Fields fields,
+                         DictionaryReader(bytes.substr(prefix, length)).Read());
   if (!fields.descr || !fields.fortran_order || !fields.shape) {
     return Malformed("expected the keys descr, fortran_order and shape");
   }
@@ -226,10 +226,9 @@ absl::StatusOr<NpyHeader> ParseNpyHeader(absl::string_view bytes) {
 absl::StatusOr<std::string> FormatNpyHeader(DType dtype,
                                             absl::Span<const int64_t> shape) {
   if (shape.size() > kMaxRank) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a tensor of shape ", ShapeToString(shape), " has ",
-                     shape.size(), " dimensions; a .npy file holds at most ",
-                     kMaxRank));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a tensor of shape ", ShapeToString(shape), " has ", shape.size(),
+        " dimensions; a .npy file holds at most ", kMaxRank));
   }
   absl::string_view code;
   for (const TypeCode& type : kTypeCodes) {

@@ -34,8 +34,8 @@ struct NpyHeader {
 // INVALID_ARGUMENT  an element type that octet has not, a rank above 32.
 absl::StatusOr<NpyHeader> ParseNpyHeader(absl::string_view bytes);
 
-// The header, padded as the format asks for, of little-endian elements in row-major
-// order. INVALID_ARGUMENT for a rank above 32, NumPy's bound.
+// The header, padded as the format asks for, of little-endian elements in
+// row-major order. INVALID_ARGUMENT for a rank above 32, NumPy's bound.
 absl::StatusOr<std::string> FormatNpyHeader(DType dtype,
                                             absl::Span<const int64_t> shape);
 

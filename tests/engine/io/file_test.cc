@@ -18,10 +18,9 @@ using ::testing::HasSubstr;
 class FileTest : public ::testing::Test {
  protected:
   FileTest()
-      : folder_(std::filesystem::path(::testing::TempDir()) /
-                ::testing::UnitTest::GetInstance()
-                    ->current_test_info()
-                    ->name()) {
+      : folder_(
+            std::filesystem::path(::testing::TempDir()) /
+            ::testing::UnitTest::GetInstance()->current_test_info()->name()) {
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
   }

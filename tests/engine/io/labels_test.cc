@@ -26,8 +26,7 @@ template <typename T>
 absl::StatusOr<std::vector<int64_t>> ThroughNpy(Shape shape,
                                                 std::vector<T> values) {
   const std::string path = ::testing::TempDir() + "/labels_test.npy";
-  absl::Status status =
-      WriteNpy(path, Tensor::Of<T>(std::move(shape), values));
+  absl::Status status = WriteNpy(path, Tensor::Of<T>(std::move(shape), values));
   if (!status.ok()) return status;
   return ReadLabels(path);
 }
@@ -80,9 +79,8 @@ TEST(LabelsTest, NpyOfAnyIntegerType) {
 TEST(LabelsTest, NpyOfAnotherTypeOrShapeIsRefused) {
   EXPECT_THAT(std::string(ThroughNpy<float>({1}, {1}).status().message()),
               HasSubstr("float32"));
-  EXPECT_THAT(
-      std::string(ThroughNpy<int64_t>({1, 1}, {1}).status().message()),
-      HasSubstr("[1, 1]"));
+  EXPECT_THAT(std::string(ThroughNpy<int64_t>({1, 1}, {1}).status().message()),
+              HasSubstr("[1, 1]"));
   EXPECT_EQ(ThroughNpy<uint64_t>({1}, {std::numeric_limits<uint64_t>::max()})
                 .status()
                 .code(),

@@ -39,14 +39,12 @@ std::string File(absl::string_view dictionary, absl::string_view data,
 
 std::string Dictionary(absl::string_view descr, absl::string_view shape,
                        bool fortran_order = false) {
-  return absl::StrCat("{'descr': '", descr, "', 'fortran_order': ",
-                      fortran_order ? "True" : "False", ", 'shape': ", shape,
-                      ", }");
+  return absl::StrCat("{'descr': '", descr,
+                      "', 'fortran_order': ", fortran_order ? "True" : "False",
+                      ", 'shape': ", shape, ", }");
 }
 
-absl::Status Error(absl::string_view bytes) {
-  return ParseNpy(bytes).status();
-}
+absl::Status Error(absl::string_view bytes) { return ParseNpy(bytes).status(); }
 
 std::string Message(absl::string_view bytes) {
   return std::string(Error(bytes).message());
@@ -65,8 +63,7 @@ TEST(NpyTest, EveryTypeComesBackAsItWentOut) {
     ASSERT_TRUE(back.ok()) << back.status();
     EXPECT_EQ(back->dtype(), dtype);
     EXPECT_THAT(back->shape(), ElementsAre(2, 3));
-    EXPECT_EQ(std::memcmp(back->bytes(), tensor.bytes(), tensor.byte_size()),
-              0)
+    EXPECT_EQ(std::memcmp(back->bytes(), tensor.bytes(), tensor.byte_size()), 0)
         << Name(dtype);
   }
 }
@@ -88,7 +85,8 @@ TEST(NpyTest, WritesWhatNumPyWrites) {
   const std::string expected =
       "{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }";
   EXPECT_EQ(header->size(), 128u);
-  EXPECT_EQ(header->substr(0, 10), std::string("\x93NUMPY\x01\x00\x76\x00", 10));
+  EXPECT_EQ(header->substr(0, 10),
+            std::string("\x93NUMPY\x01\x00\x76\x00", 10));
   EXPECT_EQ(header->substr(10, expected.size()), expected);
   EXPECT_EQ(header->substr(10 + expected.size()),
             std::string(128 - 11 - expected.size(), ' ') + "\n");
@@ -109,16 +107,16 @@ TEST(NpyTest, ReadsVersionsTwoAndThree) {
 }
 
 TEST(NpyTest, BigEndianIsConverted) {
-  const auto tensor = ParseNpy(
-      File(Dictionary(">i4", "(2,)"), std::string("\0\0\1\2\xff\xff\xff\xff", 8)));
+  const auto tensor = ParseNpy(File(
+      Dictionary(">i4", "(2,)"), std::string("\0\0\1\2\xff\xff\xff\xff", 8)));
   ASSERT_TRUE(tensor.ok()) << tensor.status();
   EXPECT_THAT(tensor->data<int32_t>(), ElementsAre(258, -1));
 }
 
 TEST(NpyTest, FortranOrderIsConverted) {
   // [[1, 2, 3], [4, 5, 6]] by columns.
-  const auto matrix = ParseNpy(
-      File(Dictionary("|i1", "(2, 3)", true), "\1\4\2\5\3\6"));
+  const auto matrix =
+      ParseNpy(File(Dictionary("|i1", "(2, 3)", true), "\1\4\2\5\3\6"));
   ASSERT_TRUE(matrix.ok()) << matrix.status();
   EXPECT_THAT(matrix->data<int8_t>(), ElementsAre(1, 2, 3, 4, 5, 6));
   // Element [i, j, k] of a [2, 2, 2] cube is stored at i + 2j + 4k.
@@ -175,9 +173,8 @@ TEST(NpyTest, HugeShapesAreRefusedBeforeAllocation) {
     const absl::Status status = Error(File(Dictionary("|u1", shape), ""));
     EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << shape;
   }
-  for (const char* shape :
-       {"(9223372036854775808,)", "(-1,)", "(1.5,)", "(,)", "(2 3)", "(2",
-        "[2]", "2"}) {
+  for (const char* shape : {"(9223372036854775808,)", "(-1,)", "(1.5,)", "(,)",
+                            "(2 3)", "(2", "[2]", "2"}) {
     const absl::Status status = Error(File(Dictionary("|u1", shape), ""));
     EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << shape;
   }
@@ -193,9 +190,8 @@ TEST(NpyTest, HeaderLengthIsBounded) {
   std::string file = File(Dictionary("|u1", "(1,)"), "1", 2);
   file.replace(8, 4, "\xff\xff\xff\xff");
   EXPECT_THAT(Message(file), HasSubstr("4294967295 bytes long"));
-  EXPECT_THAT(
-      Message(File(std::string(kMaxNpyHeaderBytes, ' '), "", 2)),
-      HasSubstr("expected at most"));
+  EXPECT_THAT(Message(File(std::string(kMaxNpyHeaderBytes, ' '), "", 2)),
+              HasSubstr("expected at most"));
 }
 
 TEST(NpyTest, MalformedDictionariesAreRefused) {
@@ -221,8 +217,8 @@ TEST(NpyTest, EveryTruncationIsAnError) {
 }
 
 TEST(NpyTest, AnyByteOfTheHeaderMayBeWrong) {
-  const std::string file = File(Dictionary("<f4", "(3, 2)", true),
-                                std::string(24, 'x'));
+  const std::string file =
+      File(Dictionary("<f4", "(3, 2)", true), std::string(24, 'x'));
   for (size_t position = 0; position < file.size() - 24; ++position) {
     for (int value = 0; value < 256; ++value) {
       std::string broken = file;

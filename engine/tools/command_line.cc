@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/tools/command_line.h"
+
+#include "engine/io/named_files.h"
+
+namespace octet::tools {
+namespace {
+
+constexpr int kMaxThreads = 256;
+constexpr int kMaxBatch = 1024;
+
+std::string CheckNamedFile(const std::string& argument) {
+  return std::string(io::ParseNamedFile(argument).status().message());
+}
+
+}  // namespace
+
+ModelOptions ModelFlags::ToOptions() const {
+  ModelOptions options;
+  options.backend = backend == "reference" ? BackendChoice::kReference
+                                           : BackendChoice::kDefault;
+  options.threads = threads;
+  options.max_batch = max_batch;
+  return options;
+}
+
+void AddModelFlags(CLI::App& command, ModelFlags* flags) {
+  command
+      .add_option("--backend", flags->backend,
+                  "default: oneDNN and our own kernels; reference: plain "
+                  "loops, slow, the oracle")
+      ->check(CLI::IsMember({"default", "reference"}))
+      ->capture_default_str();
+  AddThreadsFlag(command, &flags->threads);
+}
+
+void AddMaxBatchFlag(CLI::App& command, ModelFlags* flags) {
+  command
+      .add_option("--max-batch", flags->max_batch,
+                  "most rows computed at once; no effect on the answers")
+      ->check(CLI::Range(1, kMaxBatch))
+      ->capture_default_str();
+}
+
+void AddThreadsFlag(CLI::App& command, int* threads) {
+  command
+      .add_option("--threads", *threads,
+                  "threads that one run of the model uses")
+      ->check(CLI::Range(1, kMaxThreads))
+      ->capture_default_str();
+}
+
+void AddJsonFlag(CLI::App& command, bool* json) {
+  command.add_flag("--json", *json,
+                   "print one JSON object on standard output (default: text)");
+}
+
+CLI::Option* AddModelArgument(CLI::App& command, const std::string& name,
+                              std::string* path) {
+  return command.add_option(name, *path, "an ONNX file, float or int8")
+      ->type_name("FILE.onnx")
+      ->required();
+}
+
+CLI::Option* AddNamedFiles(CLI::App& command, const std::string& flag,
+                           std::vector<std::string>* arguments,
+                           const std::string& description) {
+  // Without allow_extra_args(false) the flag would swallow what follows.
+  return command.add_option(flag, *arguments, description)
+      ->type_name("NAME=FILE.npy")
+      ->allow_extra_args(false)
+      ->check(CheckNamedFile);
+}
+
+}  // namespace octet::tools

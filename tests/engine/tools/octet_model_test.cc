@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs the real octet-model on tiny models: what it prints, what it writes, and
+// its exit codes.
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/io/npy.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/engine/tools/program.h"
+#include "tests/engine/tools/tiny_models.h"
+#include "tests/testing/scratch_folder.h"
+
+namespace octet::tools {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class OctetModelTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_.Write("linear.onnx", LinearModel());
+    // Rows whose answers are [4, 0.5], [0, 2.5] and [9, 0].
+    SaveFloats("x.npy", {3, 3}, {1, 3, 3, 0, 2, 0, 1, 2, 8});
+  }
+
+  std::string Path(const std::string& name) const {
+    return folder_.path() + "/" + name;
+  }
+
+  template <typename T>
+  void Save(const std::string& name, Shape shape, std::vector<T> values) const {
+    ASSERT_TRUE(
+        io::WriteNpy(Path(name), Tensor::Of<T>(std::move(shape), values)).ok());
+  }
+  void SaveFloats(const std::string& name, Shape shape,
+                  std::vector<float> values) const {
+    Save<float>(name, std::move(shape), std::move(values));
+  }
+
+  Outcome Run(const std::string& arguments) const {
+    return RunOctetModel(folder_.path(), arguments);
+  }
+
+  // The command fails with exit code 1, says nothing on standard output, and
+  // on standard error what is expected here.
+  void ExpectFailure(const std::string& arguments,
+                     const ::testing::Matcher<const std::string&>& says) {
+    const Outcome outcome = Run(arguments);
+    EXPECT_EQ(outcome.exit_code, 1) << arguments;
+    EXPECT_THAT(outcome.out, IsEmpty()) << arguments;
+    EXPECT_THAT(outcome.err, says) << arguments;
+  }
+
+  const ScratchFolder folder_;
+};
+
+TEST_F(OctetModelTest, WrongUsageIsExitCodeTwo) {
+  for (const char* arguments :
+       {"", "frobnicate", "run", "run linear.onnx --input x --output-dir d",
+        "run linear.onnx --input x=x.npy", "run --input x=x.npy --output-dir d",
+        "bench linear.onnx --batch 0", "bench linear.onnx --threads 257",
+        "bench linear.onnx --seconds 1 --iterations 3",
+        "bench linear.onnx --n 1", "dump linear.onnx --stage molten",
+        "inspect linear.onnx --backend other", "inspect linear.onnx extra",
+        "quantize linear.onnx --calibration x=x.npy",
+        "quantize linear.onnx --calibration x=x.npy --output q --method magic",
+        "compare linear.onnx --input x=x.npy", "conform . --rtol -1",
+        "conform"}) {
+    const Outcome outcome = Run(arguments);
+    EXPECT_EQ(outcome.exit_code, 2) << arguments << outcome.err;
+    EXPECT_THAT(outcome.out, IsEmpty()) << arguments;
+    EXPECT_THAT(outcome.err, HasSubstr("--help")) << arguments;
+  }
+}
+
+TEST_F(OctetModelTest, HelpStatesDefaultsAndUnits) {
+  EXPECT_EQ(Run("--help").exit_code, 0);
+  for (const char* command :
+       {"inspect", "run", "quantize", "compare", "bench", "conform", "dump"}) {
+    const Outcome outcome = Run(std::string(command) + " --help");
+    EXPECT_EQ(outcome.exit_code, 0) << command;
+    EXPECT_THAT(outcome.out, HasSubstr("--json")) << command;
+    EXPECT_THAT(outcome.err, IsEmpty()) << command;
+  }
+  EXPECT_THAT(Run("bench --help").out,
+              AllOf(HasSubstr("=3"), HasSubstr("in seconds"),
+                    HasSubstr("milliseconds")));
+  EXPECT_EQ(Run("--version").exit_code, 0);
+}
+
+TEST_F(OctetModelTest, FilesThatAreNotThereAreNamed) {
+  ExpectFailure("inspect no.onnx", HasSubstr("no.onnx"));
+  ExpectFailure("run linear.onnx --input x=no.npy --output-dir d",
+                HasSubstr("no.npy"));
+  ExpectFailure("quantize no.onnx --calibration x=x.npy --output q.onnx",
+                HasSubstr("no.onnx"));
+  ExpectFailure("compare linear.onnx no.onnx --input x=x.npy",
+                HasSubstr("no.onnx"));
+}
+
+TEST_F(OctetModelTest, FileThatIsNoModelIsRefused) {
+  folder_.Write("text.onnx", "this is no model");
+  ExpectFailure("inspect text.onnx", HasSubstr("text.onnx"));
+  ExpectFailure("run linear.onnx --input x=text.onnx --output-dir d",
+                HasSubstr("no .npy file"));
+}
+
+TEST_F(OctetModelTest, InspectSaysWhatTheModelIs) {
+  const Outcome outcome =
+      Run("inspect linear.onnx --backend reference --max-batch 4 --json");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const nlohmann::json json = outcome.Json();
+  EXPECT_EQ(json["inputs"][0]["name"], "x");
+  EXPECT_EQ(json["inputs"][0]["dtype"], "float32");
+  EXPECT_EQ(json["inputs"][0]["row_shape"], nlohmann::json({3}));
+  EXPECT_EQ(json["outputs"][0]["row_shape"], nlohmann::json({2}));
+  EXPECT_EQ(json["batches"], true);
+  EXPECT_EQ(json["quantized"], false);
+  EXPECT_EQ(json["reference_steps"], json["steps"].size());
+  EXPECT_GT(json["steps"].size(), 0u);
+  EXPECT_FALSE(std::string(json["machine"]["isa"]).empty());
+
+  const Outcome text = Run("inspect linear.onnx");
+  ASSERT_EQ(text.exit_code, 0) << text.err;
+  EXPECT_THAT(text.out, AllOf(HasSubstr("x float32 [3] a row"),
+                              HasSubstr("batches"), HasSubstr("kernel")));
+}
+
+TEST_F(OctetModelTest, InspectNamesTheOperatorThatIsNotRun) {
+  folder_.Write("unknown.onnx", UnknownOperatorModel());
+  ExpectFailure("inspect unknown.onnx",
+                AllOf(HasSubstr("unknown.onnx"), HasSubstr("Frobnicate")));
+}
+
+TEST_F(OctetModelTest, RunWritesTheAnswersOfAllRows) {
+  for (const char* flags :
+       {"", " --backend reference", " --max-batch 1", " --threads 2"}) {
+    const Outcome outcome =
+        Run(std::string("run linear.onnx --input x=x.npy --json "
+                        "--output-dir new/folder") +
+            flags);
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_EQ(outcome.Json()["rows"], 3);
+    EXPECT_EQ(outcome.Json()["outputs"][0]["file"], "new/folder/y.npy");
+    const auto y = io::ReadNpy(Path("new/folder/y.npy"));
+    ASSERT_TRUE(y.ok()) << y.status();
+    EXPECT_THAT(y->shape(), ElementsAre(3, 2));
+    EXPECT_THAT(y->data<float>(), ElementsAre(4, 0.5, 0, 2.5, 9, 0)) << flags;
+  }
+}
+
+TEST_F(OctetModelTest, RunReplacesSlashesAndColonsInFileNames) {
+  folder_.Write("odd.onnx", LinearModelWithOddNames());
+  const Outcome outcome =
+      Run("run odd.onnx --input in/x:0=x.npy --output-dir d");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_TRUE(io::ReadNpy(Path("d/out_y_0.npy")).ok());
+}
+
+TEST_F(OctetModelTest, RunTakesOneFlagForEachInput) {
+  folder_.Write("sum.onnx", SumModel());
+  SaveFloats("a.npy", {2, 2}, {1, 2, 3, 4});
+  SaveFloats("b.npy", {2, 2}, {10, 20, 30, 40});
+  const Outcome outcome =
+      Run("run --input b=b.npy --input a=a.npy --output-dir d sum.onnx");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const auto sum = io::ReadNpy(Path("d/sum.npy"));
+  ASSERT_TRUE(sum.ok()) << sum.status();
+  EXPECT_THAT(sum->data<float>(), ElementsAre(11, 22, 33, 44));
+
+  ExpectFailure("run sum.onnx --input a=a.npy --output-dir d",
+                HasSubstr("no tensor for input 'b'"));
+  ExpectFailure("run sum.onnx --input a=a.npy --input a=a.npy --output-dir d",
+                HasSubstr("two files are given for 'a'"));
+  SaveFloats("short.npy", {1, 2}, {1, 2});
+  ExpectFailure(
+      "run sum.onnx --input a=a.npy --input b=short.npy --output-dir d",
+      HasSubstr("1 rows"));
+}
+
+TEST_F(OctetModelTest, RunGivesWholeFilesToAModelThatDoesNotBatch) {
+  folder_.Write("stack.onnx", StackModel());
+  SaveFloats("whole.npy", {2, 3}, {1, 2, 3, 4, 5, 6});
+  const Outcome outcome =
+      Run("run stack.onnx --input x=whole.npy --output-dir d");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const auto y = io::ReadNpy(Path("d/y.npy"));
+  ASSERT_TRUE(y.ok()) << y.status();
+  EXPECT_THAT(y->shape(), ElementsAre(4, 3));
+  EXPECT_THAT(y->data<float>(),
+              ElementsAre(1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6));
+  ExpectFailure("run stack.onnx --input x=x.npy --output-dir d",
+                AllOf(HasSubstr("got float32 [3, 3]"),
+                      HasSubstr("expected float32 [2, 3] as a whole")));
+  ExpectFailure("bench stack.onnx --batch 2",
+                HasSubstr("the model does not batch; give --batch 1"));
+}
+
+TEST_F(OctetModelTest, RunSaysWhatIsWrongWithAnInput) {
+  ExpectFailure("run linear.onnx --input z=x.npy --output-dir d",
+                AllOf(HasSubstr("no input 'z'"), HasSubstr("x float32 [3]")));
+  SaveFloats("wide.npy", {2, 4}, std::vector<float>(8));
+  ExpectFailure("run linear.onnx --input x=wide.npy --output-dir d",
+                AllOf(HasSubstr("got float32 [2, 4]"),
+                      HasSubstr("expected float32 [rows, 3]")));
+  Save<double>("double.npy", {1, 3}, {1, 2, 3});
+  ExpectFailure(
+      "run linear.onnx --input x=double.npy --output-dir d",
+      AllOf(HasSubstr("got float64 [1, 3]"), HasSubstr("expected float32")));
+  SaveFloats("none.npy", {0, 3}, {});
+  ExpectFailure("run linear.onnx --input x=none.npy --output-dir d",
+                HasSubstr("no rows"));
+  EXPECT_FALSE(std::filesystem::exists(Path("d")));
+}
+
+TEST_F(OctetModelTest, CompareCountsRowsAndDecibels) {
+  folder_.Write("other.onnx", LinearModel(/*bias=*/5));
+  Save<int64_t>("labels.npy", {3}, {0, 1, 0});
+  // The other model's rows: [4, 5], [0, 7], [9, 0].
+  const Outcome outcome =
+      Run("compare linear.onnx other.onnx --input x=x.npy --labels labels.npy "
+          "--json");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const nlohmann::json json = outcome.Json();
+  EXPECT_EQ(json["rows"], 3);
+  EXPECT_DOUBLE_EQ(json["agreement"], 2.0 / 3);
+  EXPECT_DOUBLE_EQ(json["top1_a"], 1);
+  EXPECT_DOUBLE_EQ(json["top1_b"], 2.0 / 3);
+  const double signal = 16 + 0.25 + 6.25 + 81;
+  const double noise = 2 * 4.5 * 4.5;
+  EXPECT_NEAR(json["sqnr_db"], 10 * std::log10(signal / noise), 1e-6);
+  EXPECT_EQ(json["identical"], false);
+}
+
+TEST_F(OctetModelTest, CompareOfAModelWithItselfIsIdentical) {
+  folder_.Write("labels.csv", "file,label\na,0\nb,0\nc,1\n");
+  const Outcome outcome =
+      Run("compare linear.onnx linear.onnx --input x=x.npy --json");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.Json()["sqnr_db"], 999);
+  EXPECT_EQ(outcome.Json()["identical"], true);
+  EXPECT_FALSE(outcome.Json().contains("top1_a"));
+
+  const Outcome text = Run(
+      "compare linear.onnx linear.onnx --input x=x.npy --labels labels.csv");
+  ASSERT_EQ(text.exit_code, 0) << text.err;
+  EXPECT_THAT(text.out, AllOf(HasSubstr("100.00 %"), HasSubstr("infinite"),
+                              HasSubstr("A 33.33 %")));
+  ExpectFailure(
+      "compare linear.onnx linear.onnx --input x=x.npy --labels x.npy",
+      HasSubstr("x.npy"));
+}
+
+TEST_F(OctetModelTest, CompareTakesSamplesOfAModelThatDoesNotBatch) {
+  folder_.Write("stack.onnx", StackModel());
+  SaveFloats("samples.npy", {5, 2, 3}, std::vector<float>(30, 1));
+  const Outcome outcome =
+      Run("compare stack.onnx stack.onnx --input x=samples.npy --json");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.Json()["rows"], 5);
+}
+
+TEST_F(OctetModelTest, CompareDropsTheFirstClass) {
+  // Of classes 1 and up there is one, so all rows agree.
+  folder_.Write("other.onnx", LinearModel(/*bias=*/5));
+  const Outcome outcome =
+      Run("compare linear.onnx other.onnx --input x=x.npy --drop-first-class "
+          "--json");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_DOUBLE_EQ(outcome.Json()["agreement"], 1);
+}
+
+TEST_F(OctetModelTest, BenchReportsTimesOfTheWholeBatch) {
+  const Outcome outcome =
+      Run("bench linear.onnx --batch 4 --threads 2 --iterations 25 --json");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const nlohmann::json json = outcome.Json();
+  EXPECT_EQ(json["batch"], 4);
+  EXPECT_EQ(json["threads"], 2);
+  EXPECT_EQ(json["iterations"], 25);
+  EXPECT_GT(json["min_ms"], 0);
+  EXPECT_LE(json["min_ms"], json["p50_ms"]);
+  EXPECT_LE(json["p50_ms"], json["p90_ms"]);
+  EXPECT_GT(json["items_per_second"], 0);
+  // No more items than if every run were as fast as the fastest.
+  EXPECT_LE(json["items_per_second"].get<double>(),
+            4e3 / json["min_ms"].get<double>() * 1.000001);
+}
+
+TEST_F(OctetModelTest, QuantizeWritesAModelThatRuns) {
+  std::vector<float> samples;
+  for (int i = 0; i < 60; ++i) samples.push_back(0.25f * (i * 7 % 17));
+  SaveFloats("calibration.npy", {20, 3}, samples);
+  for (const char* scheme : {"asymmetric", "symmetric"}) {
+    const Outcome outcome = Run(
+        std::string("quantize linear.onnx --calibration x=calibration.npy "
+                    "--output q.onnx --json --method linear --activations ") +
+        scheme);
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    const nlohmann::json json = outcome.Json();
+    EXPECT_EQ(json["samples"], 20);
+    EXPECT_GE(json["integer_steps"], 1);
+    EXPECT_GT(json["sqnr_db"], 20);
+    EXPECT_EQ(json["quantized_bytes"],
+              std::filesystem::file_size(Path("q.onnx")));
+    EXPECT_THAT(outcome.err, HasSubstr("calibrate"));
+
+    const Outcome compared =
+        Run("compare linear.onnx q.onnx --input x=calibration.npy --json");
+    ASSERT_EQ(compared.exit_code, 0) << compared.err;
+    EXPECT_GT(compared.Json()["sqnr_db"], 20);
+  }
+}
+
+TEST_F(OctetModelTest, QuantizeKeepsTheFloatModelAndChecksTheOutputFirst) {
+  ExpectFailure(
+      "quantize linear.onnx --calibration x=x.npy --output ./linear.onnx",
+      HasSubstr("is the model itself"));
+  EXPECT_EQ(folder_.Read("linear.onnx"), LinearModel());
+  ExpectFailure(
+      "quantize linear.onnx --calibration x=x.npy --output no/where/q.onnx",
+      HasSubstr("there is no folder no/where"));
+}
+
+TEST_F(OctetModelTest, QuantizeRefusesCalibrationOfAnotherInput) {
+  ExpectFailure("quantize linear.onnx --calibration z=x.npy --output q.onnx",
+                HasSubstr("'x'"));
+  EXPECT_FALSE(std::filesystem::exists(Path("q.onnx")));
+}
+
+TEST_F(OctetModelTest, DumpPrintsEveryStage) {
+  for (const char* stage : {"imported", "optimized", "lowered", "plan"}) {
+    const Outcome outcome =
+        Run(std::string("dump linear.onnx --stage ") + stage);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_THAT(outcome.out, Not(IsEmpty())) << stage;
+  }
+  EXPECT_EQ(Run("dump linear.onnx --json").Json()["stage"], "plan");
+}
+
+}  // namespace
+}  // namespace octet::tools
