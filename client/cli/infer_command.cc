@@ -141,11 +141,11 @@ absl::Status RunInfer(const InferFlags& flags) {
   OCTET_ASSIGN_OR_RETURN(const RowRequests rows,
                          CutIntoRequests(metadata, inputs, flags.batch));
   OCTET_RETURN_IF_ERROR(SendRows(flags, rows, client.get(), &report));
-  const bool ranked = flags.draw || !flags.labels.empty();
-  const int64_t top_k = flags.top_k >= 0 ? flags.top_k : (ranked ? 5 : 0);
+  // Pictures carry their answers below them, so that they need no list.
+  const bool listed = !flags.labels.empty() && !flags.draw;
+  const int64_t top_k = flags.top_k >= 0 ? flags.top_k : (listed ? 5 : 0);
   if (top_k > 0 || flags.draw || !report.expected.empty()) {
-    OCTET_RETURN_IF_ERROR(RankClasses(
-        flags.draw ? std::max<int64_t>(top_k, 1) : top_k, flags.show, &report));
+    OCTET_RETURN_IF_ERROR(RankClasses(top_k, flags.show, &report));
   }
   if (!flags.output_dir.empty()) {
     OCTET_RETURN_IF_ERROR(WriteOutputs(flags, report));
@@ -173,7 +173,7 @@ void AddAnswerFlags(CLI::App* command, InferFlags* flags) {
   command
       ->add_option("--top-k", flags->top_k,
                    "Print the N best classes of the rows shown, by the first "
-                   "output [5 with --labels or --draw, else 0]")
+                   "output [5 with --labels and without --draw, else 0]")
       ->check(CLI::Range(0, 1000000))
       ->type_name("N");
   command->add_option("--expected", flags->expected,

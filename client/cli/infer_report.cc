@@ -70,7 +70,7 @@ absl::Status RankClasses(int64_t top_k, int64_t shown, InferReport* report) {
     }
     report->right = right;
   }
-  if (top_k == 0) shown = 0;
+  report->top_k = top_k;
   best.resize(std::min<size_t>(best.size(), shown));
   report->best = std::move(best);
   return absl::OkStatus();
@@ -103,7 +103,7 @@ nlohmann::json ReportAsJson(const InferReport& report) {
                          {"min_ms", times.min_ms},
                          {"rows_per_second", times.rows_per_second},
                          {"outputs", outputs}};
-  if (!report.best.empty()) json["top_k"] = BestAsJson(report);
+  if (report.top_k > 0) json["top_k"] = BestAsJson(report);
   if (report.right) {
     json["right"] = *report.right;
     json["top1"] = static_cast<double>(*report.right) /
@@ -121,7 +121,8 @@ std::string ReportAsText(const InferReport& report) {
                     client::Datatype(output.tensor.dtype()), " ",
                     ShapeToString(output.tensor.shape()), "\n");
   }
-  for (size_t row = 0; row < report.best.size(); ++row) {
+  const size_t listed = report.top_k > 0 ? report.best.size() : 0;
+  for (size_t row = 0; row < listed; ++row) {
     absl::StrAppend(&text, "row ", row, ": ", DescribeRow(report, row));
     if (!report.expected.empty()) {
       absl::StrAppend(&text, "  (expected ",

@@ -26,15 +26,17 @@ struct InferReport {
   absl::Duration total_time;          // of all requests, one after another
   int64_t rows_sent = 0;              // in all, repetitions counted
 
-  // Rows to speak of one by one, from the first; the best classes of each.
+  // Rows to speak of one by one, from the first; the best classes of each, one
+  // at least.
   std::vector<std::vector<ClassScore>> best;
+  int64_t top_k = 0;  // classes to list for each of them; 0 lists no rows
   std::vector<std::string> class_names;
   std::vector<int64_t> expected;  // right classes of all rows, where known
   std::optional<int64_t> right;   // rows whose best class is the right one
 };
 
-// The classes part of a report: fills `best` with the `top_k` best classes of
-// the first `shown` rows of the first output, and counts `right` where
+// The classes part of a report: sets `top_k`, fills `best` with the first
+// `shown` rows of the first output, and counts `right` where
 // `expected` is there. INVALID_ARGUMENT when `expected` has not one class for
 // each row.
 absl::Status RankClasses(int64_t top_k, int64_t shown, InferReport* report);
