@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -227,9 +228,12 @@ absl::Status ImportSoftmax(const NodeReader& node, GraphBuilder& graph) {
   ir::Softmax op;
   op.log = node.op_type() == "LogSoftmax";
   OCTET_ASSIGN_OR_RETURN(op.axis, NormalizedAxis(axis, rank));
-  // Over one axis both forms are the same.
+  // Where the axes behind have one entry each, both forms are the same.
+  const ir::Dims& dims = graph.dims(x);
   op.through_last_axis =
-      coerces_to_matrix && static_cast<size_t>(op.axis) + 1 < rank;
+      coerces_to_matrix &&
+      std::any_of(dims.begin() + op.axis + 1, dims.end(),
+                  [](const ir::Dim& dim) { return dim != ir::Dim::Fixed(1); });
   return graph.Result(node, op, {x});
 }
 
