@@ -57,21 +57,18 @@ if(OCTET_SYSTEM_ONEDNN)
     message(FATAL_ERROR "OCTET_SYSTEM_ONEDNN is on, but no oneDNN 3.x was "
                         "found; leave it off and ${octet_install_hint}")
   endif()
-elseif(EXISTS "${PROJECT_SOURCE_DIR}/deploy/onednn-prefix.sh")
+else()
   execute_process(
     COMMAND bash "${PROJECT_SOURCE_DIR}/deploy/onednn-prefix.sh"
     OUTPUT_VARIABLE octet_onednn_prefix OUTPUT_STRIP_TRAILING_WHITESPACE
-    RESULT_VARIABLE octet_onednn_result ERROR_VARIABLE octet_onednn_error)
+    COMMAND_ERROR_IS_FATAL ANY)
   # The cache may have moved on since the last configuration.
   unset(dnnl_DIR CACHE)
   find_package(dnnl 3 CONFIG QUIET PATHS "${octet_onednn_prefix}"
                NO_DEFAULT_PATH)
-  if(octet_onednn_result OR NOT dnnl_FOUND)
-    set(severity FATAL_ERROR)
-    if(NOT EXISTS "${PROJECT_SOURCE_DIR}/engine/onednn/CMakeLists.txt")
-      set(severity WARNING)
-    endif()
-    message(${severity} "no oneDNN build in ${octet_onednn_prefix}: "
-      "${octet_install_hint}. ${octet_onednn_error}")
+  if(NOT dnnl_FOUND)
+    message(FATAL_ERROR "No oneDNN in ${octet_onednn_prefix}: run "
+      "deploy/install-dependencies.sh, which builds it there once, or "
+      "configure with -DOCTET_SYSTEM_ONEDNN=ON")
   endif()
 endif()

@@ -41,7 +41,7 @@ def named_paths(text: str) -> list[str]:
     paths = [link for link in LINK.findall(text) if "://" not in link]
     for code in CODE.findall(text):
         word = code.split()[0] if code.split() else ""
-        word = word.removeprefix("./")
+        word = word.removeprefix("./").replace("NAME", "*")
         if not re.fullmatch(r"[A-Za-z0-9_.,{}*/-]+", word):
             continue
         first = expand_braces(word)[0]
