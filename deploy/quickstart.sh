@@ -135,8 +135,8 @@ report() {
     "$(calculate "$int8_bytes / 1000" '%.0f kB')" \
     "$(calculate "$float_bytes / $int8_bytes" '%.1f times smaller')"
   row "right answers" \
-    "$(calculate "100 * $(number top1 <<<"$float_answers")" '%.1f %%%%')" \
-    "$(calculate "100 * $(number top1 <<<"$int8_answers")" '%.1f %%%%')" \
+    "$(calculate "100 * $(number top1 <<<"$float_answers")" '%.1f %%')" \
+    "$(calculate "100 * $(number top1 <<<"$int8_answers")" '%.1f %%')" \
     "of $(number rows <<<"$compared") pictures, over gRPC"
   row "engine, milliseconds" \
     "$(calculate "$float_ms" '%.3f')" "$(calculate "$int8_ms" '%.3f')" \
@@ -146,7 +146,7 @@ report() {
     "$(calculate "$(number p50_ms <<<"$int8_answers")" '%.3f')" \
     "one picture a request, one caller, median"
   row "same answer as float" "" \
-    "$(calculate "100 * $(number agreement <<<"$compared")" '%.1f %%%%')" \
+    "$(calculate "100 * $(number agreement <<<"$compared")" '%.1f %%')" \
     "signal to noise $(calculate "$(number sqnr_db <<<"$compared")" '%.1f dB')"
 }
 
@@ -192,10 +192,9 @@ report
 say_what_next
 if [[ $keep == yes ]]; then
   step "The server runs as process $server_pid; Ctrl-C stops it"
-  wait "$server_pid" || true
 else
   kill "$server_pid"
-  # The server answers what is under way and closes its output when it ends.
-  cat <&3 >/dev/null
-  server_pid=""
 fi
+# The server closes its output when it ends.
+cat <&3 >/dev/null
+server_pid=""

@@ -37,7 +37,7 @@ def _blue_first(pixels: np.ndarray) -> np.ndarray:
 
 def _dequantized(coefficients: np.ndarray) -> np.ndarray:
     real = (coefficients.astype(np.float32) - 83) * np.float32(0.5847029)
-    return real[:, None]
+    return real.reshape(-1, 1, 49, 10)
 
 
 def _as_is(values: np.ndarray) -> np.ndarray:
