@@ -180,8 +180,8 @@ class WinogradConv : public ConvKernel {
                                       kWinogradPoints * conv.channels_)),
           products(layout.Take<int32_t>(kWinogradPoints * kWinogradGroup *
                                         kPanelWidth)),
-          targets(layout.Take<WinogradTarget>(conv.block_rows_ *
-                                              conv.tiles_x_)) {}
+          targets(
+              layout.Take<WinogradTarget>(conv.block_rows_ * conv.tiles_x_)) {}
     int16_t* rows;    // of one row of tiles: [6][columns][channels of image]
     int16_t* points;  // [group][36][tiles of the group][channels_]
     int32_t* products;
@@ -282,8 +282,8 @@ void WinogradConv::TransformBlock(const ConvArgs& args, int64_t block,
       patch.column_stride = params_.in_channels;
       patch.channels = channels_;
       patch.points =
-          scratch.points + (group.first * kWinogradPoints +
-                            (tile - group.first)) * channels_;
+          scratch.points +
+          (group.first * kWinogradPoints + (tile - group.first)) * channels_;
       patch.point_stride = group.tiles * channels_;
       kernels_.winograd_patch(patch);
     }
@@ -301,8 +301,7 @@ void WinogradConv::FillTargets(int64_t tile_row,
     const int64_t x = tile * kOut;
     WinogradTarget& target = targets[tile];
     target.offset = (first + x) * p.out_channels;
-    target.rows =
-        static_cast<int>(std::min<int64_t>(kOut, p.out_height() - y));
+    target.rows = static_cast<int>(std::min<int64_t>(kOut, p.out_height() - y));
     target.columns =
         static_cast<int>(std::min<int64_t>(kOut, p.out_width() - x));
   }
