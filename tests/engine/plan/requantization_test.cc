@@ -31,7 +31,7 @@ TEST(RequantizationTest, MultipliersAreRoundedOnce) {
   const ir::TensorType weights = Weights({0.3f, 0.7f, 0.9f});
   const ir::TensorType output = Activations(DType::kUInt8, 0.37f, 3);
   const auto result = RequantizeProducts(
-      {.input = input, .weights = weights, .output = output});
+      {.input = input, .weights = weights, .output = output, .activation = {}});
   ASSERT_TRUE(result.ok()) << result.status();
   auto expected = [](float scale) {
     return static_cast<float>(static_cast<double>(0.1f) * scale /
@@ -52,7 +52,8 @@ TEST(RequantizationTest, OneWeightScaleServesAllChannels) {
   const auto result = RequantizeProducts({.input = input,
                                           .weights = weights,
                                           .residual = &residual,
-                                          .output = output});
+                                          .output = output,
+                                          .activation = {}});
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_THAT(result->multipliers, ElementsAre(0.25, 0.25, 0.25));
   EXPECT_EQ(result->Residual(-2), 3);
@@ -115,7 +116,7 @@ TEST(RequantizationTest, SaysWhatItExpects) {
   weights.quantization->zero_points[0] = 3;
   const ir::TensorType input = Activations(DType::kUInt8, 1, 0);
   const auto shifted = RequantizeProducts(
-      {.input = input, .weights = weights, .output = output});
+      {.input = input, .weights = weights, .output = output, .activation = {}});
   EXPECT_EQ(shifted.status().code(), absl::StatusCode::kUnimplemented);
   EXPECT_THAT(shifted.status().message(), HasSubstr("zero point 3"));
   const auto infinite = Rescale(Activations(DType::kUInt8, 1e30f, 0),
