@@ -17,6 +17,15 @@ octet_find_package(ZLIB)
 octet_find_package(OpenSSL)
 octet_find_package(absl CONFIG)
 octet_find_package(Protobuf)
+# gRPC's own search for re2 goes through pkg-config, which needs a minute to
+# walk the Abseil packages that newer re2 packages require.
+find_library(OCTET_RE2_LIBRARY re2)
+if(OCTET_RE2_LIBRARY AND NOT TARGET re2::re2)
+  add_library(re2::re2 UNKNOWN IMPORTED)
+  set_target_properties(re2::re2 PROPERTIES
+    IMPORTED_LOCATION "${OCTET_RE2_LIBRARY}")
+  set(re2_FOUND TRUE)
+endif()
 octet_find_package(gRPC CONFIG)
 octet_find_package(spdlog CONFIG)
 octet_find_package(CLI11 CONFIG)
