@@ -85,7 +85,7 @@ start_server() {
   local ports=(--grpc-port 0 --http-port 0) ready=""
   [[ $keep == yes ]] && ports=(--grpc-port 8001 --http-port 8002)
   exec 3< <(exec "$bin/octet-server" --model-repository "$work/models" \
-    --bind-address 127.0.0.1 "${ports[@]}" 2>"$work/server.log")
+    --bind-address 127.0.0.1 --drain-seconds 0 "${ports[@]}" 2>"$work/server.log")
   server_pid=$!
   # The line comes once the models are ready; without it the server has ended.
   read -r ready <&3 ||

@@ -75,7 +75,9 @@ class Server:
         command = [program("octet-server")]
         command += ["--model-repository", str(self.repository)]
         command += ["--bind-address", "127.0.0.1"]
-        command += ["--grpc-port", "0", "--http-port", "0", *flags]
+        command += ["--grpc-port", "0", "--http-port", "0"]
+        # Nothing here routes requests by readiness, so nobody needs longer.
+        command += ["--drain-seconds", "1", *flags]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=self.log, text=True
         )
