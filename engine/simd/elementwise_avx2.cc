@@ -22,22 +22,20 @@ OCTET_SIMD_INLINE void SumGroups(const SumTask& task, const PanelOutput& out,
   const ResidualReader a_reader(a_spec);  // times 1: exact
   const ResidualReader b_reader(task.b_spec);
   const __m256 m = _mm256_set1_ps(task.multiplier);
-  __m256 v[kPixels][2];
-#pragma GCC unroll 2
-  for (int k = 0; k < kPixels; ++k) {
+  const auto value = [&](int k, __m256(&v)[2]) __attribute__((always_inline)) {
     __m256 a[2];
     a_reader.Read16(task.a + i + k * kGroup, out.channels, a);
     if (task.b == nullptr) {
-      v[k][0] = _mm256_mul_ps(a[0], m);
-      v[k][1] = _mm256_mul_ps(a[1], m);
+      v[0] = _mm256_mul_ps(a[0], m);
+      v[1] = _mm256_mul_ps(a[1], m);
     } else {
       __m256 b[2];
       b_reader.Read16(task.b + i + k * kGroup, out.channels, b);
-      v[k][0] = _mm256_fmadd_ps(a[0], m, b[0]);
-      v[k][1] = _mm256_fmadd_ps(a[1], m, b[1]);
+      v[0] = _mm256_fmadd_ps(a[0], m, b[0]);
+      v[1] = _mm256_fmadd_ps(a[1], m, b[1]);
     }
-  }
-  StoreTile<kPixels, 2>(out, i / kGroup, v);
+  };
+  StoreTile<kPixels, 2>(out, i / kGroup, value);
 }
 
 struct Divider {

@@ -117,68 +117,83 @@ struct ResidualReader {
   }
 };
 
-// The values of MR pixels of NV vectors (NV 2: a panel of 16 in position
-// order; NV 1: a panel of 8), the first of which is `pixel`, as floats.
-template <int MR, int NV>
+// The functions below store MR pixels of NV vectors (NV 2: a panel of 16 in
+// position order; NV 1: a panel of 8), the first of which is `pixel`.
+// value(i, v) sets the NV vectors v of pixel i: called once for each, just
+// before they are stored, so that sums stay in registers until then.
+
+template <int MR, int NV, typename Value>
 OCTET_SIMD_INLINE void StoreFloatTile(const PanelOutput& out, int64_t pixel,
-                                      const __m256 (&v)[MR][NV]) {
+                                      const Value& value) {
   const __m256 lower = _mm256_set1_ps(out.spec->lower);
   const __m256 upper = _mm256_set1_ps(out.spec->upper);
   float* p = static_cast<float*>(out.output) + pixel * out.stride;
 #pragma GCC unroll 8
   for (int i = 0; i < MR; ++i, p += out.stride) {
-    const auto clamp = [&](__m256 x) {
-      return _mm256_min_ps(_mm256_max_ps(x, lower), upper);
-    };
+    __m256 v[NV];
+    value(i, v);
+#pragma GCC unroll 2
+    for (int j = 0; j < NV; ++j) {
+      v[j] = _mm256_min_ps(_mm256_max_ps(v[j], lower), upper);
+    }
     if constexpr (NV == 2) {
-      const __m256 a = clamp(v[i][0]);
-      const __m256 b = clamp(v[i][1]);
-      StoreFloats(p, _mm256_permute2f128_ps(a, b, 0x20), out.channels);
-      StoreFloats(p + 8, _mm256_permute2f128_ps(a, b, 0x31), out.channels - 8);
+      StoreFloats(p, _mm256_permute2f128_ps(v[0], v[1], 0x20), out.channels);
+      StoreFloats(p + 8, _mm256_permute2f128_ps(v[0], v[1], 0x31),
+                  out.channels - 8);
     } else {
-      StoreFloats(p, clamp(v[i][0]), out.channels);
+      StoreFloats(p, v[0], out.channels);
     }
   }
 }
 
-// The same, rounded to bytes. Two pixels at a time fill a vector.
-template <int MR, int NV>
+// Rounded to bytes; two pixels at a time fill a vector.
+template <int MR, int NV, bool kWhole, typename Value>
 OCTET_SIMD_INLINE void StoreByteTile(const PanelOutput& out, int64_t pixel,
-                                     const __m256 (&v)[MR][NV]) {
+                                     const Value& value) {
   const ByteRounder rounder(*out.spec);
+  const int channels = kWhole ? 8 * NV : out.channels;
   uint8_t* p = static_cast<uint8_t*>(out.output) + pixel * out.stride;
 #pragma GCC unroll 8
   for (int i = 0; i < MR; i += 2) {
-    const int k = i + 1 < MR ? i + 1 : i;
+    const bool has_second = i + 1 < MR;
+    __m256 v[NV], w[NV];
+    value(i, v);
+    if (has_second) {
+      value(i + 1, w);
+    } else {
+#pragma GCC unroll 2
+      for (int j = 0; j < NV; ++j) w[j] = v[j];
+    }
     __m128i first, second;
     if constexpr (NV == 2) {
       const __m256i bytes = _mm256_permute4x64_epi64(
-          rounder.Pack(rounder.Round(v[i][0], v[i][1]),
-                       rounder.Round(v[k][0], v[k][1])),
+          rounder.Pack(rounder.Round(v[0], v[1]), rounder.Round(w[0], w[1])),
           0xD8);
       first = _mm256_castsi256_si128(bytes);
       second = _mm256_extracti128_si256(bytes, 1);
     } else {
-      const __m256i rounded = rounder.Round(v[i][0], v[k][0]);
+      const __m256i rounded = rounder.Round(v[0], w[0]);
       const __m256i bytes = _mm256_permutevar8x32_epi32(
           rounder.Pack(rounded, rounded),
           _mm256_setr_epi32(0, 4, 1, 5, 0, 4, 1, 5));
       first = _mm256_castsi256_si128(bytes);
       second = _mm_srli_si128(first, 8);
     }
-    StoreBytes(p, first, out.channels);
-    if (k != i) StoreBytes(p + out.stride, second, out.channels);
+    StoreBytes(p, first, channels);
+    if (has_second) StoreBytes(p + out.stride, second, channels);
     p += 2 * out.stride;
   }
 }
 
-template <int MR, int NV>
+template <int MR, int NV, typename Value>
 OCTET_SIMD_INLINE void StoreTile(const PanelOutput& out, int64_t pixel,
-                                 const __m256 (&v)[MR][NV]) {
+                                 const Value& value) {
   if (out.spec->dtype == DType::kFloat32) {
-    StoreFloatTile<MR, NV>(out, pixel, v);
+    StoreFloatTile<MR, NV>(out, pixel, value);
+  } else if (out.channels == 8 * NV) {
+    StoreByteTile<MR, NV, true>(out, pixel, value);
   } else {
-    StoreByteTile<MR, NV>(out, pixel, v);
+    StoreByteTile<MR, NV, false>(out, pixel, value);
   }
 }
 
@@ -186,36 +201,35 @@ OCTET_SIMD_INLINE void StoreTile(const PanelOutput& out, int64_t pixel,
 template <int MR, int NV>
 OCTET_SIMD_INLINE void FinishTile(const PanelOutput& out, int64_t pixel,
                                   const __m256i (&acc)[MR][NV]) {
-  __m256 v[MR][NV];
   __m256 m[NV];
 #pragma GCC unroll 2
   for (int j = 0; j < NV; ++j) m[j] = _mm256_loadu_ps(out.multiplier + 8 * j);
   if (out.residual == nullptr) {
-#pragma GCC unroll 8
-    for (int i = 0; i < MR; ++i) {
+    const auto scaled = [&](int i, __m256(&v)[NV])
+        __attribute__((always_inline)) {
 #pragma GCC unroll 2
       for (int j = 0; j < NV; ++j) {
-        v[i][j] = _mm256_mul_ps(_mm256_cvtepi32_ps(acc[i][j]), m[j]);
+        v[j] = _mm256_mul_ps(_mm256_cvtepi32_ps(acc[i][j]), m[j]);
       }
-    }
-  } else {
-    const ResidualReader reader(*out.residual);
-    const uint8_t* p = out.residual_data + pixel * out.stride;
-#pragma GCC unroll 8
-    for (int i = 0; i < MR; ++i) {
-      __m256 r[NV];
-      if constexpr (NV == 2) {
-        reader.Read16(p + i * out.stride, out.channels, r);
-      } else {
-        reader.Read8(p + i * out.stride, out.channels, r);
-      }
-#pragma GCC unroll 2
-      for (int j = 0; j < NV; ++j) {
-        v[i][j] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(acc[i][j]), m[j], r[j]);
-      }
-    }
+    };
+    StoreTile<MR, NV>(out, pixel, scaled);
+    return;
   }
-  StoreTile<MR, NV>(out, pixel, v);
+  const ResidualReader reader(*out.residual);
+  const uint8_t* p = out.residual_data + pixel * out.stride;
+  const auto added = [&](int i, __m256(&v)[NV]) __attribute__((always_inline)) {
+    __m256 r[NV];
+    if constexpr (NV == 2) {
+      reader.Read16(p + i * out.stride, out.channels, r);
+    } else {
+      reader.Read8(p + i * out.stride, out.channels, r);
+    }
+#pragma GCC unroll 2
+    for (int j = 0; j < NV; ++j) {
+      v[j] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(acc[i][j]), m[j], r[j]);
+    }
+  };
+  StoreTile<MR, NV>(out, pixel, added);
 }
 
 }  // namespace

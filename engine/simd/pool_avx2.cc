@@ -77,13 +77,15 @@ void AveragePool(const PoolWindow& window, const AverageOutput& out) {
       }
     }
     sums.Empty();
-    __m256 v[1][2];
+    const auto average = [&](int, __m256(&v)[2])
+        __attribute__((always_inline)) {
 #pragma GCC unroll 2
-    for (int j = 0; j < 2; ++j) {
-      v[0][j] = _mm256_div_ps(
-          _mm256_mul_ps(_mm256_cvtepi32_ps(sums.wide[j]), multiplier), count);
-    }
-    StoreTile<1, 2>(panel, c / kBlock, v);
+      for (int j = 0; j < 2; ++j) {
+        v[j] = _mm256_div_ps(
+            _mm256_mul_ps(_mm256_cvtepi32_ps(sums.wide[j]), multiplier), count);
+      }
+    };
+    StoreTile<1, 2>(panel, c / kBlock, average);
   }
 }
 
