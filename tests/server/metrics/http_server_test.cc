@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/metrics/http_server.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <map>
 #include <memory>
 #include <string>
@@ -14,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/testing/http_client.h"
 
 namespace octet {
 namespace {
@@ -21,30 +17,6 @@ namespace {
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-// Sends one request and returns everything that comes back.
-std::string Ask(int port, const std::string& method, const std::string& path) {
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address))) {
-    close(fd);
-    return "cannot connect";
-  }
-  const std::string request =
-      absl::StrCat(method, " ", path, " HTTP/1.1\r\nHost: localhost\r\n\r\n");
-  send(fd, request.data(), request.size(), 0);
-  std::string answer;
-  char buffer[4096];
-  ssize_t got = 0;
-  while ((got = recv(fd, buffer, sizeof(buffer), 0)) > 0) {
-    answer.append(buffer, static_cast<size_t>(got));
-  }
-  close(fd);
-  return answer;
-}
 
 class HttpServerTest : public ::testing::Test {
  protected:
@@ -67,28 +39,28 @@ class HttpServerTest : public ::testing::Test {
 };
 
 TEST_F(HttpServerTest, AnswersPagesWithTheirStatusAndType) {
-  const std::string metrics = Ask(server_->port(), "GET", "/metrics");
+  const std::string metrics = AskHttp(server_->port(), "GET", "/metrics");
   EXPECT_THAT(metrics, StartsWith("HTTP/1.1 200 OK\r\n"));
   EXPECT_THAT(metrics, HasSubstr("Content-Type: text/plain; version=0.0.4"));
   EXPECT_THAT(metrics, EndsWith("\r\n\r\noctet_ready 1\n"));
-  const std::string ready = Ask(server_->port(), "GET", "/readyz");
+  const std::string ready = AskHttp(server_->port(), "GET", "/readyz");
   EXPECT_THAT(ready, StartsWith("HTTP/1.1 503 "));
   EXPECT_THAT(ready, EndsWith("draining\n"));
 }
 
 TEST_F(HttpServerTest, HeadHasNoBody) {
-  const std::string answer = Ask(server_->port(), "HEAD", "/metrics");
+  const std::string answer = AskHttp(server_->port(), "HEAD", "/metrics");
   EXPECT_THAT(answer, HasSubstr("Content-Length: 14"));
   EXPECT_THAT(answer, EndsWith("\r\n\r\n"));
 }
 
 TEST_F(HttpServerTest, RefusesOtherPathsAndMethods) {
-  EXPECT_THAT(Ask(server_->port(), "GET", "/"), StartsWith("HTTP/1.1 404 "));
-  EXPECT_THAT(Ask(server_->port(), "GET", "/metrics/more"),
+  EXPECT_THAT(AskHttp(server_->port(), "GET", "/"), StartsWith("HTTP/1.1 404 "));
+  EXPECT_THAT(AskHttp(server_->port(), "GET", "/metrics/more"),
               StartsWith("HTTP/1.1 404 "));
-  EXPECT_THAT(Ask(server_->port(), "GET", "/../etc/passwd"),
+  EXPECT_THAT(AskHttp(server_->port(), "GET", "/../etc/passwd"),
               Not(StartsWith("HTTP/1.1 200")));
-  EXPECT_THAT(Ask(server_->port(), "POST", "/metrics"),
+  EXPECT_THAT(AskHttp(server_->port(), "POST", "/metrics"),
               StartsWith("HTTP/1.1 405 "));
 }
 

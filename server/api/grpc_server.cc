@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/api/grpc_server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "server/api/health_service.h"
+#include "server/api/inference_service.h"
+#include "server/api/quantization_service.h"
+
+namespace octet {
+namespace {
+
+// A client that vanished without a word is found out after these two.
+constexpr absl::Duration kKeepaliveInterval = absl::Seconds(60);
+constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(20);
+// How often a client may ping an idle connection without being cut off.
+constexpr absl::Duration kShortestClientPing = absl::Seconds(5);
+
+void SetMilliseconds(grpc::ServerBuilder* builder, const char* argument,
+                     absl::Duration duration) {
+  builder->AddChannelArgument(
+      argument, static_cast<int>(absl::ToInt64Milliseconds(duration)));
+}
+
+class OctetGrpcServer : public GrpcServer {
+ public:
+  OctetGrpcServer(const Options& options, const ApiContext& api,
+                  QuantizationJobs* jobs)
+      : inference_(&api, options.version),
+        quantization_(&api, jobs),
+        health_(api.registry, api.state) {}
+
+  ~OctetGrpcServer() override {
+    if (server_ != nullptr) Shutdown(absl::ZeroDuration());
+  }
+
+  absl::Status Listen(const Options& options);
+
+  int port() const override { return port_; }
+  void NotifyHealth() override { health_.Notify(); }
+  void Shutdown(absl::Duration limit) override;
+
+ private:
+  InferenceService inference_;
+  QuantizationServiceImpl quantization_;
+  HealthService health_;
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+absl::Status OctetGrpcServer::Listen(const Options& options) {
+  static std::once_flag reflection;
+  std::call_once(reflection, [] {
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  });
+  const std::string endpoint = absl::StrCat(
+      absl::StrContains(options.address, ':')
+          ? absl::StrCat("[", options.address, "]")
+          : options.address,
+      ":", options.port);
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(endpoint, grpc::InsecureServerCredentials(),
+                           &port_);
+  // Or two servers could share the port, and neither would know.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.SetMaxReceiveMessageSize(
+      static_cast<int>(options.max_receive_bytes));
+  builder.SetMaxSendMessageSize(-1);  // no limit
+  SetMilliseconds(&builder, GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveInterval);
+  SetMilliseconds(&builder, GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeout);
+  SetMilliseconds(&builder,
+                  GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                  kShortestClientPing);
+  builder.RegisterService(&inference_);
+  builder.RegisterService(&quantization_);
+  builder.RegisterService(&health_);
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr || port_ == 0) {
+    return absl::UnavailableError(absl::StrCat(
+        "gRPC cannot listen on ", endpoint,
+        ": the port is in use, or the address is not of this machine"));
+  }
+  return absl::OkStatus();
+}
+
+void OctetGrpcServer::Shutdown(absl::Duration limit) {
+  health_.EndWatches();
+  server_->Shutdown(absl::ToChronoTime(absl::Now() + limit));
+  server_->Wait();
+  server_.reset();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
+    const Options& options, const ApiContext& api, QuantizationJobs* jobs) {
+  auto server = std::make_unique<OctetGrpcServer>(options, api, jobs);
+  if (absl::Status status = server->Listen(options); !status.ok()) {
+    return status;
+  }
+  return server;
+}
+
+}  // namespace octet

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/api/inference_service.h"
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "engine/base/status_macros.h"
+#include "engine/engine.h"
+#include "proto/inference.grpc.pb.h"
+#include "server/api/grpc_status.h"
+#include "server/api/infer_call.h"
+#include "server/api/wire_type.h"
+#include "server/models/loaded_model.h"
+#include "server/models/model_registry.h"
+
+namespace octet {
+namespace {
+
+using grpc::ServerUnaryReactor;
+using TensorMetadata = inference::ModelMetadataResponse::TensorMetadata;
+using Parameters =
+    google::protobuf::Map<std::string, inference::ModelRepositoryParameter>;
+
+constexpr char kPlatform[] = "octet_onnx";
+
+ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
+                           const absl::Status& status) {
+  ServerUnaryReactor* const reactor = context->DefaultReactor();
+  reactor->Finish(ToGrpcStatus(status));
+  return reactor;
+}
+
+void Describe(const TensorSpec& spec, bool batches, TensorMetadata* tensor) {
+  tensor->set_name(spec.name);
+  tensor->set_datatype(std::string(WireName(spec.dtype)));
+  if (batches) tensor->add_shape(-1);
+  for (const int64_t dim : spec.row_shape) tensor->add_shape(dim);
+}
+
+absl::Status CheckRepositoryName(absl::string_view name) {
+  if (name.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("repository_name: got '", name.substr(0, 128),
+                   "', expected it empty: there is one repository"));
+}
+
+absl::Status CheckLoadParameters(const Parameters& parameters) {
+  for (const auto& [name, value] : parameters) {
+    if (name == "config" || absl::StartsWith(name, "file:")) {
+      return absl::UnimplementedError(absl::StrCat(
+          "load parameter '", name, "' is not supported: models are loaded "
+          "from the repository as they are"));
+    }
+    return absl::InvalidArgumentError(
+        absl::StrCat("there is no load parameter '", name, "'"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckUnloadParameters(const Parameters& parameters) {
+  for (const auto& [name, value] : parameters) {
+    // No model depends on another, so either value means the same.
+    if (name == "unload_dependents" && value.has_bool_param()) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("unload parameter '", name,
+                     "': expected none but unload_dependents, a bool_param"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckTakesWork(const ServingState& state) {
+  if (state.takes_work()) return absl::OkStatus();
+  return absl::UnavailableError(state.reason());
+}
+
+}  // namespace
+
+ServerUnaryReactor* InferenceService::ServerLive(
+    Context* context, const inference::ServerLiveRequest*,
+    inference::ServerLiveResponse* response) {
+  response->set_live(true);
+  return Answer(context, absl::OkStatus());
+}
+
+ServerUnaryReactor* InferenceService::ServerReady(
+    Context* context, const inference::ServerReadyRequest*,
+    inference::ServerReadyResponse* response) {
+  response->set_ready(api_.state->ready());
+  return Answer(context, absl::OkStatus());
+}
+
+ServerUnaryReactor* InferenceService::ModelReady(
+    Context* context, const inference::ModelReadyRequest* request,
+    inference::ModelReadyResponse* response) {
+  const absl::Status status =
+      api_.registry->Find(request->name(), request->version()).status();
+  response->set_ready(status.ok());
+  // A model that is not there is not ready; only nonsense is an error.
+  return Answer(context, absl::IsInvalidArgument(status) ? status
+                                                         : absl::OkStatus());
+}
+
+ServerUnaryReactor* InferenceService::ServerMetadata(
+    Context* context, const inference::ServerMetadataRequest*,
+    inference::ServerMetadataResponse* response) {
+  response->set_name("octet");
+  response->set_version(server_version_);
+  response->add_extensions("binary_tensor_data");
+  response->add_extensions("model_repository");
+  response->add_extensions("parameters");
+  return Answer(context, absl::OkStatus());
+}
+
+ServerUnaryReactor* InferenceService::ModelMetadata(
+    Context* context, const inference::ModelMetadataRequest* request,
+    inference::ModelMetadataResponse* response) {
+  const absl::StatusOr<std::shared_ptr<LoadedModel>> found =
+      api_.registry->Find(request->name(), request->version());
+  if (!found.ok()) return Answer(context, found.status());
+  const LoadedModel& loaded = **found;
+  const Model& model = loaded.model();
+  response->set_name(loaded.name());
+  response->add_versions(loaded.version_text());
+  response->set_platform(kPlatform);
+  for (const TensorSpec& spec : model.inputs()) {
+    Describe(spec, model.batches(), response->add_inputs());
+  }
+  for (const TensorSpec& spec : model.outputs()) {
+    Describe(spec, model.batches(), response->add_outputs());
+  }
+  return Answer(context, absl::OkStatus());
+}
+
+ServerUnaryReactor* InferenceService::ModelInfer(
+    Context* context, const inference::ModelInferRequest* request,
+    inference::ModelInferResponse* response) {
+  // Deletes itself.
+  auto* const call = new InferCall(api_, context, request, response);
+  call->Start();
+  return call;
+}
+
+ServerUnaryReactor* InferenceService::RepositoryIndex(
+    Context* context, const inference::RepositoryIndexRequest* request,
+    inference::RepositoryIndexResponse* response) {
+  absl::Status status = CheckRepositoryName(request->repository_name());
+  if (!status.ok()) return Answer(context, status);
+  const absl::StatusOr<std::vector<VersionStatus>> index =
+      api_.registry->Index();
+  if (!index.ok()) return Answer(context, index.status());
+  for (const VersionStatus& version : *index) {
+    if (request->ready() && version.state != ModelState::kReady) continue;
+    auto* const model = response->add_models();
+    model->set_name(version.name);
+    model->set_version(version.version);
+    model->set_state(std::string(StateName(version.state)));
+    model->set_reason(version.reason);
+  }
+  return Answer(context, absl::OkStatus());
+}
+
+ServerUnaryReactor* InferenceService::RepositoryModelLoad(
+    Context* context, const inference::RepositoryModelLoadRequest* request,
+    inference::RepositoryModelLoadResponse*) {
+  absl::Status status = CheckTakesWork(*api_.state);
+  status.Update(CheckRepositoryName(request->repository_name()));
+  status.Update(CheckLoadParameters(request->parameters()));
+  status.Update(CheckModelName(request->model_name()));
+  if (!status.ok()) return Answer(context, status);
+  ServerUnaryReactor* const reactor = context->DefaultReactor();
+  api_.registry->Load(request->model_name(), [reactor](absl::Status loaded) {
+    reactor->Finish(ToGrpcStatus(loaded));
+  });
+  return reactor;
+}
+
+ServerUnaryReactor* InferenceService::RepositoryModelUnload(
+    Context* context, const inference::RepositoryModelUnloadRequest* request,
+    inference::RepositoryModelUnloadResponse*) {
+  absl::Status status = CheckTakesWork(*api_.state);
+  status.Update(CheckRepositoryName(request->repository_name()));
+  status.Update(CheckUnloadParameters(request->parameters()));
+  status.Update(CheckModelName(request->model_name()));
+  if (!status.ok()) return Answer(context, status);
+  ServerUnaryReactor* const reactor = context->DefaultReactor();
+  api_.registry->Unload(request->model_name(),
+                        [reactor](absl::Status unloaded) {
+                          reactor->Finish(ToGrpcStatus(unloaded));
+                        });
+  return reactor;
+}
+
+}  // namespace octet

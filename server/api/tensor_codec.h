@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_SERVER_API_TENSOR_CODEC_H_
+#define OCTET_SERVER_API_TENSOR_CODEC_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/engine.h"
+#include "proto/inference.pb.h"
+
+namespace octet {
+
+// How much one request may hold.
+struct RequestLimits {
+  int64_t max_rows = 1024;
+  int64_t max_bytes = int64_t{256} << 20;  // inputs and outputs together
+};
+
+// A request that fits its model, as pointers into the request where its bytes
+// are usable as they are.
+struct DecodedRequest {
+  int64_t rows = 0;
+  int64_t bytes = 0;  // of the inputs and the outputs
+  // One an input of the model, in its order, each with
+  // rows x inputs()[i].row_bytes() bytes.
+  absl::InlinedVector<const void*, 4> inputs;
+  // The wanted outputs as indices into outputs(), in the order of the answer.
+  absl::InlinedVector<int, 4> outputs;
+  // Memory of inputs that came in a wider type than the model's.
+  std::vector<std::string> converted;
+};
+
+// Checks every tensor of `request` against the signature of `model`. The
+// result points into `request`, which must outlive it.
+//   INVALID_ARGUMENT  what is wrong: which tensor, what came, what is expected
+//   UNIMPLEMENTED     shared memory, classification
+absl::StatusOr<DecodedRequest> DecodeRequest(
+    const inference::ModelInferRequest& request, const Model& model,
+    const RequestLimits& limits);
+
+// Where the outputs of a request go.
+struct ResponseBuffers {
+  // One an output of the model, in its order.
+  absl::InlinedVector<void*, 4> outputs;
+  // Memory of the outputs that the caller does not want.
+  std::vector<std::string> unwanted;
+};
+
+// Adds the wanted outputs to `response`, with room for their bytes in
+// raw_output_contents. The result points into `response`, which must not be
+// changed while it is used.
+ResponseBuffers PrepareResponse(const DecodedRequest& request,
+                                const Model& model,
+                                inference::ModelInferResponse* response);
+
+}  // namespace octet
+
+#endif  // OCTET_SERVER_API_TENSOR_CODEC_H_

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/api/unsupported_rpcs.h"
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/server_callback.h>
+#include <grpcpp/support/status.h>
+
+#include <string>
+
+#include "proto/inference.grpc.pb.h"
+
+namespace octet {
+namespace {
+
+grpc::Status Unsupported(const std::string& rpc) {
+  return grpc::Status(grpc::StatusCode::UNIMPLEMENTED,
+                      "octet-server has no " + rpc);
+}
+
+grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext* context,
+                                 const std::string& rpc) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  reactor->Finish(Unsupported(rpc));
+  return reactor;
+}
+
+class RefusedStream
+    : public grpc::ServerBidiReactor<inference::ModelInferRequest,
+                                     inference::ModelStreamInferResponse> {
+ public:
+  RefusedStream() { Finish(Unsupported("ModelStreamInfer")); }
+  void OnDone() override { delete this; }
+};
+
+}  // namespace
+
+grpc::ServerBidiReactor<inference::ModelInferRequest,
+                        inference::ModelStreamInferResponse>*
+UnsupportedRpcs::ModelStreamInfer(Context*) {
+  return new RefusedStream;  // deletes itself
+}
+
+grpc::ServerUnaryReactor* UnsupportedRpcs::ModelConfig(
+    Context* context, const inference::ModelConfigRequest*,
+    inference::ModelConfigResponse*) {
+  return Refuse(context, "ModelConfig");
+}
+
+grpc::ServerUnaryReactor* UnsupportedRpcs::ModelStatistics(
+    Context* context, const inference::ModelStatisticsRequest*,
+    inference::ModelStatisticsResponse*) {
+  return Refuse(context, "ModelStatistics");
+}
+
+grpc::ServerUnaryReactor* UnsupportedRpcs::SystemSharedMemoryStatus(
+    Context* context, const inference::SystemSharedMemoryStatusRequest*,
+    inference::SystemSharedMemoryStatusResponse*) {
+  return Refuse(context, "SystemSharedMemoryStatus");
+}
+
+grpc::ServerUnaryReactor* UnsupportedRpcs::SystemSharedMemoryRegister(
+    Context* context, const inference::SystemSharedMemoryRegisterRequest*,
+    inference::SystemSharedMemoryRegisterResponse*) {
+  return Refuse(context, "SystemSharedMemoryRegister");
+}
+
+grpc::ServerUnaryReactor* UnsupportedRpcs::SystemSharedMemoryUnregister(
+    Context* context, const inference::SystemSharedMemoryUnregisterRequest*,
+    inference::SystemSharedMemoryUnregisterResponse*) {
+  return Refuse(context, "SystemSharedMemoryUnregister");
+}
+
+grpc::ServerUnaryReactor* UnsupportedRpcs::CudaSharedMemoryStatus(
+    Context* context, const inference::CudaSharedMemoryStatusRequest*,
+    inference::CudaSharedMemoryStatusResponse*) {
+  return Refuse(context, "CudaSharedMemoryStatus");
+}
+
+grpc::ServerUnaryReactor* UnsupportedRpcs::CudaSharedMemoryRegister(
+    Context* context, const inference::CudaSharedMemoryRegisterRequest*,
+    inference::CudaSharedMemoryRegisterResponse*) {
+  return Refuse(context, "CudaSharedMemoryRegister");
+}
+
+grpc::ServerUnaryReactor* UnsupportedRpcs::CudaSharedMemoryUnregister(
+    Context* context, const inference::CudaSharedMemoryUnregisterRequest*,
+    inference::CudaSharedMemoryUnregisterResponse*) {
+  return Refuse(context, "CudaSharedMemoryUnregister");
+}
+
+grpc::ServerUnaryReactor* UnsupportedRpcs::TraceSetting(
+    Context* context, const inference::TraceSettingRequest*,
+    inference::TraceSettingResponse*) {
+  return Refuse(context, "TraceSetting");
+}
+
+grpc::ServerUnaryReactor* UnsupportedRpcs::LogSettings(
+    Context* context, const inference::LogSettingsRequest*,
+    inference::LogSettingsResponse*) {
+  return Refuse(context, "LogSettings");
+}
+
+}  // namespace octet

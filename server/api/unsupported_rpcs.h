@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_SERVER_API_UNSUPPORTED_RPCS_H_
+#define OCTET_SERVER_API_UNSUPPORTED_RPCS_H_
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/server_callback.h>
+
+#include "proto/inference.grpc.pb.h"
+
+namespace octet {
+
+// The RPCs of the inference service that octet does not have, each answered
+// UNIMPLEMENTED with its name.
+//
+// Thread-safe.
+class UnsupportedRpcs : public inference::GRPCInferenceService::CallbackService {
+ public:
+  using Context = grpc::CallbackServerContext;
+  using Unary = grpc::ServerUnaryReactor;
+
+  grpc::ServerBidiReactor<inference::ModelInferRequest,
+                          inference::ModelStreamInferResponse>*
+  ModelStreamInfer(Context* context) override;
+  Unary* ModelConfig(Context* context, const inference::ModelConfigRequest*,
+                     inference::ModelConfigResponse*) override;
+  Unary* ModelStatistics(Context* context,
+                         const inference::ModelStatisticsRequest*,
+                         inference::ModelStatisticsResponse*) override;
+  Unary* SystemSharedMemoryStatus(
+      Context* context, const inference::SystemSharedMemoryStatusRequest*,
+      inference::SystemSharedMemoryStatusResponse*) override;
+  Unary* SystemSharedMemoryRegister(
+      Context* context, const inference::SystemSharedMemoryRegisterRequest*,
+      inference::SystemSharedMemoryRegisterResponse*) override;
+  Unary* SystemSharedMemoryUnregister(
+      Context* context, const inference::SystemSharedMemoryUnregisterRequest*,
+      inference::SystemSharedMemoryUnregisterResponse*) override;
+  Unary* CudaSharedMemoryStatus(
+      Context* context, const inference::CudaSharedMemoryStatusRequest*,
+      inference::CudaSharedMemoryStatusResponse*) override;
+  Unary* CudaSharedMemoryRegister(
+      Context* context, const inference::CudaSharedMemoryRegisterRequest*,
+      inference::CudaSharedMemoryRegisterResponse*) override;
+  Unary* CudaSharedMemoryUnregister(
+      Context* context, const inference::CudaSharedMemoryUnregisterRequest*,
+      inference::CudaSharedMemoryUnregisterResponse*) override;
+  Unary* TraceSetting(Context* context, const inference::TraceSettingRequest*,
+                      inference::TraceSettingResponse*) override;
+  Unary* LogSettings(Context* context, const inference::LogSettingsRequest*,
+                     inference::LogSettingsResponse*) override;
+};
+
+}  // namespace octet
+
+#endif  // OCTET_SERVER_API_UNSUPPORTED_RPCS_H_
