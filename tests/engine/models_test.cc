@@ -103,8 +103,9 @@ Tensor Stacked(const std::vector<Tensor>& rows) {
 }
 
 // The first output of the model for `input`, computed `batch` rows at a time.
-absl::StatusOr<Tensor> Run(const std::string& path, BackendChoice backend,
-                           int batch, const Tensor& input) {
+absl::StatusOr<Tensor> RunInBatches(const std::string& path,
+                                    BackendChoice backend, int batch,
+                                    const Tensor& input) {
   ModelOptions options;
   options.backend = backend;
   options.max_batch = batch;
@@ -142,7 +143,7 @@ TEST_P(ModelsTest, FloatAnswersAreThoseOfAnotherRuntime) {
   for (size_t i = 0; i < count; ++i) {
     inputs.push_back((*known)[i % known->size()].input);
   }
-  const auto output = Run(path, backend, batch, Stacked(inputs));
+  const auto output = RunInBatches(path, backend, batch, Stacked(inputs));
   ASSERT_TRUE(output.ok()) << output.status();
   for (size_t i = 0; i < count; ++i) {
     const KnownRow& row = (*known)[i % known->size()];
@@ -177,14 +178,14 @@ TEST(SampleModelTest, BothBackendsGiveTheSameAnswersAtEveryBatch) {
   std::transform(some.data<uint8_t>().begin(), some.data<uint8_t>().end(),
                  input.mutable_data<float>().begin(),
                  [](uint8_t pixel) { return pixel / 255.0f; });
-  const auto expected = Run(path, BackendChoice::kReference, 1, input);
+  const auto expected = RunInBatches(path, BackendChoice::kReference, 1, input);
   ASSERT_TRUE(expected.ok()) << expected.status();
   const Tolerance tolerance{kRelative,
                             kAbsoluteShare * LargestMagnitude(*expected)};
   for (BackendChoice backend :
        {BackendChoice::kDefault, BackendChoice::kReference}) {
     for (int batch : {1, 3, 8}) {
-      const auto output = Run(path, backend, batch, input);
+      const auto output = RunInBatches(path, backend, batch, input);
       ASSERT_TRUE(output.ok()) << output.status();
       const absl::Status close = CheckClose(*output, *expected, tolerance);
       EXPECT_TRUE(close.ok())
