@@ -6,7 +6,6 @@
 #include <memory>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "engine/base/status_macros.h"
@@ -53,21 +52,8 @@ class ActivationRunner {
 
   absl::Status Prepare(const ir::Graph& graph,
                        const std::vector<ir::ValueId>& values, bool batches) {
-    OCTET_ASSIGN_OR_RETURN(ir::Graph lowered, Lower(graph));
+    OCTET_ASSIGN_OR_RETURN(ir::Graph lowered, Lower(graph, values));
     lowered = lowered.WithRows(1);
-    absl::flat_hash_map<std::string, ir::ValueId> by_name;
-    for (size_t id = 0; id < lowered.values().size(); ++id) {
-      by_name[lowered.values()[id].name] = static_cast<ir::ValueId>(id);
-    }
-    for (ir::ValueId id : values) {
-      const std::string& name = graph.value(id).name;
-      auto found = by_name.find(name);
-      if (found == by_name.end()) {
-        return absl::InternalError(
-            absl::StrCat("value ", name, " was lost in lowering"));
-      }
-      lowered.mutable_outputs().push_back(found->second);
-    }
     shown_from_ = graph.outputs().size();
     const BackendSet backends(BackendChoice::kDefault);
     OCTET_ASSIGN_OR_RETURN(

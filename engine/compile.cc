@@ -77,8 +77,10 @@ absl::StatusOr<ir::Graph> Optimize(ir::Graph graph) {
   return passes::RunPasses(std::move(graph), rest, ReferenceContext());
 }
 
-absl::StatusOr<ir::Graph> Lower(const ir::Graph& graph) {
-  OCTET_ASSIGN_OR_RETURN(ir::Graph lowered, passes::LowerChannelsLast(graph));
+absl::StatusOr<ir::Graph> Lower(const ir::Graph& graph,
+                                absl::Span<const ir::ValueId> watched) {
+  OCTET_ASSIGN_OR_RETURN(ir::Graph lowered,
+                         passes::LowerChannelsLast(graph, watched));
   const passes::Pass clean_up[] = {{"remove_no_ops", passes::RemoveNoOps}};
   return passes::RunPasses(std::move(lowered), clean_up, ReferenceContext());
 }

@@ -40,8 +40,9 @@ absl::StatusOr<ir::Graph> OptimizeFloat(ir::Graph graph);
 // OptimizeFloat(), then integers wherever Dequantize and Quantize allow.
 absl::StatusOr<ir::Graph> Optimize(ir::Graph graph);
 
-// The form that plans are made of.
-absl::StatusOr<ir::Graph> Lower(const ir::Graph& graph);
+// The form that plans are made of; `watched` as in passes::LowerChannelsLast().
+absl::StatusOr<ir::Graph> Lower(const ir::Graph& graph,
+                                absl::Span<const ir::ValueId> watched = {});
 
 // Whether `graph` holds integers that stand for reals.
 bool IsQuantized(const ir::Graph& graph);

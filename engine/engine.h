@@ -157,12 +157,16 @@ enum class ActivationScheme {
 struct QuantizationOptions {
   QuantizationMethod method = QuantizationMethod::kLinear;
   ActivationScheme activations = ActivationScheme::kAsymmetric;
+  // Whether the biases take up what rounding the weights does to the mean of
+  // each channel, measured on the calibration samples. Costs one more run of them.
+  bool bias_correction = true;
   int threads = 1;
 };
 
 // How far a quantization is.
 struct QuantizationProgress {
-  std::string phase;  // "import", "calibrate", "quantize", "check"
+  // "import", "calibrate", "correct biases", "quantize", "check"
+  std::string phase;
   int64_t done = 0;
   int64_t total = 0;  // of `done`'s unit: samples or tensors
 };

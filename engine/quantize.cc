@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "engine/loaded_model.h"
 #include "engine/onnx/exporter.h"
+#include "engine/quant/bias_correction.h"
 #include "engine/quant/calibrate.h"
 #include "engine/quant/quantize_graph.h"
 
@@ -25,6 +26,13 @@ absl::Status Report(QuantizationObserver* observer, absl::string_view phase,
   if (observer == nullptr) return absl::OkStatus();
   return observer->OnProgress({std::string(phase), done, total});
 }
+
+// How calibration samples are run.
+struct RunContext {
+  bool batches = false;
+  int threads = 1;
+  QuantizationObserver* observer = nullptr;
+};
 
 quant::Scheme SchemeFor(const quant::Range& range, ActivationScheme scheme) {
   switch (scheme) {
@@ -101,6 +109,38 @@ absl::StatusOr<double> MeasureSqnr(std::shared_ptr<const Model> exact,
   return sums.Decibels();
 }
 
+// Lets the biases of `graph` take up what rounding the weights does to the mean.
+absl::StatusOr<ir::Graph> WithCorrectedBiases(
+    const ir::Graph& graph, const quant::QuantizationSites& sites,
+    const std::vector<quant::Scheme>& schemes, const CalibrationRun& run,
+    const RunContext& context) {
+  OCTET_ASSIGN_OR_RETURN(quant::TwinnedGraph twinned,
+                         quant::AddErrorTwins(graph, sites, schemes));
+  std::vector<ir::ValueId> errors;
+  std::vector<quant::ChannelMean> means;
+  for (const quant::RoundedLayer& layer : twinned.layers) {
+    errors.push_back(layer.error);
+    means.emplace_back(layer.channels);
+  }
+  OCTET_ASSIGN_OR_RETURN(
+      quant::ActivationSource source,
+      run.ActivationsOf(twinned.graph, errors, context.batches,
+                        context.threads));
+  const quant::ActivationSink sink = [&](size_t layer,
+                                         absl::Span<const float> values) {
+    means[layer].Add(values);
+    return absl::OkStatus();
+  };
+  for (int64_t done = 0, ran = 1; ran > 0; done += ran) {
+    OCTET_RETURN_IF_ERROR(
+        Report(context.observer, "correct biases", done, run.samples()));
+    OCTET_ASSIGN_OR_RETURN(ran, source(sink));
+  }
+  std::vector<std::vector<double>> shifts;
+  for (const quant::ChannelMean& mean : means) shifts.push_back(mean.Means());
+  return quant::CorrectBiases(graph, twinned.layers, shifts);
+}
+
 // The types of the integer values of `graph`, for the report.
 std::vector<QuantizedTensor> Describe(
     const ir::Graph& graph, const quant::QuantizationSites& sites,
@@ -172,6 +212,11 @@ absl::StatusOr<QuantizationResult> Quantize(
   std::vector<quant::Scheme> schemes;
   for (const quant::Range& range : ranges) {
     schemes.push_back(SchemeFor(range, options.activations));
+  }
+  if (options.bias_correction) {
+    OCTET_ASSIGN_OR_RETURN(
+        graph, WithCorrectedBiases(graph, sites, schemes, run,
+                                   {batches, options.threads, observer}));
   }
   OCTET_ASSIGN_OR_RETURN(ir::Graph quantized,
                          quant::QuantizeGraph(graph, sites, schemes));

@@ -101,7 +101,7 @@ class Lowering {
         first_(source.values().size()),
         last_(source.values().size()) {}
 
-  absl::StatusOr<Graph> Run() {
+  absl::StatusOr<Graph> Run(absl::Span<const ValueId> watched) {
     for (ValueId id : source_.inputs()) {
       first_[id] = result_.AddValue(source_.value(id));
       result_.mutable_inputs().push_back(*first_[id]);
@@ -114,6 +114,10 @@ class Lowering {
       result_.mutable_outputs().push_back(output);
     }
     NameOutputs();
+    for (ValueId id : watched) {
+      result_.mutable_outputs().push_back(first_[id] ? *first_[id]
+                                                     : *last_[id]);
+    }
     return result_.Compacted();
   }
 
@@ -270,8 +274,9 @@ class Lowering {
 
 }  // namespace
 
-absl::StatusOr<Graph> LowerChannelsLast(const Graph& graph) {
-  OCTET_ASSIGN_OR_RETURN(Graph lowered, Lowering(graph).Run());
+absl::StatusOr<Graph> LowerChannelsLast(const Graph& graph,
+                                        absl::Span<const ValueId> watched) {
+  OCTET_ASSIGN_OR_RETURN(Graph lowered, Lowering(graph).Run(watched));
   OCTET_RETURN_IF_ERROR(ir::VerifyGraph(lowered));
   return lowered;
 }

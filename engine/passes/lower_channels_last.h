@@ -3,6 +3,7 @@
 #define OCTET_ENGINE_PASSES_LOWER_CHANNELS_LAST_H_
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "engine/ir/graph.h"
 
 namespace octet::passes {
@@ -14,7 +15,11 @@ namespace octet::passes {
 // operators that need the ONNX order, such as Reshape). Elementwise operators,
 // Concat, Slice, Pad, Softmax and Reduce follow the layout of their data.
 // Pure layout: values do not change.
-absl::StatusOr<ir::Graph> LowerChannelsLast(const ir::Graph& graph);
+//
+// `watched` values become further outputs, behind the graph's own, in
+// whichever layout they are computed in; a model input keeps its own.
+absl::StatusOr<ir::Graph> LowerChannelsLast(
+    const ir::Graph& graph, absl::Span<const ir::ValueId> watched = {});
 
 }  // namespace octet::passes
 

@@ -94,13 +94,12 @@ class Rewriter {
     const auto* conv = std::get_if<ir::Conv>(&node.op);
     const auto* matmul = std::get_if<ir::MatMul>(&node.op);
     const bool has_bias = conv != nullptr ? conv->has_bias : matmul->has_bias;
-    const bool first_axis = conv != nullptr || matmul->transpose_b;
     const ir::Value& weights = source_.value(node.inputs[1]);
     std::optional<Tensor> bias;
     if (has_bias) bias = source_.value(node.inputs[2]).constant;
     OCTET_ASSIGN_OR_RETURN(
         QuantizedWeights quantized,
-        QuantizeWeights(*weights.constant, first_axis ? 0 : 1, bias,
+        QuantizeWeights(*weights.constant, WeightChannelAxis(node.op), bias,
                         input_scale));
     inputs[1] = AddConstant(weights.name, std::move(quantized.weights),
                             std::move(quantized.weight_quantization));

@@ -89,4 +89,23 @@ absl::StatusOr<QuantizedWeights> QuantizeWeights(
   return result;
 }
 
+Tensor RoundingError(const Tensor& weights, const QuantizedWeights& rounded) {
+  const ir::Quantization& quantization = rounded.weight_quantization;
+  const ChannelStride stride = StrideOf(weights.shape(), quantization.axis);
+  const auto real = weights.data<float>();
+  const auto integers = rounded.weights.data<int8_t>();
+  Tensor error(DType::kFloat32, weights.shape());
+  auto values = error.mutable_data<float>();
+  for (size_t i = 0; i < real.size(); ++i) {
+    values[i] = real[i] - quantization.scales[stride.ChannelOf(i)] *
+                              static_cast<float>(integers[i]);
+  }
+  return error;
+}
+
+int WeightChannelAxis(const ir::Op& op) {
+  const auto* matmul = std::get_if<ir::MatMul>(&op);
+  return matmul != nullptr && !matmul->transpose_b ? 1 : 0;
+}
+
 }  // namespace octet::quant

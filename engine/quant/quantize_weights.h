@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "engine/base/tensor.h"
+#include "engine/ir/op.h"
 #include "engine/ir/tensor_type.h"
 
 namespace octet::quant {
@@ -28,6 +29,13 @@ struct QuantizedWeights {
 absl::StatusOr<QuantizedWeights> QuantizeWeights(
     const Tensor& weights, int axis, const std::optional<Tensor>& bias,
     float input_scale);
+
+// What rounding took away: weights - scale * integers, float32.
+Tensor RoundingError(const Tensor& weights, const QuantizedWeights& rounded);
+
+// The axis of its weights that the output channels of a Conv or MatMul run
+// along. REQUIRES: one of the two.
+int WeightChannelAxis(const ir::Op& op);
 
 }  // namespace octet::quant
 
