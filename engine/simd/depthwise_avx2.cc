@@ -19,15 +19,55 @@ OCTET_SIMD_INLINE __m256i Load(const int16_t* p) {
 // One column of one row as 16 differences from the zero point. Channels beyond
 // the valid ones are whatever follows: their weights are zero, and they are
 // not stored.
-OCTET_SIMD_INLINE __m256i ReadColumn(const WeaveArgs& args, const uint8_t* row,
-                                     int64_t x, __m256i zero) {
-  if (row == nullptr) return _mm256_setzero_si256();
-  const int64_t at = x * args.stride;
-  const __m128i bytes =
-      LoadBytes(row + at, at + kPanelWidth <= args.readable ? kPanelWidth
-                                                            : args.channels);
-  return _mm256_sub_epi16(WidenBytes(bytes, args.type.dtype == DType::kInt8),
-                          zero);
+template <bool kSigned>
+OCTET_SIMD_INLINE __m256i Widened(__m128i bytes, __m256i zero) {
+  return _mm256_sub_epi16(WidenBytes(bytes, kSigned), zero);
+}
+
+OCTET_SIMD_INLINE void StoreWoven(__m256i a, __m256i b, int16_t* dst) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst),
+                      _mm256_unpacklo_epi16(a, b));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst + 16),
+                      _mm256_unpackhi_epi16(a, b));
+}
+
+template <bool kSigned, bool kHasA, bool kHasB>
+void WeaveRows(const WeaveArgs& args, int16_t* dst) {
+  const __m256i zero =
+      _mm256_set1_epi16(static_cast<int16_t>(args.type.zero_point));
+  const __m256i none = _mm256_setzero_si256();
+  const uint8_t* a = args.row_a;
+  const uint8_t* b = args.row_b;
+  const auto weave = [&](int n) __attribute__((always_inline)) {
+    __m256i wide_a = none;
+    __m256i wide_b = none;
+    if constexpr (kHasA) wide_a = Widened<kSigned>(LoadBytes(a, n), zero);
+    if constexpr (kHasB) wide_b = Widened<kSigned>(LoadBytes(b, n), zero);
+    StoreWoven(wide_a, wide_b, dst);
+    if constexpr (kHasA) a += args.stride;
+    if constexpr (kHasB) b += args.stride;
+    dst += kColumn;
+  };
+  // Columns that may be read as 16 bytes, then those at the row's end.
+  int64_t whole = args.readable < kPanelWidth
+                      ? 0
+                      : (args.readable - kPanelWidth) / args.stride + 1;
+  if (whole > args.columns) whole = args.columns;
+  for (int64_t x = 0; x < whole; ++x) weave(kPanelWidth);
+  for (int64_t x = whole; x < args.columns; ++x) weave(args.channels);
+}
+
+template <bool kSigned>
+void WeaveTyped(const WeaveArgs& args, int16_t* dst) {
+  if (args.row_a != nullptr && args.row_b != nullptr) {
+    WeaveRows<kSigned, true, true>(args, dst);
+  } else if (args.row_a != nullptr) {
+    WeaveRows<kSigned, true, false>(args, dst);
+  } else if (args.row_b != nullptr) {
+    WeaveRows<kSigned, false, true>(args, dst);
+  } else {
+    WeaveRows<kSigned, false, false>(args, dst);
+  }
 }
 
 // kStep: the distance of two pixels in columns, or 0 for row.pixel_step.
@@ -81,16 +121,8 @@ void Row(const DepthwiseRow& row) {
 }  // namespace
 
 void Weave(const WeaveArgs& args, int16_t* dst) {
-  const __m256i zero =
-      _mm256_set1_epi16(static_cast<int16_t>(args.type.zero_point));
-  for (int64_t x = 0; x < args.columns; ++x, dst += kColumn) {
-    const __m256i a = ReadColumn(args, args.row_a, x, zero);
-    const __m256i b = ReadColumn(args, args.row_b, x, zero);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst),
-                        _mm256_unpacklo_epi16(a, b));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst + 16),
-                        _mm256_unpackhi_epi16(a, b));
-  }
+  args.type.dtype == DType::kInt8 ? WeaveTyped<true>(args, dst)
+                                  : WeaveTyped<false>(args, dst);
 }
 
 void Depthwise(const DepthwiseRow& row) {

@@ -9,6 +9,11 @@
 namespace octet::simd::internal {
 namespace {
 
+// Input and output bytes of a block of rows, all channels: part of an L2 cache.
+constexpr int64_t kSlabBytes = int64_t{1} << 17;
+// Fewer rows would weave too many input rows twice.
+constexpr int64_t kMinBlockRows = 4;
+
 constexpr int64_t kColumn = 2 * kPanelWidth;  // numbers of a woven column
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -157,9 +162,12 @@ void DepthwiseConv::Plan() {
   const int64_t row_macs =
       p.out_width() * p.kernel_h * p.kernel_w * kPanelWidth;
   row_stride_ = p.stride_h;
+  // Every block of channels reads and writes its part of the same cache lines,
+  // so the rows of a block of output rows should stay near until the last.
+  const int64_t row_bytes =
+      p.in_channels * (p.width * p.stride_h + p.out_width());
   block_rows_ =
-      std::clamp(kItemMacs / row_macs, std::min<int64_t>(4, p.out_height()),
-                 p.out_height());
+      std::min(std::max(kSlabBytes / row_bytes, kMinBlockRows), p.out_height());
   if (p.dilation_h > 1) {
     // Rows a dilation apart are woven together, for one output row only.
     row_step_ = p.dilation_h;
