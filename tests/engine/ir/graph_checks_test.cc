@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// VerifyGraph() and CheckRowsIndependent().
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/ir/infer_types.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace octet::ir {
+namespace {
+
+using testing::HasSubstr;
+
+TensorType Float(Dims dims) {
+  return {DType::kFloat32, std::move(dims), std::nullopt};
+}
+
+// A graph with one input "x" [rows, 4, 6] to which nodes are appended.
+class GraphChecksTest : public testing::Test {
+ protected:
+  GraphChecksTest() {
+    x_ = graph_.AddValue(
+        {"x", Float({Dim::Rows(), Dim::Fixed(4), Dim::Fixed(6)}),
+         std::nullopt});
+    graph_.mutable_inputs() = {x_};
+  }
+
+  ValueId Add(Op op, std::vector<ValueId> inputs) {
+    std::vector<TensorType> types;
+    for (ValueId id : inputs) types.push_back(graph_.type(id));
+    auto type = InferType(op, types);
+    EXPECT_TRUE(type.ok()) << type.status();
+    const std::string name = "v" + std::to_string(graph_.values().size());
+    return graph_.AddNode("n_" + name, std::move(op), std::move(inputs), name,
+                          type.ok() ? *type : TensorType());
+  }
+
+  ValueId Constant(Shape shape) {
+    return graph_.AddConstant("c" + std::to_string(graph_.values().size()),
+                              Tensor(DType::kFloat32, std::move(shape)));
+  }
+
+  absl::Status Rows(ValueId output) {
+    graph_.mutable_outputs() = {output};
+    EXPECT_TRUE(VerifyGraph(graph_).ok()) << VerifyGraph(graph_);
+    return CheckRowsIndependent(graph_);
+  }
+
+  void ExpectMixes(ValueId output, const std::string& part) {
+    const absl::Status status = Rows(output);
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(part));
+  }
+
+  void ExpectBroken(const std::string& part) {
+    const absl::Status status = VerifyGraph(graph_);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInternal) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(part));
+  }
+
+  Graph graph_;
+  ValueId x_;
+};
+
+TEST_F(GraphChecksTest, RowwiseOperatorsAreIndependent) {
+  ValueId y = Add(MatMul{}, {x_, Constant({6, 5})});
+  y = Add(Binary{}, {y, Constant({1, 4, 1})});
+  y = Add(Softmax{1, true}, {y});
+  y = Add(Transpose{{0, 2, 1}}, {y});
+  y = Add(Concat{1}, {y, y});
+  y = Add(Reduce{ReduceKind::kMean, {2}, false}, {y});
+  EXPECT_TRUE(Rows(y).ok()) << Rows(y);
+}
+
+TEST_F(GraphChecksTest, FoldingAnAxisIntoTheRowsAndBackIsIndependent) {
+  ValueId y = Add(Reshape{{Dim::Rows(4), Dim::Fixed(6)}}, {x_});
+  y = Add(MatMul{}, {y, Constant({6, 5})});
+  y = Add(Reshape{{Dim::Rows(), Dim::Fixed(20)}}, {y});
+  EXPECT_TRUE(Rows(y).ok()) << Rows(y);
+}
+
+TEST_F(GraphChecksTest, OutputOfSeveralEntriesPerRowIsRefused) {
+  ExpectMixes(Add(Reshape{{Dim::Rows(4), Dim::Fixed(6)}}, {x_}),
+              "expected one entry for each row");
+}
+
+TEST_F(GraphChecksTest, SoftmaxOverRowsMixes) {
+  ExpectMixes(Add(Softmax{0}, {x_}), "leading axis");
+}
+
+TEST_F(GraphChecksTest, ConcatOfRowsMixes) {
+  ExpectMixes(Add(Concat{0}, {x_, x_}), "leading axis");
+}
+
+TEST_F(GraphChecksTest, ReduceOverRowsMixes) {
+  ExpectMixes(Add(Reduce{ReduceKind::kMax, {0}, true}, {x_}), "leading axis");
+}
+
+TEST_F(GraphChecksTest, TransposeOfRowsMixesEvenWhenUndone) {
+  const ValueId y = Add(Transpose{{1, 0, 2}}, {x_});
+  ExpectMixes(Add(Transpose{{1, 0, 2}}, {y}), "n_v1");
+}
+
+TEST_F(GraphChecksTest, ReshapeThatMovesRowsMixes) {
+  ExpectMixes(Add(Reshape{{Dim::Fixed(24), Dim::Rows()}}, {x_}), "mixes rows");
+}
+
+TEST_F(GraphChecksTest, ProductOfRowsWithRowsMixes) {
+  const ValueId flat = Add(Reshape{{Dim::Rows(), Dim::Fixed(24)}}, {x_});
+  MatMul op;
+  op.transpose_b = true;
+  ExpectMixes(Add(op, {flat, flat}), "mixes rows");
+}
+
+TEST_F(GraphChecksTest, ConstantTimesTransposedRowsMixes) {
+  const ValueId flat = Add(Reshape{{Dim::Rows(), Dim::Fixed(24)}}, {x_});
+  MatMul op;
+  op.transpose_b = true;
+  ExpectMixes(Add(op, {Constant({3, 24}), flat}), "mixes rows");
+}
+
+TEST_F(GraphChecksTest, BroadcastOfRowsAgainstRowsMixes) {
+  const ValueId column = Add(Reduce{ReduceKind::kSum, {1, 2}, false}, {x_});
+  const ValueId matrix = Add(Reduce{ReduceKind::kSum, {1}, true}, {x_});
+  const ValueId single = Add(Reduce{ReduceKind::kSum, {2}, false}, {matrix});
+  ExpectMixes(Add(Binary{}, {single, column}), "mixes rows");
+}
+
+TEST_F(GraphChecksTest, OutputThatIgnoresTheInputIsRefused) {
+  ExpectMixes(Add(Unary{UnaryKind::kAbs}, {Constant({2})}), "output");
+}
+
+TEST_F(GraphChecksTest, FixedInputIsRefused) {
+  graph_.mutable_value(x_).type.dims[0] = Dim::Fixed(1);
+  ExpectMixes(Add(Clamp{{0, 1}}, {x_}), "input 'x'");
+}
+
+TEST_F(GraphChecksTest, VerifierFindsWrongType) {
+  const ValueId y = Add(Clamp{{0, 1}}, {x_});
+  graph_.mutable_value(y).type.dims.pop_back();
+  ExpectBroken("n_v1");
+}
+
+TEST_F(GraphChecksTest, VerifierFindsWrongOrder) {
+  const ValueId a = Add(Clamp{{0, 1}}, {x_});
+  Add(Clamp{{0, 1}}, {a});
+  std::swap(graph_.mutable_nodes()[0], graph_.mutable_nodes()[1]);
+  ExpectBroken("not computed before");
+}
+
+TEST_F(GraphChecksTest, VerifierFindsSecondAssignment) {
+  Add(Clamp{{0, 1}}, {x_});
+  graph_.AppendNode(graph_.nodes()[0]);
+  ExpectBroken("nothing else computes");
+}
+
+TEST_F(GraphChecksTest, VerifierFindsIdsOutOfRange) {
+  Add(Clamp{{0, 1}}, {x_});
+  graph_.mutable_nodes()[0].inputs[0] = 77;
+  ExpectBroken("no such value");
+}
+
+TEST_F(GraphChecksTest, VerifierFindsEqualNames) {
+  graph_.AddConstant("x", Tensor(DType::kFloat32, {1}));
+  ExpectBroken("'x'");
+}
+
+TEST_F(GraphChecksTest, VerifierFindsConstantOfAnotherShape) {
+  graph_.mutable_value(Constant({3})).type.dims[0] = Dim::Fixed(4);
+  ExpectBroken("a constant float32[3]");
+}
+
+TEST_F(GraphChecksTest, VerifierFindsIncompleteQuantization) {
+  const ValueId q = graph_.AddConstant("q", Tensor(DType::kInt8, {3}),
+                                       Quantization{{1, 2, 3}, {0, 0, 0}, 0});
+  EXPECT_TRUE(VerifyGraph(graph_).ok()) << VerifyGraph(graph_);
+  auto& quantization = *graph_.mutable_value(q).type.quantization;
+  quantization.zero_points[1] = 128;
+  ExpectBroken("zero point 1 is 128");
+  quantization.zero_points[1] = 0;
+  quantization.scales[2] = -1;
+  ExpectBroken("scale 2");
+  quantization.scales.pop_back();
+  ExpectBroken("2 scales and 3 zero points");
+}
+
+TEST_F(GraphChecksTest, QuantizeChoosesItsOutputType) {
+  const ValueId q = Add(Quantize{}, {x_});
+  ExpectBroken("is declared");
+  graph_.mutable_value(q).type.quantization =
+      Quantization::PerTensor(0.5f, 7);
+  graph_.mutable_value(q).type.dtype = DType::kInt8;
+  EXPECT_TRUE(VerifyGraph(graph_).ok()) << VerifyGraph(graph_);
+}
+
+TEST_F(GraphChecksTest, OperatorsThatMoveDataKeepTheQuantization) {
+  const ValueId q = Add(Quantize{}, {x_});
+  graph_.mutable_value(q).type.quantization =
+      Quantization::PerTensor(0.5f, 7);
+  const ValueId y = Add(Transpose{{0, 2, 1}}, {q});
+  EXPECT_TRUE(VerifyGraph(graph_).ok()) << VerifyGraph(graph_);
+  graph_.mutable_value(y).type.quantization->scales[0] = 1;
+  ExpectBroken("is declared");
+}
+
+}  // namespace
+}  // namespace octet::ir
