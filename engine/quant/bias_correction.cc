@@ -38,56 +38,93 @@ ir::Op BareProducts(const ir::Op& op) {
   return bare;
 }
 
-// The float scale that the integers behind each value have, where it has one.
-std::vector<std::optional<float>> ScalesByValue(
-    const Graph& graph, const QuantizationSites& sites,
-    const std::vector<Scheme>& schemes) {
-  std::vector<std::optional<float>> of_group(graph.values().size());
-  for (size_t i = 0; i < schemes.size(); ++i) {
-    of_group[sites.group[sites.rounded[i]]] = schemes[i].scale;
+// Adds the twins of one layer after another.
+class TwinBuilder {
+ public:
+  TwinBuilder(const Graph& graph, const QuantizationSites& sites,
+              const std::vector<Scheme>& schemes)
+      : source_(graph), twinned_{graph, {}}, rounded_(graph.values().size()) {
+    std::vector<std::optional<Scheme>> of_group(graph.values().size());
+    for (size_t i = 0; i < schemes.size(); ++i) {
+      of_group[sites.group[sites.rounded[i]]] = schemes[i];
+    }
+    for (ValueId group : sites.group) schemes_.push_back(of_group[group]);
   }
-  std::vector<std::optional<float>> scales;
-  for (ValueId group : sites.group) scales.push_back(of_group[group]);
-  return scales;
-}
 
-// W - Wq, computed in float32.
-absl::StatusOr<Tensor> WeightError(const Graph& graph, const Node& node,
-                                   float input_scale) {
-  const int axis = WeightChannelAxis(node.op);
-  const Tensor& weights = *graph.value(node.inputs[1]).constant;
-  std::optional<Tensor> bias;
-  if (HasBias(node)) bias = graph.value(node.inputs[2]).constant;
-  OCTET_ASSIGN_OR_RETURN(QuantizedWeights rounded,
-                         QuantizeWeights(weights, axis, bias, input_scale));
-  return RoundingError(weights, rounded);
-}
+  absl::StatusOr<TwinnedGraph> Build() {
+    for (size_t i = 0; i < source_.nodes().size(); ++i) {
+      const Node& node = source_.nodes()[i];
+      if (!IsWeighted(source_, node) || !schemes_[node.inputs[0]]) continue;
+      OCTET_RETURN_IF_ERROR(AddTwins(i));
+    }
+    return std::move(twinned_);
+  }
+
+ private:
+  absl::Status AddTwins(size_t index) {
+    const Node& node = source_.nodes()[index];
+    const Tensor& weights = *source_.value(node.inputs[1]).constant;
+    std::optional<Tensor> bias;
+    if (HasBias(node)) bias = source_.value(node.inputs[2]).constant;
+    OCTET_ASSIGN_OR_RETURN(
+        QuantizedWeights quantized,
+        QuantizeWeights(weights, WeightChannelAxis(node.op), bias,
+                        schemes_[node.inputs[0]]->scale));
+    Graph& graph = twinned_.graph;
+    const ValueId rounded_weights =
+        graph.AddConstant(graph.FreshName("rounded_weights"),
+                          DequantizedWeights(quantized));
+    const ValueId exact = AddBare(node, node.inputs[0], node.inputs[1]);
+    const ValueId rounded =
+        AddBare(node, Rounded(node.inputs[0]), rounded_weights);
+    const ValueId error =
+        Add(node, ir::Binary{ir::BinaryKind::kSub, {}}, {exact, rounded},
+            source_.type(node.outputs[0]));
+    twinned_.layers.push_back(
+        {index, error, weights.shape()[WeightChannelAxis(node.op)]});
+    return absl::OkStatus();
+  }
+
+  // `id` after Quantize and Dequantize.
+  ValueId Rounded(ValueId id) {
+    if (rounded_[id]) return *rounded_[id];
+    const Scheme& scheme = *schemes_[id];
+    const ir::Dims& dims = source_.type(id).dims;
+    Graph& graph = twinned_.graph;
+    const ValueId integers = graph.AddNode(
+        "quantize", ir::Quantize{}, {id}, graph.FreshName("integers"),
+        {scheme.dtype, dims, scheme.ToQuantization()});
+    rounded_[id] = graph.AddNode("dequantize", ir::Dequantize{}, {integers},
+                                 graph.FreshName("rounded"),
+                                 {DType::kFloat32, dims, std::nullopt});
+    return *rounded_[id];
+  }
+
+  ValueId AddBare(const Node& node, ValueId data, ValueId weights) {
+    return Add(node, BareProducts(node.op), {data, weights},
+               source_.type(node.outputs[0]));
+  }
+
+  ValueId Add(const Node& layer, ir::Op op, std::vector<ValueId> inputs,
+              ir::TensorType type) {
+    Graph& graph = twinned_.graph;
+    return graph.AddNode(absl::StrCat(layer.name, "/twin"), std::move(op),
+                         std::move(inputs), graph.FreshName("twin"),
+                         std::move(type));
+  }
+
+  const Graph& source_;
+  TwinnedGraph twinned_;
+  std::vector<std::optional<Scheme>> schemes_;   // by value of the source
+  std::vector<std::optional<ValueId>> rounded_;  // by value of the source
+};
 
 }  // namespace
 
 absl::StatusOr<TwinnedGraph> AddErrorTwins(const Graph& graph,
                                            const QuantizationSites& sites,
                                            const std::vector<Scheme>& schemes) {
-  TwinnedGraph twinned{graph, {}};
-  const auto scales = ScalesByValue(graph, sites, schemes);
-  for (size_t i = 0; i < graph.nodes().size(); ++i) {
-    const Node& node = graph.nodes()[i];
-    if (!IsWeighted(graph, node) || !scales[node.inputs[0]]) continue;
-    OCTET_ASSIGN_OR_RETURN(
-        Tensor error, WeightError(graph, node, *scales[node.inputs[0]]));
-    const ValueId weights = twinned.graph.AddConstant(
-        twinned.graph.FreshName("weight_error"), std::move(error));
-    const ir::Value& output = graph.value(node.outputs[0]);
-    const ValueId result = twinned.graph.AddNode(
-        absl::StrCat(node.name, "/error"), BareProducts(node.op),
-        {node.inputs[0], weights},
-        twinned.graph.FreshName(absl::StrCat(output.name, "_error")),
-        output.type);
-    const Tensor& constant = *graph.value(node.inputs[1]).constant;
-    twinned.layers.push_back(
-        {i, result, constant.shape()[WeightChannelAxis(node.op)]});
-  }
-  return twinned;
+  return TwinBuilder(graph, sites, schemes).Build();
 }
 
 void ChannelMean::Add(absl::Span<const float> values) {

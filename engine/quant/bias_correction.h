@@ -11,21 +11,23 @@
 #include "engine/quant/quantization_sites.h"
 #include "engine/quant/scheme.h"
 
-// Rounding the weights of a layer shifts the mean of its result by
-// E[(W - Wq) x], a constant per channel that its bias can take up (Nagel et al.,
-// "Data-Free Quantization Through Weight Equalization and Bias Correction", 2019,
-// section 4.2; the mean is measured on calibration samples here).
+// Rounding the weights and the data of a layer shifts the mean of its result by
+// E[W x - Wq xq], a constant per channel that its bias can take up (Nagel et
+// al., "Data-Free Quantization Through Weight Equalization and Bias Correction",
+// 2019, section 4.2; the mean is measured on calibration samples here, layer by layer, each
+// with its float input rounded).
 namespace octet::quant {
 
-// One Conv or MatMul whose weights are rounded, and its twin.
+// One Conv or MatMul that will compute in integers.
 struct RoundedLayer {
-  size_t node = 0;       // index of the layer in the graph's nodes
-  ir::ValueId error = 0;  // what the twin computes: (W - Wq) x
+  size_t node = 0;        // index of the layer in the graph's nodes
+  ir::ValueId error = 0;  // W x - Wq xq
   int64_t channels = 0;
 };
 
-// A float graph in which each rounded layer has a twin, a node that applies the
-// error of its weights to the same input.
+// A float graph in which each rounded layer has twins: one that applies its
+// weights to its input, one that applies the rounded weights to the rounded
+// input, and their difference.
 struct TwinnedGraph {
   ir::Graph graph;  // ids of the original stay valid
   std::vector<RoundedLayer> layers;

@@ -89,18 +89,18 @@ absl::StatusOr<QuantizedWeights> QuantizeWeights(
   return result;
 }
 
-Tensor RoundingError(const Tensor& weights, const QuantizedWeights& rounded) {
-  const ir::Quantization& quantization = rounded.weight_quantization;
-  const ChannelStride stride = StrideOf(weights.shape(), quantization.axis);
-  const auto real = weights.data<float>();
-  const auto integers = rounded.weights.data<int8_t>();
-  Tensor error(DType::kFloat32, weights.shape());
-  auto values = error.mutable_data<float>();
-  for (size_t i = 0; i < real.size(); ++i) {
-    values[i] = real[i] - quantization.scales[stride.ChannelOf(i)] *
-                              static_cast<float>(integers[i]);
+Tensor DequantizedWeights(const QuantizedWeights& quantized) {
+  const ir::Quantization& quantization = quantized.weight_quantization;
+  const Shape& shape = quantized.weights.shape();
+  const ChannelStride stride = StrideOf(shape, quantization.axis);
+  const auto integers = quantized.weights.data<int8_t>();
+  Tensor weights(DType::kFloat32, shape);
+  auto values = weights.mutable_data<float>();
+  for (size_t i = 0; i < integers.size(); ++i) {
+    values[i] = quantization.scales[stride.ChannelOf(i)] *
+                static_cast<float>(integers[i]);
   }
-  return error;
+  return weights;
 }
 
 int WeightChannelAxis(const ir::Op& op) {

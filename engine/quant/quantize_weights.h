@@ -30,8 +30,8 @@ absl::StatusOr<QuantizedWeights> QuantizeWeights(
     const Tensor& weights, int axis, const std::optional<Tensor>& bias,
     float input_scale);
 
-// What rounding took away: weights - scale * integers, float32.
-Tensor RoundingError(const Tensor& weights, const QuantizedWeights& rounded);
+// The reals that the integers stand for: scale * q, float32.
+Tensor DequantizedWeights(const QuantizedWeights& quantized);
 
 // The axis of its weights that the output channels of a Conv or MatMul run
 // along. REQUIRES: one of the two.
