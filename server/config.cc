@@ -109,8 +109,7 @@ std::string ToString(const ServerConfig& config) {
       " queue-bytes=", config.queue_bytes,
       " max-receive-bytes=", config.max_receive_bytes,
       " max-calibration-bytes=", config.max_calibration_bytes,
-      " drain-seconds=", config.drain_seconds,
-      " log-level=", config.log_level);
+      " drain-seconds=", config.drain_seconds, " log-level=", config.log_level);
 }
 
 }  // namespace octet

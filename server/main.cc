@@ -76,12 +76,10 @@ int Run(const ServerConfig& config) {
     if (count > 1) server->StopNow();
   });
   SetUpLog(config.log_level);
-  spdlog::info("octet-server {}: {}", std::string(Version()),
-               ToString(config));
+  spdlog::info("octet-server {}: {}", std::string(Version()), ToString(config));
 
-  auto started =
-      Server::Start(config, TheEngine(),
-                    {std::string(Version()), DescribeMachine().isa});
+  auto started = Server::Start(config, TheEngine(),
+                               {std::string(Version()), DescribeMachine().isa});
   if (!started.ok()) return Fail(started.status());
   Server& server = **started;
   if (absl::Status status = server.Load(); !status.ok()) return Fail(status);

@@ -122,8 +122,12 @@ absl::Status OctetServer::MakeParts(const Identity& identity) {
   jobs_ = std::make_unique<QuantizationJobs>(QuantizationJobs::Environment{
       &engine_, repository_.get(), registry_.get(), metrics_.get(),
       config_.max_calibration_bytes, limit.cpus});
-  api_ = {registry_.get(),      repository_.get(), &state_, metrics_.get(),
-          scheduler_->clock(), {config_.queue_rows, config_.queue_bytes}};
+  api_ = {registry_.get(),
+          repository_.get(),
+          &state_,
+          metrics_.get(),
+          scheduler_->clock(),
+          {config_.queue_rows, config_.queue_bytes}};
   return absl::OkStatus();
 }
 
@@ -144,10 +148,10 @@ absl::Status OctetServer::ListenHttp() {
     return answer;
   };
   OCTET_ASSIGN_OR_RETURN(
-      http_, HttpServer::Start(config_.bind_address, config_.http_port,
-                               {{"/metrics", metrics},
-                                {"/healthz", alive},
-                                {"/readyz", ready}}));
+      http_,
+      HttpServer::Start(
+          config_.bind_address, config_.http_port,
+          {{"/metrics", metrics}, {"/healthz", alive}, {"/readyz", ready}}));
   return absl::OkStatus();
 }
 

@@ -66,18 +66,16 @@ absl::Status OctetGrpcServer::Listen(const Options& options) {
   std::call_once(reflection, [] {
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   });
-  const std::string endpoint = absl::StrCat(
-      absl::StrContains(options.address, ':')
-          ? absl::StrCat("[", options.address, "]")
-          : options.address,
-      ":", options.port);
+  const std::string endpoint =
+      absl::StrCat(absl::StrContains(options.address, ':')
+                       ? absl::StrCat("[", options.address, "]")
+                       : options.address,
+                   ":", options.port);
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(endpoint, grpc::InsecureServerCredentials(),
-                           &port_);
+  builder.AddListeningPort(endpoint, grpc::InsecureServerCredentials(), &port_);
   // Or two servers could share the port, and neither would know.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.SetMaxReceiveMessageSize(
-      static_cast<int>(options.max_receive_bytes));
+  builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_receive_bytes));
   builder.SetMaxSendMessageSize(-1);  // no limit
   SetMilliseconds(&builder, GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveInterval);
   SetMilliseconds(&builder, GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeout);

@@ -30,8 +30,7 @@ absl::Time DeadlineOf(const grpc::CallbackServerContext& context) {
   return absl::FromChrono(deadline);
 }
 
-void SetRetryDelay(absl::Duration delay,
-                   grpc::CallbackServerContext* context) {
+void SetRetryDelay(absl::Duration delay, grpc::CallbackServerContext* context) {
   const int64_t milliseconds =
       std::max<int64_t>(absl::ToInt64Milliseconds(delay), 1);
   context->AddTrailingMetadata("grpc-retry-pushback-ms",

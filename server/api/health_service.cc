@@ -138,8 +138,8 @@ grpc::ServerWriteReactor<HealthCheckResponse>* HealthService::Watch(
   return reactor;
 }
 
-std::vector<std::shared_ptr<HealthService::WatchCall>>
-HealthService::Watches() const {
+std::vector<std::shared_ptr<HealthService::WatchCall>> HealthService::Watches()
+    const {
   std::vector<std::shared_ptr<WatchCall>> watches;
   absl::MutexLock lock(&mutex_);
   for (const auto& [key, watch] : watches_) watches.push_back(watch);

@@ -117,8 +117,8 @@ absl::Status InferCall::Enqueue() {
       DecodeRequest(*request_, model_->model(), api_.limits);
   if (!decoded.ok()) {
     return absl::Status(decoded.status().code(),
-                        absl::StrCat("model '", model_->name(), "': ",
-                                     decoded.status().message()));
+                        absl::StrCat("model '", model_->name(),
+                                     "': ", decoded.status().message()));
   }
   response_->set_model_name(model_->name());
   response_->set_model_version(model_->version_text());

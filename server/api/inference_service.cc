@@ -14,7 +14,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "engine/base/status_macros.h"
-#include "engine/engine.h"
 #include "proto/inference.grpc.pb.h"
 #include "server/api/grpc_status.h"
 #include "server/api/infer_call.h"
@@ -56,9 +55,10 @@ absl::Status CheckRepositoryName(absl::string_view name) {
 absl::Status CheckLoadParameters(const Parameters& parameters) {
   for (const auto& [name, value] : parameters) {
     if (name == "config" || absl::StartsWith(name, "file:")) {
-      return absl::UnimplementedError(absl::StrCat(
-          "load parameter '", name, "' is not supported: models are loaded "
-          "from the repository as they are"));
+      return absl::UnimplementedError(
+          absl::StrCat("load parameter '", name,
+                       "' is not supported: models are loaded "
+                       "from the repository as they are"));
     }
     return absl::InvalidArgumentError(
         absl::StrCat("there is no load parameter '", name, "'"));
@@ -105,8 +105,8 @@ ServerUnaryReactor* InferenceService::ModelReady(
       api_.registry->Find(request->name(), request->version()).status();
   response->set_ready(status.ok());
   // A model that is not there is not ready; only nonsense is an error.
-  return Answer(context, absl::IsInvalidArgument(status) ? status
-                                                         : absl::OkStatus());
+  return Answer(context,
+                absl::IsInvalidArgument(status) ? status : absl::OkStatus());
 }
 
 ServerUnaryReactor* InferenceService::ServerMetadata(

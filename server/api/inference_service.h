@@ -41,9 +41,9 @@ class InferenceService : public UnsupportedRpcs {
   Unary* ModelInfer(Context* context,
                     const inference::ModelInferRequest* request,
                     inference::ModelInferResponse* response) override;
-  Unary* RepositoryIndex(
-      Context* context, const inference::RepositoryIndexRequest* request,
-      inference::RepositoryIndexResponse* response) override;
+  Unary* RepositoryIndex(Context* context,
+                         const inference::RepositoryIndexRequest* request,
+                         inference::RepositoryIndexResponse* response) override;
   // Both answer when the work is done, not when it is begun.
   Unary* RepositoryModelLoad(
       Context* context, const inference::RepositoryModelLoadRequest* request,

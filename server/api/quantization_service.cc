@@ -58,12 +58,12 @@ absl::StatusOr<QuantizationRequest> DecodeSettings(
       request.options.activations = ActivationScheme::kSymmetric;
       break;
     default:
-      return absl::InvalidArgumentError(absl::StrCat(
-          "settings.activation_scheme: got ",
-          v1::ActivationScheme_Name(settings.activation_scheme()), " (",
-          static_cast<int>(settings.activation_scheme()),
-          "), expected ACTIVATION_SCHEME_ASYMMETRIC or "
-          "ACTIVATION_SCHEME_SYMMETRIC"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("settings.activation_scheme: got ",
+                       v1::ActivationScheme_Name(settings.activation_scheme()),
+                       " (", static_cast<int>(settings.activation_scheme()),
+                       "), expected ACTIVATION_SCHEME_ASYMMETRIC or "
+                       "ACTIVATION_SCHEME_SYMMETRIC"));
   }
   return request;
 }
@@ -75,10 +75,10 @@ absl::StatusOr<std::vector<CalibrationRows>> DecodeChunk(
   for (const v1::CalibrationTensor& tensor : chunk.inputs()) {
     const std::optional<DType> dtype = ParseWireName(tensor.datatype());
     if (!dtype) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "calibration of input '", tensor.name().substr(0, 128),
-          "': got datatype '", tensor.datatype().substr(0, 32),
-          "', expected one of fixed size, such as FP32"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("calibration of input '", tensor.name().substr(0, 128),
+                       "': got datatype '", tensor.datatype().substr(0, 32),
+                       "', expected one of fixed size, such as FP32"));
     }
     rows.push_back({tensor.name(), *dtype,
                     Shape(tensor.shape().begin(), tensor.shape().end()),
@@ -141,7 +141,7 @@ class QuantizeCall
   QuantizationJobs* const jobs_;
   grpc::CallbackServerContext* const context_;
   std::shared_ptr<QuantizeCall> self_;  // until OnDone()
-  QuantizeRequest request_;  // belongs to the read that is under way
+  QuantizeRequest request_;             // belongs to the read that is under way
 
   absl::Mutex mutex_;
   std::shared_ptr<QuantizationJob> job_ ABSL_GUARDED_BY(mutex_);

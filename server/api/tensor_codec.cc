@@ -19,9 +19,9 @@
 #include "engine/base/dtype.h"
 #include "engine/base/shape.h"
 #include "engine/base/status_macros.h"
-#include "engine/engine.h"
 #include "proto/inference.pb.h"
 #include "server/api/wire_type.h"
+#include "server/models/loaded_model.h"
 
 namespace octet {
 namespace {
@@ -162,10 +162,10 @@ absl::StatusOr<std::string> Narrow(const InputTensor& input,
   for (int i = 0; i < values.size(); ++i) {
     if (values[i] < std::numeric_limits<T>::min() ||
         values[i] > std::numeric_limits<T>::max()) {
-      return InputError(input.name(),
-                        absl::StrCat("element ", i, " is ", values[i],
-                                     ", expected a value that fits ",
-                                     input.datatype()));
+      return InputError(
+          input.name(),
+          absl::StrCat("element ", i, " is ", values[i],
+                       ", expected a value that fits ", input.datatype()));
     }
     const T value = static_cast<T>(values[i]);
     std::memcpy(&bytes[i * sizeof(T)], &value, sizeof(T));
@@ -210,8 +210,8 @@ absl::StatusOr<const void*> TypedData(const InputTensor& input, DType dtype,
       break;
     }
     case DType::kUInt16: {
-      OCTET_ASSIGN_OR_RETURN(
-          narrow, Narrow<uint16_t>(input, contents.uint_contents()));
+      OCTET_ASSIGN_OR_RETURN(narrow,
+                             Narrow<uint16_t>(input, contents.uint_contents()));
       break;
     }
     case DType::kFloat16:
@@ -227,9 +227,9 @@ absl::StatusOr<const void*> DecodeTyped(const InputTensor& input,
                                         std::vector<std::string>* converted) {
   const char* const field = FieldFor(spec.dtype);
   if (field == nullptr) {
-    return InputError(input.name(),
-                      absl::StrCat(input.datatype(),
-                                   " travels in raw_input_contents only"));
+    return InputError(
+        input.name(),
+        absl::StrCat(input.datatype(), " travels in raw_input_contents only"));
   }
   const int64_t expected = rows * spec.row_elements();
   const std::vector<ContentsField> used = UsedFields(input.contents());
@@ -241,14 +241,14 @@ absl::StatusOr<const void*> DecodeTyped(const InputTensor& input,
     return InputError(
         input.name(),
         absl::StrCat("got ", wrong->elements, " elements in contents.",
-                     wrong->name, ", expected ", input.datatype(), " in contents.",
-                     field));
+                     wrong->name, ", expected ", input.datatype(),
+                     " in contents.", field));
   }
   const int64_t got = used.empty() ? 0 : used[0].elements;
   if (got != expected) {
     return InputError(input.name(),
-                      absl::StrCat("got ", got, " elements in contents.",
-                                   field, ", expected ", expected,
+                      absl::StrCat("got ", got, " elements in contents.", field,
+                                   ", expected ", expected,
                                    used.empty() ? " there, or the bytes in "
                                                   "raw_input_contents"
                                                 : ""));
@@ -266,21 +266,22 @@ absl::StatusOr<const void*> DecodeRaw(const InputTensor& input,
   }
   const uint64_t expected = rows * spec.row_bytes();
   if (raw.size() != expected) {
-    return InputError(
-        input.name(),
-        absl::StrCat("got ", raw.size(), " bytes in raw_input_contents, "
-                     "expected ", expected, " (", rows, " rows of ",
-                     spec.row_bytes(), " bytes)"));
+    return InputError(input.name(),
+                      absl::StrCat("got ", raw.size(),
+                                   " bytes in raw_input_contents, "
+                                   "expected ",
+                                   expected, " (", rows, " rows of ",
+                                   spec.row_bytes(), " bytes)"));
   }
   if (spec.dtype == DType::kBool) {
     const auto odd = std::find_if(raw.begin(), raw.end(), [](char byte) {
       return static_cast<unsigned char>(byte) > 1;
     });
     if (odd != raw.end()) {
-      return InputError(input.name(),
-                        absl::StrCat("byte ", odd - raw.begin(), " is ",
-                                     static_cast<unsigned char>(*odd),
-                                     ", expected 0 or 1"));
+      return InputError(
+          input.name(),
+          absl::StrCat("byte ", odd - raw.begin(), " is ",
+                       static_cast<unsigned char>(*odd), ", expected 0 or 1"));
     }
   }
   return raw.data();
@@ -291,9 +292,9 @@ absl::Status RefuseParameters(absl::string_view tensor,
                               const Parameters& parameters) {
   for (const auto& [name, value] : parameters) {
     if (absl::StartsWith(name, "shared_memory_") || name == "classification") {
-      return absl::UnimplementedError(absl::StrCat(
-          "tensor ", Quote(tensor), ": parameter '", name,
-          "' is not supported"));
+      return absl::UnimplementedError(absl::StrCat("tensor ", Quote(tensor),
+                                                   ": parameter '", name,
+                                                   "' is not supported"));
     }
   }
   return absl::OkStatus();
@@ -323,20 +324,20 @@ absl::Status DecodeInput(const ModelInferRequest& request, int position,
       const int64_t rows,
       CheckShape(input, spec, model.batches(), limits.max_rows));
   if (position > 0 && rows != decoded->rows) {
-    return InputError(input.name(),
-                      absl::StrCat("got ", rows, " rows, expected ",
-                                   decoded->rows, " as input ",
-                                   Quote(request.inputs(0).name()), " has"));
+    return InputError(
+        input.name(),
+        absl::StrCat("got ", rows, " rows, expected ", decoded->rows,
+                     " as input ", Quote(request.inputs(0).name()), " has"));
   }
   decoded->rows = rows;
   const void* data = nullptr;
   if (request.raw_input_contents_size() > 0) {
     OCTET_ASSIGN_OR_RETURN(
-        data, DecodeRaw(input, spec, rows,
-                        request.raw_input_contents(position)));
+        data,
+        DecodeRaw(input, spec, rows, request.raw_input_contents(position)));
   } else {
-    OCTET_ASSIGN_OR_RETURN(
-        data, DecodeTyped(input, spec, rows, &decoded->converted));
+    OCTET_ASSIGN_OR_RETURN(data,
+                           DecodeTyped(input, spec, rows, &decoded->converted));
   }
   // A tensor without elements has no memory, but the slot must be taken.
   static constexpr char kNothing = 0;
@@ -369,8 +370,8 @@ absl::Status DecodeInputs(const ModelInferRequest& request, const Model& model,
   return absl::OkStatus();
 }
 
-absl::Status DecodeOutputs(const ModelInferRequest& request,
-                           const Model& model, DecodedRequest* decoded) {
+absl::Status DecodeOutputs(const ModelInferRequest& request, const Model& model,
+                           DecodedRequest* decoded) {
   const std::vector<TensorSpec>& outputs = model.outputs();
   if (request.outputs_size() == 0) {
     for (size_t i = 0; i < outputs.size(); ++i) {
@@ -381,17 +382,15 @@ absl::Status DecodeOutputs(const ModelInferRequest& request,
   for (const auto& wanted : request.outputs()) {
     const std::optional<int> index = IndexOf(outputs, wanted.name());
     if (!index) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("output ", Quote(wanted.name()),
-                       ": the model has no such output, expected ",
-                       Names(outputs)));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "output ", Quote(wanted.name()),
+          ": the model has no such output, expected ", Names(outputs)));
     }
     if (std::count(decoded->outputs.begin(), decoded->outputs.end(), *index)) {
       return absl::InvalidArgumentError(absl::StrCat(
           "output ", Quote(wanted.name()), ": it is asked for twice"));
     }
-    OCTET_RETURN_IF_ERROR(
-        RefuseParameters(wanted.name(), wanted.parameters()));
+    OCTET_RETURN_IF_ERROR(RefuseParameters(wanted.name(), wanted.parameters()));
     decoded->outputs.push_back(*index);
   }
   return absl::OkStatus();
@@ -417,10 +416,10 @@ absl::StatusOr<DecodedRequest> DecodeRequest(const ModelInferRequest& request,
       RowBytes(model.inputs()) + RowBytes(model.outputs());
   // Divided, for the product might not fit.
   if (row_bytes > 0 && decoded.rows > limits.max_bytes / row_bytes) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the request has ", decoded.rows, " rows of ", row_bytes,
-        " bytes, inputs and outputs together; expected at most ",
-        limits.max_bytes, " bytes: send fewer rows at a time"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the request has ", decoded.rows, " rows of ", row_bytes,
+                     " bytes, inputs and outputs together; expected at most ",
+                     limits.max_bytes, " bytes: send fewer rows at a time"));
   }
   decoded.bytes = decoded.rows * row_bytes;
   return decoded;

@@ -9,8 +9,8 @@
 #include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "engine/engine.h"
 #include "proto/inference.pb.h"
+#include "server/models/loaded_model.h"
 
 namespace octet {
 

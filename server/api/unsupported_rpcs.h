@@ -13,7 +13,8 @@ namespace octet {
 // UNIMPLEMENTED with its name.
 //
 // Thread-safe.
-class UnsupportedRpcs : public inference::GRPCInferenceService::CallbackService {
+class UnsupportedRpcs
+    : public inference::GRPCInferenceService::CallbackService {
  public:
   using Context = grpc::CallbackServerContext;
   using Unary = grpc::ServerUnaryReactor;

@@ -9,11 +9,11 @@
 namespace octet {
 namespace {
 
-constexpr DType kTypes[] = {
-    DType::kFloat32, DType::kFloat64, DType::kFloat16, DType::kBFloat16,
-    DType::kInt8,    DType::kUInt8,   DType::kInt16,   DType::kUInt16,
-    DType::kInt32,   DType::kUInt32,  DType::kInt64,   DType::kUInt64,
-    DType::kBool};
+constexpr DType kTypes[] = {DType::kFloat32,  DType::kFloat64, DType::kFloat16,
+                            DType::kBFloat16, DType::kInt8,    DType::kUInt8,
+                            DType::kInt16,    DType::kUInt16,  DType::kInt32,
+                            DType::kUInt32,   DType::kInt64,   DType::kUInt64,
+                            DType::kBool};
 
 }  // namespace
 

@@ -22,9 +22,8 @@ namespace octet {
 namespace {
 
 absl::Status Error(const CalibrationRows& rows, absl::string_view fault) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("calibration of input '", rows.name.substr(0, 128), "': ",
-                   fault));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "calibration of input '", rows.name.substr(0, 128), "': ", fault));
 }
 
 Shape RowShape(const Shape& shape) {
@@ -41,10 +40,10 @@ absl::Status CheckSize(const CalibrationRows& rows, int64_t max_bytes) {
   if (!elements.ok()) return Error(rows, elements.status().message());
   const uint64_t expected = *elements * SizeOf(rows.dtype);
   if (rows.bytes.size() != expected) {
-    return Error(rows, absl::StrCat("got ", rows.bytes.size(),
-                                    " bytes, expected ", expected, " of ",
-                                    Name(rows.dtype), " ",
-                                    ShapeToString(rows.shape)));
+    return Error(
+        rows,
+        absl::StrCat("got ", rows.bytes.size(), " bytes, expected ", expected,
+                     " of ", Name(rows.dtype), " ", ShapeToString(rows.shape)));
   }
   return absl::OkStatus();
 }
@@ -66,12 +65,11 @@ absl::Status CalibrationData::CheckAgainstFirst(
     return Error(rows, "the chunks before have no such input");
   }
   if (first->dtype != rows.dtype || first->row_shape != RowShape(rows.shape)) {
-    return Error(rows, absl::StrCat(
-                           "got rows of ", Name(rows.dtype), " ",
-                           ShapeToString(RowShape(rows.shape)),
-                           ", expected ", Name(first->dtype), " ",
-                           ShapeToString(first->row_shape),
-                           " as in the chunks before"));
+    return Error(rows, absl::StrCat("got rows of ", Name(rows.dtype), " ",
+                                    ShapeToString(RowShape(rows.shape)),
+                                    ", expected ", Name(first->dtype), " ",
+                                    ShapeToString(first->row_shape),
+                                    " as in the chunks before"));
   }
   return absl::OkStatus();
 }
@@ -88,17 +86,16 @@ absl::Status CalibrationData::CheckChunk(
     }
     OCTET_RETURN_IF_ERROR(CheckSize(rows, max_bytes_));
     if (rows.shape[0] != chunk[0].shape[0]) {
-      return Error(rows, absl::StrCat("got ", rows.shape[0],
-                                      " rows, expected ", chunk[0].shape[0],
-                                      " as the first input has"));
+      return Error(rows,
+                   absl::StrCat("got ", rows.shape[0], " rows, expected ",
+                                chunk[0].shape[0], " as the first input has"));
     }
     if (!inputs_.empty()) OCTET_RETURN_IF_ERROR(CheckAgainstFirst(rows));
   }
   if (!inputs_.empty() && chunk.size() != inputs_.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a calibration chunk has ", chunk.size(),
-                     " inputs, expected ", inputs_.size(),
-                     " as in the chunks before"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a calibration chunk has ", chunk.size(), " inputs, expected ",
+        inputs_.size(), " as in the chunks before"));
   }
   return absl::OkStatus();
 }
@@ -141,8 +138,7 @@ absl::StatusOr<std::vector<NamedTensor>> CalibrationData::TakeTensors() {
     Shape shape = {samples_};
     shape.insert(shape.end(), input.row_shape.begin(), input.row_shape.end());
     Tensor tensor(input.dtype, std::move(shape));
-    std::memcpy(tensor.mutable_bytes(), input.bytes.data(),
-                tensor.byte_size());
+    std::memcpy(tensor.mutable_bytes(), input.bytes.data(), tensor.byte_size());
     tensors.push_back({std::move(input.name), std::move(tensor)});
     // One input at a time is there twice, not all of them.
     input.bytes = std::string();

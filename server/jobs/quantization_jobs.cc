@@ -36,8 +36,9 @@ void LowerPriority() {
   constexpr int kLowest = 19;
   const auto thread = static_cast<id_t>(syscall(SYS_gettid));
   if (setpriority(PRIO_PROCESS, thread, kLowest) != 0) {
-    spdlog::warn("the quantization thread keeps its priority: the system "
-                 "does not let it go down");
+    spdlog::warn(
+        "the quantization thread keeps its priority: the system "
+        "does not let it go down");
   }
 }
 
@@ -98,9 +99,8 @@ absl::StatusOr<QuantizationOutcome> QuantizationJob::Quantize(
       observer.OnProgress({"publish", 0, 1}));  // the last call to cancel
   QuantizationOutcome outcome;
   outcome.model = request_.output_model;
-  OCTET_ASSIGN_OR_RETURN(
-      outcome.version,
-      environment.repository->Publish(outcome.model, result.model));
+  OCTET_ASSIGN_OR_RETURN(outcome.version, environment.repository->Publish(
+                                              outcome.model, result.model));
   on_progress({"publish", 1, 1});
   spdlog::info("model '{}' version {} quantized: published as '{}' version {}",
                request_.model, version_, outcome.model, outcome.version);
@@ -120,10 +120,9 @@ absl::Status QuantizationJob::Load(const QuantizationOutcome& outcome) {
   loaded.WaitForNotification();
   if (status.ok()) return status;
   return absl::Status(
-      status.code(),
-      absl::StrCat("published as '", outcome.model, "' version ",
-                   outcome.version,
-                   ", but loading it failed: ", status.message()));
+      status.code(), absl::StrCat("published as '", outcome.model, "' version ",
+                                  outcome.version, ", but loading it failed: ",
+                                  status.message()));
 }
 
 QuantizationJobs::QuantizationJobs(const Environment& environment)
@@ -143,9 +142,9 @@ absl::StatusOr<int64_t> QuantizationJobs::ResolveVersion(
   }
   if (!wanted) return versions.back();
   if (!std::binary_search(versions.begin(), versions.end(), *wanted)) {
-    return absl::NotFoundError(absl::StrCat(
-        "model '", model, "' has no version ", *wanted, "; the latest is ",
-        versions.back()));
+    return absl::NotFoundError(
+        absl::StrCat("model '", model, "' has no version ", *wanted,
+                     "; the latest is ", versions.back()));
   }
   return *wanted;
 }
@@ -163,9 +162,8 @@ absl::StatusOr<std::shared_ptr<QuantizationJob>> QuantizationJobs::Begin(
     return absl::ResourceExhaustedError(
         "another quantization is running; retry later");
   }
-  std::shared_ptr<QuantizationJob> job(
-      new QuantizationJob(this, std::move(request), version,
-                          environment_.max_calibration_bytes));
+  std::shared_ptr<QuantizationJob> job(new QuantizationJob(
+      this, std::move(request), version, environment_.max_calibration_bytes));
   current_ = job.get();
   environment_.metrics->SetRunningQuantizations(1);
   return job;

@@ -26,9 +26,9 @@ namespace octet {
 
 // What to quantize and what to do with the result.
 struct QuantizationRequest {
-  std::string model;           // in the repository
-  std::string version;         // empty: the highest
-  std::string output_model;    // empty: the same as `model`
+  std::string model;         // in the repository
+  std::string version;       // empty: the highest
+  std::string output_model;  // empty: the same as `model`
   QuantizationOptions options;
   bool load_when_done = false;
 };
@@ -78,7 +78,8 @@ class QuantizationJob {
         version_(version),
         data_(max_bytes) {}
 
-  absl::StatusOr<QuantizationOutcome> Quantize(const ProgressCallback& on_progress);
+  absl::StatusOr<QuantizationOutcome> Quantize(
+      const ProgressCallback& on_progress);
   // Loads what was published.
   absl::Status Load(const QuantizationOutcome& outcome);
 

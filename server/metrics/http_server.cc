@@ -34,11 +34,11 @@ absl::string_view Reason(int status) {
 }
 
 void Send(mg_connection* connection, const HttpAnswer& answer, bool body) {
-  const std::string head = absl::StrCat(
-      "HTTP/1.1 ", answer.status, " ", Reason(answer.status),
-      "\r\nContent-Type: ", answer.content_type,
-      "\r\nContent-Length: ", answer.body.size(),
-      "\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n");
+  const std::string head =
+      absl::StrCat("HTTP/1.1 ", answer.status, " ", Reason(answer.status),
+                   "\r\nContent-Type: ", answer.content_type,
+                   "\r\nContent-Length: ", answer.body.size(),
+                   "\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n");
   mg_write(connection, head.data(), head.size());
   if (body) mg_write(connection, answer.body.data(), answer.body.size());
 }
@@ -95,24 +95,22 @@ class CivetHttpServer : public HttpServer {
 };
 
 absl::Status CivetHttpServer::Listen(const std::string& address, int port) {
-  const std::string host =
-      absl::StrContains(address, ':') ? absl::StrCat("[", address, "]")
-                                      : address;
+  const std::string host = absl::StrContains(address, ':')
+                               ? absl::StrCat("[", address, "]")
+                               : address;
   const std::string endpoint = absl::StrCat(host, ":", port);
-  const char* options[] = {"listening_ports",    endpoint.c_str(),
-                                 "num_threads",        "3",
-                                 "request_timeout_ms", "5000",
-                                 nullptr};
+  const char* options[] = {
+      "listening_ports",    endpoint.c_str(), "num_threads", "3",
+      "request_timeout_ms", "5000",           nullptr};
   mg_callbacks callbacks = {};
   callbacks.log_message = KeepMessage;
   context_ = mg_start(&callbacks, &last_message_, options);
   mg_server_port ports[1] = {};
   if (context_ == nullptr || mg_get_server_ports(context_, 1, ports) != 1) {
     absl::MutexLock lock(&last_message_.mutex);
-    return absl::UnavailableError(
-        absl::StrCat("HTTP cannot listen on ", endpoint, ": ",
-                     last_message_.text.empty() ? "no reason given"
-                                                : last_message_.text));
+    return absl::UnavailableError(absl::StrCat(
+        "HTTP cannot listen on ", endpoint, ": ",
+        last_message_.text.empty() ? "no reason given" : last_message_.text));
   }
   port_ = ports[0].port;
   for (auto& [path, page] : pages_) {

@@ -15,32 +15,26 @@ inline constexpr Metric kRequestSeconds = {
     "octet_request_seconds",
     "Time from the arrival of an inference request to its answer, seconds."};
 inline constexpr Metric kQueueSeconds = {
-    "octet_queue_seconds",
-    "Time that a request waited for a lane, seconds."};
+    "octet_queue_seconds", "Time that a request waited for a lane, seconds."};
 inline constexpr Metric kGatherSeconds = {
     "octet_gather_seconds",
     "Time to gather the rows of a batch into the model's input, seconds."};
-inline constexpr Metric kComputeSeconds = {
-    "octet_compute_seconds",
-    "Time to compute a batch, seconds."};
+inline constexpr Metric kComputeSeconds = {"octet_compute_seconds",
+                                           "Time to compute a batch, seconds."};
 inline constexpr Metric kScatterSeconds = {
     "octet_scatter_seconds",
     "Time to scatter the rows of a batch into the answers, seconds."};
-inline constexpr Metric kBatchRows = {
-    "octet_batch_rows",
-    "Rows that a lane computed together."};
+inline constexpr Metric kBatchRows = {"octet_batch_rows",
+                                      "Rows that a lane computed together."};
 
 // Counters and gauges by model and version. Labels: model, version; code for
 // the first one.
 inline constexpr Metric kRequests = {
     "octet_requests_total",
     "Inference requests answered, by gRPC status code."};
-inline constexpr Metric kRows = {
-    "octet_rows_total",
-    "Rows computed."};
-inline constexpr Metric kQueuedRows = {
-    "octet_queue_rows",
-    "Rows that wait for a lane."};
+inline constexpr Metric kRows = {"octet_rows_total", "Rows computed."};
+inline constexpr Metric kQueuedRows = {"octet_queue_rows",
+                                       "Rows that wait for a lane."};
 inline constexpr Metric kWeightBytes = {
     "octet_model_weight_bytes",
     "Memory of the model's weights, shared by all lanes, bytes."};
@@ -57,17 +51,13 @@ inline constexpr Metric kUnroutedRequests = {
     "Inference requests refused before they reached a model, by gRPC status "
     "code."};
 inline constexpr Metric kReady = {
-    "octet_ready",
-    "1 when the server is ready for traffic, else 0."};
-inline constexpr Metric kLoadedModels = {
-    "octet_loaded_models",
-    "Models that are ready."};
+    "octet_ready", "1 when the server is ready for traffic, else 0."};
+inline constexpr Metric kLoadedModels = {"octet_loaded_models",
+                                         "Models that are ready."};
 inline constexpr Metric kLanes = {
-    "octet_lanes",
-    "Batches that the server computes at a time."};
+    "octet_lanes", "Batches that the server computes at a time."};
 inline constexpr Metric kBuildInfo = {
-    "octet_build_info",
-    "Always 1; the labels say what is running."};
+    "octet_build_info", "Always 1; the labels say what is running."};
 
 // Quantization jobs. Label: code for the first one.
 inline constexpr Metric kQuantizations = {
@@ -82,8 +72,7 @@ inline constexpr Metric kProcessCpuSeconds = {
     "process_cpu_seconds_total",
     "User and system CPU time of the process, seconds."};
 inline constexpr Metric kProcessResidentBytes = {
-    "process_resident_memory_bytes",
-    "Resident memory of the process, bytes."};
+    "process_resident_memory_bytes", "Resident memory of the process, bytes."};
 inline constexpr Metric kProcessStartSeconds = {
     "process_start_time_seconds",
     "When the process started, seconds since the epoch."};

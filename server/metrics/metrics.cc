@@ -113,8 +113,7 @@ struct ModelFamilies {
     requests = &Register(BuildCounter(), metric_list::kRequests, registry);
     rows = &Register(BuildCounter(), metric_list::kRows, registry);
     queued_rows = &Register(BuildGauge(), metric_list::kQueuedRows, registry);
-    weight_bytes =
-        &Register(BuildGauge(), metric_list::kWeightBytes, registry);
+    weight_bytes = &Register(BuildGauge(), metric_list::kWeightBytes, registry);
     arena_bytes = &Register(BuildGauge(), metric_list::kArenaBytes, registry);
     reference_steps =
         &Register(BuildGauge(), metric_list::kReferenceSteps, registry);

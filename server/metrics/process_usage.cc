@@ -56,9 +56,8 @@ double StartSeconds() {
   // anything; the start, in ticks since boot, is field 22, the 20th after it.
   const size_t name_end = text.rfind(')');
   if (name_end == std::string::npos) return 0;
-  const std::vector<absl::string_view> fields =
-      absl::StrSplit(absl::string_view(text).substr(name_end + 1), ' ',
-                     absl::SkipEmpty());
+  const std::vector<absl::string_view> fields = absl::StrSplit(
+      absl::string_view(text).substr(name_end + 1), ' ', absl::SkipEmpty());
   constexpr size_t kStartField = 19;
   double ticks = 0;
   const double boot = BootSeconds();

@@ -115,8 +115,7 @@ absl::Status LoadedModel::WarmUp(Executor* executor) const {
   const ZeroRows inputs(model_->inputs(), most);
   const ZeroRows outputs(model_->outputs(), most);
   for (const int rows : buckets) {
-    const RowBlock block = {rows, inputs.const_pointers(),
-                            outputs.pointers()};
+    const RowBlock block = {rows, inputs.const_pointers(), outputs.pointers()};
     if (absl::Status status = executor->Run({&block, 1}, nullptr);
         !status.ok()) {
       return absl::Status(status.code(),
@@ -145,9 +144,9 @@ absl::Duration LoadedModel::RetryAfter() const {
   return scheduler_->RetryAfter(queue_);
 }
 
-absl::Status LoadedModel::Compute(
-    Lane* lane, absl::Span<const std::shared_ptr<Task>> batch,
-    RunTimes* times) {
+absl::Status LoadedModel::Compute(Lane* lane,
+                                  absl::Span<const std::shared_ptr<Task>> batch,
+                                  RunTimes* times) {
   lane->blocks.clear();
   for (const std::shared_ptr<Task>& task : batch) {
     lane->blocks.push_back(static_cast<InferenceTask&>(*task).block());

@@ -30,8 +30,8 @@ namespace {
 
 // A token whose last copy calls `done` when it goes.
 std::shared_ptr<void> WhenGone(std::function<void()> done) {
-  return std::shared_ptr<void>(
-      nullptr, [done = std::move(done)](void*) { done(); });
+  return std::shared_ptr<void>(nullptr,
+                               [done = std::move(done)](void*) { done(); });
 }
 
 }  // namespace
@@ -117,9 +117,9 @@ absl::Status ModelRegistry::LoadNow(const std::string& name) {
                          repository_->ListVersions(name));
   Refresh(name, versions);
   if (versions.empty()) {
-    return absl::NotFoundError(
-        absl::StrCat("model '", name, "' has no version: expected ",
-                     repository_->FilePath(name, 1)));
+    return absl::NotFoundError(absl::StrCat("model '", name,
+                                            "' has no version: expected ",
+                                            repository_->FilePath(name, 1)));
   }
   WarnOfConfiguration(name);
   const int64_t version = versions.back();
@@ -135,8 +135,8 @@ absl::Status ModelRegistry::LoadNow(const std::string& name) {
     Entry& entry = entries_[name];
     entry.loading.reset();
     if (built.ok()) {
-      retired = RetireLocked(
-          &entry, absl::StrCat("replaced by version ", version));
+      retired =
+          RetireLocked(&entry, absl::StrCat("replaced by version ", version));
       entry.serving = *built;
       entry.versions[version].reason.clear();
     } else if (entry.serving == nullptr ||
@@ -153,10 +153,9 @@ absl::Status ModelRegistry::LoadNow(const std::string& name) {
 absl::StatusOr<std::shared_ptr<LoadedModel>> ModelRegistry::Build(
     const std::string& name, int64_t version) {
   const absl::Time start = absl::Now();
-  OCTET_ASSIGN_OR_RETURN(
-      std::shared_ptr<const Model> model,
-      environment_.engine->load(repository_->FilePath(name, version),
-                                options_));
+  OCTET_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model,
+                         environment_.engine->load(
+                             repository_->FilePath(name, version), options_));
   OCTET_ASSIGN_OR_RETURN(
       std::shared_ptr<LoadedModel> loaded,
       LoadedModel::Create({name, version}, std::move(model), environment_));
@@ -234,8 +233,8 @@ void ModelRegistry::Refresh(const std::string& name,
   for (auto it = entry.versions.begin(); it != entry.versions.end();) {
     const bool exists =
         std::binary_search(versions.begin(), versions.end(), it->first);
-    const bool idle = StateOf(entry, it->first, it->second) ==
-                      ModelState::kUnavailable;
+    const bool idle =
+        StateOf(entry, it->first, it->second) == ModelState::kUnavailable;
     it = !exists && idle ? entry.versions.erase(it) : std::next(it);
   }
 }
@@ -274,8 +273,8 @@ absl::StatusOr<std::shared_ptr<LoadedModel>> ModelRegistry::Find(
   const auto position = entries_.find(name);
   if (position == entries_.end()) {
     OCTET_RETURN_IF_ERROR(CheckModelName(name));
-    return absl::NotFoundError(absl::StrCat("there is no model '", name,
-                                            "'; ", LoadedNamesLocked()));
+    return absl::NotFoundError(
+        absl::StrCat("there is no model '", name, "'; ", LoadedNamesLocked()));
   }
   const Entry& entry = position->second;
   if (entry.serving != nullptr &&
@@ -289,21 +288,21 @@ absl::StatusOr<std::shared_ptr<LoadedModel>> ModelRegistry::Find(
   if (wanted) {
     const auto facts = entry.versions.find(*wanted);
     if (facts == entry.versions.end()) {
-      return absl::NotFoundError(absl::StrCat("model '", name,
-                                              "' has no version ", *wanted,
-                                              "; ", served));
+      return absl::NotFoundError(absl::StrCat(
+          "model '", name, "' has no version ", *wanted, "; ", served));
     }
     return absl::FailedPreconditionError(absl::StrCat(
         "version ", *wanted, " of model '", name, "' is ",
         StateName(StateOf(entry, *wanted, facts->second)), "; ", served));
   }
   std::string reason;
-  if (!entry.versions.empty() && !entry.versions.rbegin()->second.reason.empty()) {
+  if (!entry.versions.empty() &&
+      !entry.versions.rbegin()->second.reason.empty()) {
     reason = absl::StrCat(" (", entry.versions.rbegin()->second.reason, ")");
   }
-  return absl::FailedPreconditionError(absl::StrCat(
-      "model '", name, "' is not loaded", reason,
-      "; RepositoryModelLoad loads it"));
+  return absl::FailedPreconditionError(
+      absl::StrCat("model '", name, "' is not loaded", reason,
+                   "; RepositoryModelLoad loads it"));
 }
 
 absl::StatusOr<std::vector<VersionStatus>> ModelRegistry::Index() {
@@ -317,21 +316,20 @@ absl::StatusOr<std::vector<VersionStatus>> ModelRegistry::Index() {
   {
     absl::ReaderMutexLock lock(&mutex_);
     for (const auto& [name, entry] : entries_) {
-      const bool on_disk =
-          std::binary_search(names.begin(), names.end(), name);
+      const bool on_disk = std::binary_search(names.begin(), names.end(), name);
       if (entry.versions.empty() && on_disk) {
-        found.push_back({0, {name, "", ModelState::kUnavailable,
-                             "the model has no version folder"}});
+        found.push_back({0,
+                         {name, "", ModelState::kUnavailable,
+                          "the model has no version folder"}});
       }
       for (const auto& [number, version] : entry.versions) {
         const ModelState state = StateOf(entry, number, version);
         if (!on_disk && state == ModelState::kUnavailable) continue;
-        found.push_back(
-            {number,
-             {name, absl::StrCat(number), state,
-              state == ModelState::kReady      ? ""
-              : version.reason.empty() ? "not loaded"
-                                       : version.reason}});
+        found.push_back({number,
+                         {name, absl::StrCat(number), state,
+                          state == ModelState::kReady ? ""
+                          : version.reason.empty()    ? "not loaded"
+                                                      : version.reason}});
       }
     }
   }

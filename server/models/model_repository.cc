@@ -199,9 +199,10 @@ absl::StatusOr<std::unique_ptr<ModelRepository>> ModelRepository::Open(
     const std::string& root) {
   std::unique_ptr<ModelRepository> repository(new ModelRepository(root));
   if (!IsFolder(root)) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "the model repository '", root, "' is not a folder; expected one with "
-        "<model>/<version>/model.onnx in it"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("the model repository '", root,
+                     "' is not a folder; expected one with "
+                     "<model>/<version>/model.onnx in it"));
   }
   OCTET_RETURN_IF_ERROR(repository->ListModels().status());
   repository->RemoveLeftovers();
@@ -213,8 +214,7 @@ void ModelRepository::RemoveLeftovers() const {
   std::error_code error;
   fs::directory_iterator entry(root_, error);
   for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-    if (absl::StartsWith(entry->path().filename().string(),
-                         kTemporaryPrefix)) {
+    if (absl::StartsWith(entry->path().filename().string(), kTemporaryPrefix)) {
       leftovers.push_back(entry->path().string());
     }
   }
@@ -261,8 +261,8 @@ absl::StatusOr<std::vector<int64_t>> ModelRepository::ListVersions(
         absl::StrCat("there is no model '", name, "' in the repository"));
   }
   if (error) {
-    return absl::UnavailableError(absl::StrCat(
-        "cannot read model '", name, "': ", error.message()));
+    return absl::UnavailableError(
+        absl::StrCat("cannot read model '", name, "': ", error.message()));
   }
   std::sort(versions.begin(), versions.end());
   return versions;
@@ -279,8 +279,7 @@ std::string ModelRepository::FilePath(const std::string& name,
 
 bool ModelRepository::HasConfiguration(const std::string& name) const {
   std::error_code error;
-  return fs::exists(absl::StrCat(Folder(name), "/", kConfigurationName),
-                    error);
+  return fs::exists(absl::StrCat(Folder(name), "/", kConfigurationName), error);
 }
 
 absl::StatusOr<std::string> ModelRepository::Read(const std::string& name,
@@ -289,9 +288,9 @@ absl::StatusOr<std::string> ModelRepository::Read(const std::string& name,
   const std::string path = FilePath(name, version);
   std::error_code error;
   if (!fs::exists(path, error)) {
-    return absl::NotFoundError(
-        absl::StrCat("model '", name, "' version ", version,
-                     ": there is no file ", kFileName));
+    return absl::NotFoundError(absl::StrCat("model '", name, "' version ",
+                                            version, ": there is no file ",
+                                            kFileName));
   }
   std::ifstream file(path, std::ios::binary);
   std::ostringstream bytes;
@@ -318,9 +317,8 @@ absl::StatusOr<int64_t> ModelRepository::Publish(
     OCTET_ASSIGN_OR_RETURN(const std::vector<int64_t> versions,
                            ListVersions(name));
     const int64_t next = versions.empty() ? 1 : versions.back() + 1;
-    OCTET_ASSIGN_OR_RETURN(
-        const bool renamed,
-        temporary->RenameTo(absl::StrCat(folder, "/", next)));
+    OCTET_ASSIGN_OR_RETURN(const bool renamed, temporary->RenameTo(absl::StrCat(
+                                                   folder, "/", next)));
     // Someone else may have published meanwhile: count again.
     if (!renamed) continue;
     OCTET_RETURN_IF_ERROR(SyncFolder(folder));

@@ -21,22 +21,22 @@ absl::Status BatchQueue::Push(std::shared_ptr<Task> task, absl::Time now) {
                      limits_.max_queued_rows, "): send fewer rows at a time"));
   }
   if (task->bytes() > limits_.max_queued_bytes) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the request keeps ", task->bytes(),
-        " bytes, more than the queue can ever hold (",
-        limits_.max_queued_bytes, "): send fewer rows at a time"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the request keeps ", task->bytes(),
+                     " bytes, more than the queue can ever hold (",
+                     limits_.max_queued_bytes, "): send fewer rows at a time"));
   }
   if (depth_.rows + task->rows() > limits_.max_queued_rows) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "the queue is full: ", depth_.rows, " rows wait, ", task->rows(),
-        " more do not fit the limit of ", limits_.max_queued_rows,
-        " rows; retry later"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the queue is full: ", depth_.rows, " rows wait, ",
+                     task->rows(), " more do not fit the limit of ",
+                     limits_.max_queued_rows, " rows; retry later"));
   }
   if (depth_.bytes + task->bytes() > limits_.max_queued_bytes) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "the queue is full: ", depth_.bytes, " bytes wait, ", task->bytes(),
-        " more do not fit the limit of ", limits_.max_queued_bytes,
-        " bytes; retry later"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the queue is full: ", depth_.bytes, " bytes wait, ",
+                     task->bytes(), " more do not fit the limit of ",
+                     limits_.max_queued_bytes, " bytes; retry later"));
   }
   task->enqueued_ = now;
   task->sequence_ = next_sequence_++;

@@ -45,8 +45,7 @@ class BatchQueue {
   absl::Status Push(std::shared_ptr<Task> task, absl::Time now);
 
   // Moves the tasks whose deadline is `now` or earlier to `expired`.
-  void TakeExpired(absl::Time now,
-                   std::vector<std::shared_ptr<Task>>* expired);
+  void TakeExpired(absl::Time now, std::vector<std::shared_ptr<Task>>* expired);
 
   // Moves the most urgent tasks that fit one batch to `batch`; at least one
   // where the queue is not empty. Returns their rows.

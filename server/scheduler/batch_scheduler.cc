@@ -24,6 +24,11 @@ constexpr absl::Duration kLongestRetry = absl::Seconds(10);
 // Weight of the newest batch in the running mean of the cost of a row.
 constexpr double kCostWeight = 0.125;
 
+absl::Status Expired() {
+  return absl::DeadlineExceededError(
+      "the deadline passed while the request waited");
+}
+
 absl::Status Stopped() {
   return absl::UnavailableError("the server is shutting down");
 }
@@ -79,8 +84,7 @@ void BatchScheduler::RemoveQueue(Queue* queue) {
   queues_.erase(position);
 }
 
-absl::Status BatchScheduler::Enqueue(Queue* queue,
-                                     std::shared_ptr<Task> task) {
+absl::Status BatchScheduler::Enqueue(Queue* queue, std::shared_ptr<Task> task) {
   std::vector<std::shared_ptr<Task>> expired;
   absl::Status status;
   {
@@ -100,20 +104,23 @@ absl::Status BatchScheduler::Enqueue(Queue* queue,
     status = waiting.Push(std::move(task), now);
     if (status.ok()) work_.Signal();
   }
-  DropAll(&expired, absl::DeadlineExceededError(
-                        "the deadline passed while the request waited"));
+  DropAll(&expired, Expired());
   return status;
 }
 
 void BatchScheduler::Cancel(Queue* queue, const Task& task) {
   std::shared_ptr<Task> taken;
+  bool expired = false;
   {
     absl::MutexLock lock(&mutex_);
     taken = queue->waiting.Take(task);
+    expired = taken != nullptr && taken->deadline() <= clock_->Now();
   }
-  if (taken != nullptr) {
-    taken->Drop(absl::CancelledError("the caller cancelled the request"));
-  }
+  if (taken == nullptr) return;
+  // A caller whose deadline passes cancels as well; that is not its choice.
+  taken->Drop(expired
+                  ? Expired()
+                  : absl::CancelledError("the caller cancelled the request"));
 }
 
 absl::Duration BatchScheduler::RetryAfter(Queue* queue) const {
@@ -156,8 +163,7 @@ bool BatchScheduler::TakeWorkLocked(Work* work) {
 }
 
 void BatchScheduler::Perform(int lane, Work* work) {
-  DropAll(&work->expired, absl::DeadlineExceededError(
-                              "the deadline passed while the request waited"));
+  DropAll(&work->expired, Expired());
   if (work->queue == nullptr) return;
   const absl::Time start = clock_->Now();
   work->queue->runner->RunBatch(lane, work->batch);
@@ -168,10 +174,10 @@ void BatchScheduler::Perform(int lane, Work* work) {
     Queue& queue = *work->queue;
     queue.used += spent - work->charged;
     const absl::Duration cost = spent / work->rows;
-    queue.cost_per_row = queue.cost_per_row == absl::ZeroDuration()
-                             ? cost
-                             : queue.cost_per_row * (1 - kCostWeight) +
-                                   cost * kCostWeight;
+    queue.cost_per_row =
+        queue.cost_per_row == absl::ZeroDuration()
+            ? cost
+            : queue.cost_per_row * (1 - kCostWeight) + cost * kCostWeight;
     queue.running -= 1;
   }
   work->queue = nullptr;

@@ -54,8 +54,8 @@ class BatchScheduler {
   //   INVALID_ARGUMENT, RESOURCE_EXHAUSTED  as for BatchQueue::Push()
   absl::Status Enqueue(Queue* queue, std::shared_ptr<Task> task);
 
-  // Drops `task` with CANCELLED if it still waits; does nothing when a lane
-  // has taken it, or it never was enqueued.
+  // Drops `task` with CANCELLED, or DEADLINE_EXCEEDED if its deadline has
+  // passed; does nothing when a lane has taken it or it was not enqueued.
   void Cancel(Queue* queue, const Task& task);
 
   // How long the work that waits in `queue` will take: when to retry after

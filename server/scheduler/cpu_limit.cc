@@ -29,8 +29,7 @@ std::optional<std::string> ReadFile(const std::string& path) {
   return text.str();
 }
 
-std::optional<double> Ratio(absl::string_view quota,
-                            absl::string_view period) {
+std::optional<double> Ratio(absl::string_view quota, absl::string_view period) {
   double quota_us = 0;
   double period_us = 0;
   // Version 2 says "max" and version 1 says -1 where there is no quota.

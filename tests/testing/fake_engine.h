@@ -115,9 +115,7 @@ class FakeEngine {
     }
 
     const std::vector<TensorSpec>& inputs() const override { return inputs_; }
-    const std::vector<TensorSpec>& outputs() const override {
-      return outputs_;
-    }
+    const std::vector<TensorSpec>& outputs() const override { return outputs_; }
     bool batches() const override { return kind_ != "whole"; }
     const std::string& why_not_batched() const override { return why_not_; }
     const ModelOptions& options() const override { return options_; }

@@ -28,9 +28,8 @@ class HttpServerTest : public ::testing::Test {
             return HttpAnswer{.content_type = "text/plain; version=0.0.4",
                               .body = "octet_ready 1\n"};
           }},
-         {"/readyz", [] {
-            return HttpAnswer{.status = 503, .body = "draining\n"};
-          }}});
+         {"/readyz",
+          [] { return HttpAnswer{.status = 503, .body = "draining\n"}; }}});
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
   }
@@ -55,7 +54,8 @@ TEST_F(HttpServerTest, HeadHasNoBody) {
 }
 
 TEST_F(HttpServerTest, RefusesOtherPathsAndMethods) {
-  EXPECT_THAT(AskHttp(server_->port(), "GET", "/"), StartsWith("HTTP/1.1 404 "));
+  EXPECT_THAT(AskHttp(server_->port(), "GET", "/"),
+              StartsWith("HTTP/1.1 404 "));
   EXPECT_THAT(AskHttp(server_->port(), "GET", "/metrics/more"),
               StartsWith("HTTP/1.1 404 "));
   EXPECT_THAT(AskHttp(server_->port(), "GET", "/../etc/passwd"),

@@ -87,10 +87,8 @@ TEST_F(MetricsTest, CountsRequestsByCodeAndRows) {
   EXPECT_THAT(text,
               HasSubstr("octet_requests_total{code=\"RESOURCE_EXHAUSTED\","
                         "model=\"m\",version=\"1\"} 1"));
-  EXPECT_THAT(text,
-              HasSubstr("octet_rows_total{model=\"m\",version=\"1\"} 5"));
-  EXPECT_THAT(text,
-              HasSubstr("octet_queue_rows{model=\"m\",version=\"1\"} 4"));
+  EXPECT_THAT(text, HasSubstr("octet_rows_total{model=\"m\",version=\"1\"} 5"));
+  EXPECT_THAT(text, HasSubstr("octet_queue_rows{model=\"m\",version=\"1\"} 4"));
 }
 
 TEST_F(MetricsTest, SeriesGoAwayWithTheModel) {

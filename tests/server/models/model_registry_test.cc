@@ -40,8 +40,7 @@ class FloatTask : public InferenceTask {
     for (size_t i = 0; i < in_.size(); ++i) in_[i] = static_cast<float>(i);
     inputs_.push_back(in_.data());
     outputs_.push_back(out_.data());
-    SetDemand(rows, static_cast<int64_t>(in_.size() * sizeof(float)),
-              deadline);
+    SetDemand(rows, static_cast<int64_t>(in_.size() * sizeof(float)), deadline);
   }
 
   void Done(const absl::Status& status) override {
@@ -158,8 +157,8 @@ TEST_F(ModelRegistryTest, ServesTheHighestVersionOfEveryModel) {
   Start();
   EXPECT_EQ(Answer("a"), 10);
   EXPECT_EQ(Answer("b"), 3);
-  EXPECT_THAT(Index(), ElementsAre("a/9 UNAVAILABLE not loaded",
-                                   "a/10 READY ", "b/1 READY "));
+  EXPECT_THAT(Index(), ElementsAre("a/9 UNAVAILABLE not loaded", "a/10 READY ",
+                                   "b/1 READY "));
   EXPECT_EQ(Find("a", "10")->version(), 10);
 }
 
@@ -218,8 +217,8 @@ TEST_F(ModelRegistryTest, LoadSwapsInOneStepAndTheOldVersionDrains) {
   ASSERT_TRUE(Find("m")->Enqueue(old_task).ok());
   ASSERT_TRUE(Load("m").ok());
   EXPECT_EQ(Find("m")->version(), 2);
-  EXPECT_THAT(Index(), ElementsAre("m/1 UNLOADING replaced by version 2",
-                                   "m/2 READY "));
+  EXPECT_THAT(Index(),
+              ElementsAre("m/1 UNLOADING replaced by version 2", "m/2 READY "));
   EXPECT_EQ(engine_.live_models(), 2);
   while (!old_task->done()) scheduler_.RunOne(0);
   EXPECT_EQ(old_task->out()[1], 1);  // by the version that took it
@@ -248,9 +247,9 @@ TEST_F(ModelRegistryTest, FailedLoadLeavesTheOldVersionServing) {
   const absl::Status status = Load("m");
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(Answer("m"), 1);
-  EXPECT_THAT(Index(), ElementsAre("m/1 READY ",
-                                   AllOf(HasSubstr("m/2 UNAVAILABLE"),
-                                         HasSubstr("broken by design"))));
+  EXPECT_THAT(Index(),
+              ElementsAre("m/1 READY ", AllOf(HasSubstr("m/2 UNAVAILABLE"),
+                                              HasSubstr("broken by design"))));
   EXPECT_EQ(Load("missing").code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(Load("../m").code(), absl::StatusCode::kInvalidArgument);
 }

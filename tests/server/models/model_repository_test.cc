@@ -70,10 +70,9 @@ TEST_F(ModelRepositoryTest, ListsModelsAndNumericVersions) {
 
 TEST_F(ModelRepositoryTest, RefusesNamesThatAreNoFolderNames) {
   for (const std::string& name :
-       {std::string(), std::string("."), std::string(".."),
-        std::string("../x"), std::string("a/b"), std::string("/etc"),
-        std::string(".publish-1"), std::string("a\nb"),
-        std::string("a\0b", 3), std::string(256, 'a')}) {
+       {std::string(), std::string("."), std::string(".."), std::string("../x"),
+        std::string("a/b"), std::string("/etc"), std::string(".publish-1"),
+        std::string("a\nb"), std::string("a\0b", 3), std::string(256, 'a')}) {
     EXPECT_EQ(CheckModelName(name).code(), absl::StatusCode::kInvalidArgument)
         << name;
     EXPECT_EQ(repository_->ListVersions(name).status().code(),
@@ -92,9 +91,8 @@ TEST_F(ModelRepositoryTest, RefusesNamesThatAreNoFolderNames) {
 }
 
 TEST_F(ModelRepositoryTest, VersionsArePositiveNumbersOrNothing) {
-  for (const char* text :
-       {"0", "-1", "+1", "01", "1.0", "1/../2", "../1", " 1", "latest",
-        "99999999999999999999"}) {
+  for (const char* text : {"0", "-1", "+1", "01", "1.0", "1/../2", "../1", " 1",
+                           "latest", "99999999999999999999"}) {
     EXPECT_EQ(ParseVersion(text).status().code(),
               absl::StatusCode::kInvalidArgument)
         << text;
@@ -128,7 +126,8 @@ TEST_F(ModelRepositoryTest, LeavesNothingBehindWhenPublishingFails) {
   folder_.Write("taken", "x");
   EXPECT_FALSE(repository_->Publish("taken", "bytes").ok());
   int entries = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(folder_.path())) {
     EXPECT_EQ(entry.path().filename(), "taken");
     ++entries;
   }
@@ -178,15 +177,14 @@ TEST_F(ModelRepositoryTest, NoReaderEverSeesHalfAVersion) {
 TEST_F(ModelRepositoryTest, OpeningRemovesWhatWasLeftUnfinished) {
   folder_.Write(".publish-abcdef/model.onnx", "half");
   Open();
-  EXPECT_FALSE(
-      std::filesystem::exists(folder_.path() + "/.publish-abcdef"));
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/.publish-abcdef"));
 }
 
 TEST(ModelRepositoryOpenTest, SaysWhatIsWrongWithTheRoot) {
   ScratchFolder folder;
   folder.Write("file", "x");
-  for (const std::string& root : {folder.path() + "/missing",
-                                  folder.path() + "/file"}) {
+  for (const std::string& root :
+       {folder.path() + "/missing", folder.path() + "/file"}) {
     const auto status = ModelRepository::Open(root).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_THAT(std::string(status.message()), HasSubstr(root));

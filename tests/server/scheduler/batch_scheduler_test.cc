@@ -66,8 +66,7 @@ class BatchSchedulerTest : public ::testing::Test {
   }
 
   BatchScheduler::Queue* AddQueue(
-      QueueLimits limits = {},
-      absl::Duration per_row = absl::Milliseconds(1)) {
+      QueueLimits limits = {}, absl::Duration per_row = absl::Milliseconds(1)) {
     auto runner = std::make_unique<RecordingRunner>(&clock_, per_row);
     BatchScheduler::Queue* queue = scheduler_.AddQueue(limits, runner.get());
     runners_[queue] = std::move(runner);
@@ -168,6 +167,15 @@ TEST_F(BatchSchedulerTest, CancelledTaskIsDroppedAndNeverRun) {
   EXPECT_EQ(task->dropped()->code(), absl::StatusCode::kCancelled);
   EXPECT_FALSE(scheduler_.RunOne(0));
   EXPECT_EQ(scheduler_.Depth(queue).rows, 0);
+}
+
+TEST_F(BatchSchedulerTest, CancelAfterTheDeadlineIsTheDeadlinesDoing) {
+  auto* queue = AddQueue();
+  auto task = Add(queue, "late", 1, absl::Seconds(1));
+  clock_.Advance(absl::Seconds(2));
+  scheduler_.Cancel(queue, *task);
+  ASSERT_TRUE(task->dropped().has_value());
+  EXPECT_EQ(task->dropped()->code(), absl::StatusCode::kDeadlineExceeded);
 }
 
 TEST_F(BatchSchedulerTest, CancelAfterTheLaneTookItChangesNothing) {

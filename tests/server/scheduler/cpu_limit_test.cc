@@ -14,9 +14,7 @@ class CpuLimitTest : public ::testing::Test {
  protected:
   CpuLimitTest()
       : root_(::testing::TempDir() + "cpu_limit_" +
-              ::testing::UnitTest::GetInstance()
-                  ->current_test_info()
-                  ->name()) {
+              ::testing::UnitTest::GetInstance()->current_test_info()->name()) {
     std::filesystem::remove_all(root_);
   }
   ~CpuLimitTest() override { std::filesystem::remove_all(root_); }
