@@ -20,7 +20,8 @@ absl::StatusOr<std::vector<int64_t>> WindowEntries(const NodeReader& node,
   for (int64_t entry : *entries) {
     if (entry < absent || entry > kMaxElements) {
       return absl::InvalidArgumentError(
-          absl::StrCat("attribute '", name, "' is [", absl::StrJoin(*entries, ", "),
+          absl::StrCat("attribute '", name, "' is [",
+                       absl::StrJoin(*entries, ", "),
                        "]; expected numbers from ", absent, " to ",
                        kMaxElements));
     }
@@ -75,7 +76,8 @@ absl::StatusOr<SlidingWindow> ReadWindow(const NodeReader& node,
   SlidingWindow result;
   ir::Window& window = result.window;
   if (node.HasAttribute("kernel_shape") || kernel.empty()) {
-    OCTET_ASSIGN_OR_RETURN(kernel, WindowEntries(node, "kernel_shape", axes, 1));
+    OCTET_ASSIGN_OR_RETURN(kernel,
+                           WindowEntries(node, "kernel_shape", axes, 1));
   }
   window.kernel = std::move(kernel);
   OCTET_ASSIGN_OR_RETURN(window.strides,

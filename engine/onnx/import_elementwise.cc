@@ -79,8 +79,8 @@ absl::StatusOr<ir::ValueId> AlignAtAxis(const NodeReader& node,
   return graph.Compute(node, ir::Reshape{std::move(dims)}, {b});
 }
 
-// Input `i` of a binary operator. Pow's exponent may have a type of its own; as a
-// constant of one number it is converted.
+// Input `i` of a binary operator. Pow's exponent may have a type of its own; as
+// a constant of one number it is converted.
 absl::StatusOr<ir::ValueId> ReadOperand(const NodeReader& node,
                                         GraphBuilder& graph, int i) {
   const std::optional<Tensor> constant = graph.Constant(node, i);

@@ -26,7 +26,8 @@ absl::Status ReadSliceAttributes(const NodeReader& node, SliceLists& lists) {
   OCTET_ASSIGN_OR_RETURN(auto ends, node.Ints("ends"));
   OCTET_ASSIGN_OR_RETURN(auto axes, node.Ints("axes"));
   if (!starts.has_value() || !ends.has_value()) {
-    return absl::InvalidArgumentError("attribute 'starts' or 'ends' is missing");
+    return absl::InvalidArgumentError(
+        "attribute 'starts' or 'ends' is missing");
   }
   lists.starts = *std::move(starts);
   lists.ends = *std::move(ends);

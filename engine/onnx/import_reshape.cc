@@ -45,7 +45,8 @@ std::optional<int64_t> Elements(const ir::Dims& dims) {
 // What ONNX's target means for an input of dimensions `x`: 0 copies an axis
 // (unless `allow_zero`), -1 is what is left. Where the input has rows and no
 // copied axis brought them along, they go to the axis of -1, which is what the
-// file says, or else to the leading axis: the file was then written for one row.
+// file says, or else to the leading axis: the file was then written for one
+// row.
 class TargetReader {
  public:
   TargetReader(const ir::Dims& x, const std::vector<int64_t>& target,
