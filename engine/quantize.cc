@@ -193,7 +193,7 @@ absl::StatusOr<QuantizationResult> Quantize(
                          CalibrationRun::Create(*exact, calibration));
   OCTET_RETURN_IF_ERROR(Report(observer, "import", 1, 1));
 
-  const quant::QuantizationSites sites = quant::ChooseSites(graph);
+  quant::QuantizationSites sites = quant::ChooseSites(graph);
   OCTET_ASSIGN_OR_RETURN(
       quant::ActivationSource source,
       run.ActivationsOf(graph, sites.rounded, batches, options.threads));
@@ -217,6 +217,8 @@ absl::StatusOr<QuantizationResult> Quantize(
     OCTET_ASSIGN_OR_RETURN(
         graph, WithCorrectedBiases(graph, sites, schemes, run,
                                    {batches, options.threads, observer}));
+    // The same sites, for a graph with more constants.
+    sites = quant::ChooseSites(graph);
   }
   OCTET_ASSIGN_OR_RETURN(ir::Graph quantized,
                          quant::QuantizeGraph(graph, sites, schemes));

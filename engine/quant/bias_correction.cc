@@ -44,6 +44,7 @@ class TwinBuilder {
   TwinBuilder(const Graph& graph, const QuantizationSites& sites,
               const std::vector<Scheme>& schemes)
       : source_(graph), twinned_{graph, {}}, rounded_(graph.values().size()) {
+    OCTET_CHECK(sites.group.size() == graph.values().size());
     std::vector<std::optional<Scheme>> of_group(graph.values().size());
     for (size_t i = 0; i < schemes.size(); ++i) {
       of_group[sites.group[sites.rounded[i]]] = schemes[i];

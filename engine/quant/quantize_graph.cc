@@ -26,7 +26,8 @@ class Rewriter {
            const std::vector<Scheme>& schemes)
       : source_(source), result_(source), schemes_(source.values().size()),
         readable_(source.values().size()) {
-    OCTET_CHECK(sites.rounded.size() == schemes.size());
+    OCTET_CHECK(sites.rounded.size() == schemes.size() &&
+                sites.group.size() == source.values().size());
     for (size_t i = 0; i < schemes.size(); ++i) {
       schemes_[sites.rounded[i]] = schemes[i];
     }

@@ -16,7 +16,7 @@ namespace octet::quant {
 // were), and integer constants behind a Dequantize for the weights (s8 per channel)
 // and biases (s32) of every Conv and MatMul whose data is quantized.
 //
-// `schemes[i]` is for `sites.rounded[i]`; members of one group have equal ones.
+// `sites` is ChooseSites(graph); `schemes[i]` is for `sites.rounded[i]`; members of one group have equal ones.
 // The result means what the float graph does, up to the roundings it shows.
 absl::StatusOr<ir::Graph> QuantizeGraph(const ir::Graph& graph,
                                         const QuantizationSites& sites,
