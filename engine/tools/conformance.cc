@@ -12,6 +12,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "engine/base/check.h"
 #include "engine/base/status_macros.h"
 #include "engine/io/file.h"
 #include "engine/tools/child_process.h"

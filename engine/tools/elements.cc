@@ -6,6 +6,8 @@
 #include <cstring>
 #include <limits>
 
+#include "engine/base/check.h"
+
 namespace octet::tools {
 namespace {
 

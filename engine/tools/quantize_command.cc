@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "engine/base/status_macros.h"
 #include "engine/engine.h"
 #include "engine/io/file.h"
@@ -111,13 +112,21 @@ void PrintVerdict(const QuantizeFlags& flags,
   std::printf("steps: %lld integer, %lld float\n",
               static_cast<long long>(result.integer_steps),
               static_cast<long long>(result.float_steps));
-  std::printf("SQNR of the outputs on the %lld calibration samples: %.1f dB\n",
+  const double sqnr_db = BoundedDb(result.sqnr_db);
+  std::printf("SQNR of the outputs on the %lld calibration samples: %s\n",
               static_cast<long long>(result.samples),
-              BoundedDb(result.sqnr_db));
+              sqnr_db == kInfiniteDb
+                  ? "infinite, every element is equal"
+                  : absl::StrFormat("%.1f dB", sqnr_db).c_str());
+  std::string inputs;
+  for (const std::string& argument : flags.calibration) {
+    absl::StrAppend(&inputs, " --input ",
+                    argument.substr(0, argument.find('=')), "=FILE.npy");
+  }
   std::printf(
-      "next, on samples that calibrated nothing: octet-model compare %s %s "
-      "--input NAME=FILE.npy\n",
-      flags.model.c_str(), flags.output.c_str());
+      "next, on samples that calibrated nothing: octet-model compare "
+      "%s %s%s\n",
+      flags.model.c_str(), flags.output.c_str(), inputs.c_str());
 }
 
 absl::Status RunQuantize(const QuantizeFlags& flags) {
