@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/simd/conv.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <utility>
 
@@ -85,6 +87,23 @@ absl::Status CheckParams(const ConvParams& p) {
   return absl::OkStatus();
 }
 
+// Whether no output of any channel leaves what FitsRounding() allows.
+bool AllFitRounding(const ConvParams& p, const ConvConstants& c) {
+  const int64_t taps = p.kernel_h * p.kernel_w * (p.in_channels / p.groups);
+  const ResidualSpec* residual =
+      p.residual.has_value() ? &*p.residual : nullptr;
+  for (int64_t o = 0; o < p.out_channels; ++o) {
+    double sum = c.bias.empty() ? 0 : std::fabs(static_cast<double>(c.bias[o]));
+    for (int8_t w : c.weights.subspan(o * taps, taps)) {
+      sum += 255.0 * std::abs(int{w});
+    }
+    // Sums wrap, so that an int32 is all they ever are.
+    sum = std::min(sum, 2147483648.0);
+    if (!FitsRounding(sum, c.multipliers[o], residual)) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 Conv::Conv(ConvParams params,
@@ -97,7 +116,8 @@ absl::StatusOr<Conv> Conv::Create(const ConvParams& params,
                                   const ConvConstants& constants, Isa isa) {
   OCTET_RETURN_IF_ERROR(CheckParams(params));
   OCTET_RETURN_IF_ERROR(CheckConstants(params, constants));
-  const internal::Kernels& kernels = internal::KernelsFor(isa);
+  const internal::Kernels& kernels = internal::KernelsFor(
+      AllFitRounding(params, constants) ? isa : Isa::kPortable);
   if (internal::IsDepthwise(params)) {
     return Conv(params,
                 internal::MakeDepthwiseConv(params, constants, kernels));

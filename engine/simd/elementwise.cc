@@ -20,7 +20,9 @@ absl::StatusOr<Sum> Sum::Create(const SumParams& params, Isa isa) {
   if (params.b.has_value()) {
     OCTET_RETURN_IF_ERROR(CheckResidualSpec(*params.b));
   }
-  return Sum(params, internal::KernelsFor(isa));
+  const ResidualSpec* b = params.b.has_value() ? &*params.b : nullptr;
+  const bool fits = FitsRounding(255, params.multiplier, b);
+  return Sum(params, internal::KernelsFor(fits ? isa : Isa::kPortable));
 }
 
 void Sum::Run(const void* a, const void* b, void* out, int64_t begin,

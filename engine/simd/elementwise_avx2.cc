@@ -53,10 +53,12 @@ struct Divider {
   explicit Divider(const QuantizeTask& task)
       : scale(_mm256_set1_ps(task.scale)), rounder(FullRange(task.type)) {}
 
-  // x / scale, 0 for NaN.
+  // x / scale, 0 for NaN, no more than what rounds to an int32 (what is too low
+  // for one rounds to INT_MIN, which is as good).
   OCTET_SIMD_INLINE __m256 Divide(const float* x) const {
     const __m256 v = _mm256_div_ps(_mm256_loadu_ps(x), scale);
-    return _mm256_and_ps(v, _mm256_cmp_ps(v, v, _CMP_ORD_Q));
+    const __m256 real = _mm256_and_ps(v, _mm256_cmp_ps(v, v, _CMP_ORD_Q));
+    return _mm256_min_ps(real, _mm256_set1_ps(1e6f));
   }
   OCTET_SIMD_INLINE __m256i Quantize32(const float* x) const {
     const __m256i bytes =

@@ -15,10 +15,9 @@
 // function that the linker keeps for the rest of the program. For the same
 // reason these files call no function templates of the standard library.
 //
-// Only the upper clamp is done before rounding: there cvtps2dq would turn an
-// overflow into INT_MIN, while below, INT_MIN saturates to the right end. The
-// lower clamp is done on bytes. With integer bounds this equals clamping
-// before rounding, because rounding is monotonic.
+// Clamps are applied to bytes: with integer bounds this equals clamping before
+// rounding, because rounding is monotonic. What is rounded must lie within
+// int32, which Create() of every operator sees to (FitsRounding()).
 namespace octet::simd::internal {
 namespace {
 
@@ -26,28 +25,31 @@ namespace {
 
 // Turns scaled values into bytes: two vectors of 8 values at a time.
 struct ByteRounder {
-  __m256 upper;
   __m256i zero;  // 16 x s16
   __m256i low;   // 32 x 8 bit
+  __m256i high;  // 32 x 8 bit
   bool is_signed;
 
   explicit ByteRounder(const OutputSpec& spec)
-      : upper(_mm256_set1_ps(static_cast<float>(spec.hi - spec.zero_point))),
-        zero(_mm256_set1_epi16(static_cast<int16_t>(spec.zero_point))),
+      : zero(_mm256_set1_epi16(static_cast<int16_t>(spec.zero_point))),
         low(_mm256_set1_epi8(static_cast<char>(spec.lo))),
+        high(_mm256_set1_epi8(static_cast<char>(spec.hi))),
         is_signed(spec.dtype == DType::kInt8) {}
 
   // Lane-wise [a.low, b.low | a.high, b.high] as s16, zero point added.
   OCTET_SIMD_INLINE __m256i Round(__m256 a, __m256 b) const {
-    const __m256i ia = _mm256_cvtps_epi32(_mm256_min_ps(a, upper));
-    const __m256i ib = _mm256_cvtps_epi32(_mm256_min_ps(b, upper));
-    return _mm256_adds_epi16(_mm256_packs_epi32(ia, ib), zero);
+    return _mm256_adds_epi16(
+        _mm256_packs_epi32(_mm256_cvtps_epi32(a), _mm256_cvtps_epi32(b)), zero);
   }
 
   // Lane-wise [a.low, b.low | a.high, b.high] as bytes, clamped.
   OCTET_SIMD_INLINE __m256i Pack(__m256i a, __m256i b) const {
-    if (is_signed) return _mm256_max_epi8(_mm256_packs_epi16(a, b), low);
-    return _mm256_max_epu8(_mm256_packus_epi16(a, b), low);
+    if (is_signed) {
+      return _mm256_min_epi8(_mm256_max_epi8(_mm256_packs_epi16(a, b), low),
+                             high);
+    }
+    return _mm256_min_epu8(_mm256_max_epu8(_mm256_packus_epi16(a, b), low),
+                           high);
   }
 };
 
@@ -146,12 +148,12 @@ OCTET_SIMD_INLINE void StoreFloatTile(const PanelOutput& out, int64_t pixel,
   }
 }
 
-// Rounded to bytes; two pixels at a time fill a vector.
-template <int MR, int NV, bool kWhole, typename Value>
+// Rounded to bytes, `channels` (constant 8 * NV where it matters) of each
+// pixel; two pixels at a time fill a vector.
+template <int MR, int NV, typename Value>
 OCTET_SIMD_INLINE void StoreByteTile(const PanelOutput& out, int64_t pixel,
-                                     const Value& value) {
+                                     int channels, const Value& value) {
   const ByteRounder rounder(*out.spec);
-  const int channels = kWhole ? 8 * NV : out.channels;
   uint8_t* p = static_cast<uint8_t*>(out.output) + pixel * out.stride;
 #pragma GCC unroll 8
   for (int i = 0; i < MR; i += 2) {
@@ -191,9 +193,82 @@ OCTET_SIMD_INLINE void StoreTile(const PanelOutput& out, int64_t pixel,
   if (out.spec->dtype == DType::kFloat32) {
     StoreFloatTile<MR, NV>(out, pixel, value);
   } else if (out.channels == 8 * NV) {
-    StoreByteTile<MR, NV, true>(out, pixel, value);
+    StoreByteTile<MR, NV>(out, pixel, 8 * NV, value);
   } else {
-    StoreByteTile<MR, NV, false>(out, pixel, value);
+    StoreByteTile<MR, NV>(out, pixel, out.channels, value);
+  }
+}
+
+// Scales sums: what FinishTile() stores of pixel i, without a residual.
+template <int MR, int NV>
+struct ScaledSums {
+  const __m256i (&acc)[MR][NV];
+  __m256 m[NV];
+
+  OCTET_SIMD_INLINE ScaledSums(const PanelOutput& out,
+                               const __m256i (&sums)[MR][NV])
+      : acc(sums) {
+#pragma GCC unroll 2
+    for (int j = 0; j < NV; ++j) {
+      m[j] = _mm256_loadu_ps(out.multiplier + 8 * j);
+    }
+  }
+  OCTET_SIMD_INLINE void operator()(int i, __m256 (&v)[NV]) const {
+#pragma GCC unroll 2
+    for (int j = 0; j < NV; ++j) {
+      v[j] = _mm256_mul_ps(_mm256_cvtepi32_ps(acc[i][j]), m[j]);
+    }
+  }
+};
+
+// The same with a residual of `channels` channels.
+template <int MR, int NV>
+struct AddedSums {
+  ScaledSums<MR, NV> sums;
+  ResidualReader reader;
+  const uint8_t* residual;
+  int64_t stride;
+  int channels;
+
+  OCTET_SIMD_INLINE AddedSums(const PanelOutput& out, int64_t pixel,
+                              int valid_channels, const __m256i (&acc)[MR][NV])
+      : sums(out, acc),
+        reader(*out.residual),
+        residual(out.residual_data + pixel * out.stride),
+        stride(out.stride),
+        channels(valid_channels) {}
+  OCTET_SIMD_INLINE void operator()(int i, __m256 (&v)[NV]) const {
+    __m256 r[NV];
+    if constexpr (NV == 2) {
+      reader.Read16(residual + i * stride, channels, r);
+    } else {
+      reader.Read8(residual + i * stride, channels, r);
+    }
+#pragma GCC unroll 2
+    for (int j = 0; j < NV; ++j) {
+      v[j] =
+          _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums.acc[i][j]), sums.m[j], r[j]);
+    }
+  }
+};
+
+// FinishTile() of what is rare, float outputs and panels that are not full:
+// one copy of the code for all tile heights.
+template <int NV>
+__attribute__((noinline)) void FinishPixels(const PanelOutput& out,
+                                            int64_t pixel,
+                                            const __m256i (*acc)[NV],
+                                            int pixels) {
+  for (int i = 0; i < pixels; ++i, ++pixel) {
+    __m256i sums[1][NV];
+#pragma GCC unroll 2
+    for (int j = 0; j < NV; ++j) sums[0][j] = acc[i][j];
+    if (out.residual == nullptr) {
+      StoreTile<1, NV>(out, pixel, ScaledSums<1, NV>(out, sums));
+    } else {
+      StoreTile<1, NV>(out, pixel,
+                       AddedSums<1, NV>(out, pixel, out.channels, sums));
+    }
   }
 }
 
@@ -201,35 +276,22 @@ OCTET_SIMD_INLINE void StoreTile(const PanelOutput& out, int64_t pixel,
 template <int MR, int NV>
 OCTET_SIMD_INLINE void FinishTile(const PanelOutput& out, int64_t pixel,
                                   const __m256i (&acc)[MR][NV]) {
-  __m256 m[NV];
+  constexpr int kChannels = 8 * NV;
+  if (out.channels != kChannels || out.spec->dtype == DType::kFloat32) {
+    // A copy, so that the sums themselves need no address.
+    __m256i copy[MR][NV];
+#pragma GCC unroll 8
+    for (int i = 0; i < MR; ++i) {
 #pragma GCC unroll 2
-  for (int j = 0; j < NV; ++j) m[j] = _mm256_loadu_ps(out.multiplier + 8 * j);
-  if (out.residual == nullptr) {
-    const auto scaled = [&](int i, __m256(&v)[NV])
-        __attribute__((always_inline)) {
-#pragma GCC unroll 2
-      for (int j = 0; j < NV; ++j) {
-        v[j] = _mm256_mul_ps(_mm256_cvtepi32_ps(acc[i][j]), m[j]);
-      }
-    };
-    StoreTile<MR, NV>(out, pixel, scaled);
-    return;
+      for (int j = 0; j < NV; ++j) copy[i][j] = acc[i][j];
+    }
+    FinishPixels<NV>(out, pixel, copy, MR);
+  } else if (out.residual == nullptr) {
+    StoreByteTile<MR, NV>(out, pixel, kChannels, ScaledSums<MR, NV>(out, acc));
+  } else {
+    StoreByteTile<MR, NV>(out, pixel, kChannels,
+                          AddedSums<MR, NV>(out, pixel, kChannels, acc));
   }
-  const ResidualReader reader(*out.residual);
-  const uint8_t* p = out.residual_data + pixel * out.stride;
-  const auto added = [&](int i, __m256(&v)[NV]) __attribute__((always_inline)) {
-    __m256 r[NV];
-    if constexpr (NV == 2) {
-      reader.Read16(p + i * out.stride, out.channels, r);
-    } else {
-      reader.Read8(p + i * out.stride, out.channels, r);
-    }
-#pragma GCC unroll 2
-    for (int j = 0; j < NV; ++j) {
-      v[j] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(acc[i][j]), m[j], r[j]);
-    }
-  };
-  StoreTile<MR, NV>(out, pixel, added);
 }
 
 }  // namespace

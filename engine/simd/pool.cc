@@ -77,7 +77,10 @@ absl::StatusOr<Pool> Pool::Create(const PoolParams& params, Isa isa) {
       return absl::InvalidArgumentError("pool: the multiplier is not finite");
     }
   }
-  return Pool(params, internal::KernelsFor(isa));
+  const double positions = static_cast<double>(params.kernel_h) *
+                           static_cast<double>(params.kernel_w);
+  const bool fits = FitsRounding(255 * positions, params.multiplier, nullptr);
+  return Pool(params, internal::KernelsFor(fits ? isa : Isa::kPortable));
 }
 
 int64_t Pool::work_items() const { return params_.batch * params_.out_height; }

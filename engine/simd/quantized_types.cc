@@ -50,4 +50,12 @@ absl::Status CheckResidualSpec(const ResidualSpec& residual) {
   return absl::OkStatus();
 }
 
+bool FitsRounding(double largest_sum, double multiplier,
+                  const ResidualSpec* residual) {
+  constexpr double kLimit = 1 << 30;
+  const double addend =
+      residual == nullptr ? 0 : 255.0 * std::fabs(residual->multiplier);
+  return largest_sum * std::fabs(multiplier) + addend < kLimit;
+}
+
 }  // namespace octet::simd

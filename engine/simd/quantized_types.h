@@ -62,6 +62,13 @@ absl::Status CheckOutputSpec(const OutputSpec& output);
 // INVALID_ARGUMENT unless type and multiplier (finite) are usable.
 absl::Status CheckResidualSpec(const ResidualSpec& residual);
 
+// Whether |v| stays below 2^30, so that it can be rounded to an int32 before
+// it is clamped, for sums within `largest_sum`; vector kernels need that. A
+// scale that fails it makes no sense, but still has a defined result, which the
+// portable kernels compute.
+bool FitsRounding(double largest_sum, double multiplier,
+                  const ResidualSpec* residual);
+
 }  // namespace octet::simd
 
 #endif  // OCTET_ENGINE_SIMD_QUANTIZED_TYPES_H_

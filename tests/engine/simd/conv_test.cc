@@ -144,7 +144,7 @@ TEST(ConvTest, RoundsHalvesToEven) {
 }
 
 TEST(ConvTest, SaturatesSumsBeyondInt32Range) {
-  for (float multiplier : {1e9f, -1e9f, 3e38f}) {
+  for (float multiplier : {50.0f, 300.0f, 1e9f, -1e9f, 3e38f}) {
     ConvCase c;
     c.params = Square(4, 4, 16, 1, 1);
     Random random(5);

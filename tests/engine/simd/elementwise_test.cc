@@ -78,6 +78,18 @@ TEST(SumTest, MatchesTheOracleOnEveryPairOfBytes) {
   }
 }
 
+TEST(SumTest, SaturatesWhatNoInt32Holds) {
+  Random random(8);
+  for (float multiplier : {4e6f, 9e6f, -1e20f, 3e38f}) {
+    SumParams p;
+    p.a.zero_point = 100;
+    p.multiplier = multiplier;
+    CheckSum(p, 70, random);
+    p.b = ResidualSpec{{DType::kInt8, -3}, multiplier};
+    CheckSum(p, 70, random);
+  }
+}
+
 TEST(SumTest, MayOverwriteAnInput) {
   Random random(3);
   SumParams p;
