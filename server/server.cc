@@ -46,7 +46,7 @@ absl::StatusOr<int> CountLanes(const ServerConfig& config,
       "): lower --lanes or --threads-per-lane"));
 }
 
-class OctetServer : public Server {
+class OctetServer final : public Server {
  public:
   OctetServer(const ServerConfig& config, const EngineFunctions& engine)
       : config_(config), engine_(engine) {}

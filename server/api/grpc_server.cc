@@ -35,7 +35,7 @@ void SetMilliseconds(grpc::ServerBuilder* builder, const char* argument,
       argument, static_cast<int>(absl::ToInt64Milliseconds(duration)));
 }
 
-class OctetGrpcServer : public GrpcServer {
+class OctetGrpcServer final : public GrpcServer {
  public:
   OctetGrpcServer(const Options& options, const ApiContext& api,
                   QuantizationJobs* jobs)

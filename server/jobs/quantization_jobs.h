@@ -26,10 +26,10 @@ namespace octet {
 
 // What to quantize and what to do with the result.
 struct QuantizationRequest {
-  std::string model;         // in the repository
-  std::string version;       // empty: the highest
-  std::string output_model;  // empty: the same as `model`
-  QuantizationOptions options;
+  std::string model{};         // in the repository
+  std::string version{};       // empty: the highest
+  std::string output_model{};  // empty: the same as `model`
+  QuantizationOptions options{};
   bool load_when_done = false;
 };
 

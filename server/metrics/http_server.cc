@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -16,6 +17,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 
 namespace octet {
 namespace {
@@ -79,9 +82,7 @@ class CivetHttpServer : public HttpServer {
   explicit CivetHttpServer(std::map<std::string, Page> pages)
       : pages_(std::move(pages)) {}
 
-  ~CivetHttpServer() override {
-    if (context_ != nullptr) mg_stop(context_);
-  }
+  ~CivetHttpServer() override;
 
   absl::Status Listen(const std::string& address, int port);
 
@@ -91,8 +92,27 @@ class CivetHttpServer : public HttpServer {
   std::map<std::string, Page> pages_;
   LastMessage last_message_;
   mg_context* context_ = nullptr;
+  std::string address_;
   int port_ = 0;
 };
+
+CivetHttpServer::~CivetHttpServer() {
+  if (context_ == nullptr) return;
+  absl::Notification stopped;
+  std::thread stopper([&] {
+    mg_stop(context_);
+    stopped.Notify();
+  });
+  // The thread that accepts connections looks up only every two seconds,
+  // unless there is one.
+  while (!stopped.WaitForNotificationWithTimeout(absl::Milliseconds(5))) {
+    char ignored[64];
+    mg_connection* const poke = mg_connect_client(
+        address_.c_str(), port_, /*use_ssl=*/0, ignored, sizeof(ignored));
+    if (poke != nullptr) mg_close_connection(poke);
+  }
+  stopper.join();
+}
 
 absl::Status CivetHttpServer::Listen(const std::string& address, int port) {
   const std::string host = absl::StrContains(address, ':')
@@ -112,6 +132,7 @@ absl::Status CivetHttpServer::Listen(const std::string& address, int port) {
         "HTTP cannot listen on ", endpoint, ": ",
         last_message_.text.empty() ? "no reason given" : last_message_.text));
   }
+  address_ = address;
   port_ = ports[0].port;
   for (auto& [path, page] : pages_) {
     // "$" makes it the exact path.
