@@ -48,7 +48,8 @@ std::string NextThingToTry(const absl::Status& error) {
                "--model-repository FOLDER, or name another address with "
                "--server HOST:PORT or OCTET_SERVER";
       }
-      return "the server takes no requests now: try again later or elsewhere";
+      return "the server is stopping or has stopped, its log says why: try "
+             "again later or elsewhere";
     case absl::StatusCode::kDeadlineExceeded:
       return "allow more time with --timeout SECONDS";
     case absl::StatusCode::kResourceExhausted:
