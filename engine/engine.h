@@ -136,8 +136,9 @@ class Executor {
 
   virtual ~Executor() = default;
 
-  // Computes all rows of all blocks, in order, as few plan runs as possible. The
-  // answer of a row is the same bytes whatever its neighbours.
+  // Computes all rows of all blocks, in order, in as few plan runs as possible.
+  // In a quantized model the answer of a row is the same bytes whatever its
+  // neighbours and the number of threads; in a float one, up to rounding.
   // A model that does not batch takes one block of one row at a time.
   // `times`, where not null, is set to the sum over the plan runs.
   // INVALID_ARGUMENT when a block's spans do not match the signature.
@@ -222,7 +223,7 @@ absl::StatusOr<QuantizationResult> Quantize(
 // files). DATA_LOSS when the bytes are none.
 absl::StatusOr<NamedTensor> ParseTensorProto(absl::string_view bytes);
 
-// The instruction sets found on this machine, and those octet makes use of but could not be tested on by us.
+// The instruction sets of this machine, and what octet makes of them.
 struct MachineDescription {
   std::string cpu;  // "AMD EPYC ..."
   std::string isa;  // "avx2", "avx512_vnni", ...

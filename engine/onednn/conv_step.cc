@@ -97,7 +97,7 @@ absl::StatusOr<std::unique_ptr<plan::Step>> CreateConvStep(
       request, product, setup,
       {convolution_forward(desc), desc.impl_info_str(), descs.source,
        descs.weights, desc.weights_desc(), descs.destination,
-       desc.scratchpad_desc(), descs.bias});
+       desc.scratchpad_desc(), descs.bias, /*repeats=*/1});
 }
 
 }  // namespace octet::onednn

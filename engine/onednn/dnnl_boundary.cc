@@ -17,8 +17,11 @@ class BoundPrimitive : public plan::BoundStep {
       : primitive_(parts.primitive),
         adapter_(bindings.pool),
         stream_(dnnl::threadpool_interop::make_stream(CpuEngine(), &adapter_)) {
-    for (const Argument& argument : parts.arguments) {
-      arguments_.emplace(argument.id, Bound(argument, bindings));
+    for (int64_t i = 0; i < parts.repeats; ++i) {
+      std::unordered_map<int, dnnl::memory>& run = runs_.emplace_back();
+      for (const Argument& argument : parts.arguments) {
+        run.emplace(argument.id, Bound(argument, bindings, i));
+      }
     }
     if (parts.residual_input) {
       residual_ = bindings.inputs[*parts.residual_input];
@@ -32,23 +35,26 @@ class BoundPrimitive : public plan::BoundStep {
       std::memcpy(output_, residual_, residual_bytes_);
     }
     return WithoutExceptions([&] {
-      primitive_.execute(stream_, arguments_);
+      for (const auto& arguments : runs_) {
+        primitive_.execute(stream_, arguments);
+      }
       return absl::OkStatus();
     });
   }
 
  private:
   static dnnl::memory Bound(const Argument& argument,
-                            const plan::Bindings& bindings) {
+                            const plan::Bindings& bindings, int64_t run) {
+    const size_t offset = argument.desc.get_size() * run;
     const void* address = nullptr;
     switch (argument.source) {
       case Argument::Source::kPacked:
         return argument.packed->memory;
       case Argument::Source::kInput:
-        address = bindings.inputs[argument.index];
+        address = bindings.inputs[argument.index] + offset;
         break;
       case Argument::Source::kOutput:
-        address = bindings.outputs[argument.index];
+        address = bindings.outputs[argument.index] + offset;
         break;
       case Argument::Source::kScratch:
         address = bindings.scratch;
@@ -61,7 +67,7 @@ class BoundPrimitive : public plan::BoundStep {
   const dnnl::primitive primitive_;
   PoolAdapter adapter_;
   dnnl::stream stream_;
-  std::unordered_map<int, dnnl::memory> arguments_;
+  std::vector<std::unordered_map<int, dnnl::memory>> runs_;
   const std::byte* residual_ = nullptr;
   std::byte* output_ = nullptr;
   size_t residual_bytes_ = 0;

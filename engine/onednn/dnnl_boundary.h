@@ -104,6 +104,9 @@ struct PrimitiveStepParts {
   // primitive runs, because it adds to them; `residual_bytes` of them.
   std::optional<size_t> residual_input;
   size_t residual_bytes = 0;
+  // How often the primitive runs, each time on the next stretch of its inputs
+  // and outputs: as many bytes further as its descriptors have.
+  int64_t repeats = 1;
 };
 std::unique_ptr<plan::Step> MakePrimitiveStep(PrimitiveStepParts parts);
 

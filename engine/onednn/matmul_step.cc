@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <utility>
 
 #include "engine/base/status_macros.h"
@@ -37,6 +38,15 @@ absl::Status CheckSupported(const plan::StepRequest& request) {
   return absl::OkStatus();
 }
 
+// Whether this is a float product of a model that has integer ones.
+bool MustNotDependOnBatch(const plan::StepRequest& request) {
+  if (request.graph.type(request.node.inputs[0]).quantization) return false;
+  const std::vector<ir::Value>& values = request.graph.values();
+  return std::any_of(values.begin(), values.end(), [](const ir::Value& value) {
+    return value.type.quantization.has_value();
+  });
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateMatMulStep(
@@ -49,8 +59,13 @@ absl::StatusOr<std::unique_ptr<plan::Step>> CreateMatMulStep(
   product.activation = op.activation;
   OCTET_ASSIGN_OR_RETURN(ProductSetup setup, SetUpProduct(request, product));
 
-  const MatMulSizes sizes = SizesOf(request);
+  MatMulSizes sizes = SizesOf(request);
   const ir::Graph& graph = request.graph;
+  // oneDNN sums one float row in another order than several; in a quantized
+  // model, whose answers must not depend on the batch, each is done by itself.
+  const bool by_row = MustNotDependOnBatch(request);
+  const int64_t repeats = by_row ? sizes.m : 1;
+  if (by_row) sizes.m = 1;
   const dnnl::memory::desc source(
       {sizes.m, sizes.k}, DataType(graph.type(request.node.inputs[0]).dtype),
       Tag::ab);
@@ -80,7 +95,7 @@ absl::StatusOr<std::unique_ptr<plan::Step>> CreateMatMulStep(
   return FinishProduct(request, product, setup,
                        {dnnl::matmul(desc), desc.impl_info_str(), source,
                         weights, desc.weights_desc(), destination,
-                        desc.scratchpad_desc(), bias});
+                        desc.scratchpad_desc(), bias, repeats});
 }
 
 }  // namespace octet::onednn

@@ -184,6 +184,7 @@ absl::StatusOr<std::unique_ptr<plan::Step>> FinishProduct(
   parts.primitive = primitive.primitive;
   parts.kernel = absl::StrCat("onednn:", primitive.implementation);
   parts.scratch_bytes = primitive.scratchpad.get_size();
+  parts.repeats = primitive.repeats;
   parts.arguments = {
       {DNNL_ARG_SRC, primitive.source, Argument::Source::kInput, 0, nullptr},
       PackedArgument(DNNL_ARG_WEIGHTS, std::move(weights)),

@@ -47,6 +47,7 @@ struct ProductPrimitive {
   std::string implementation;
   dnnl::memory::desc source, weights, packed_weights, destination, scratchpad;
   std::optional<dnnl::memory::desc> bias;
+  int64_t repeats = 1;  // as PrimitiveStepParts
 };
 absl::StatusOr<std::unique_ptr<plan::Step>> FinishProduct(
     const plan::StepRequest& request, const ProductNode& product,

@@ -41,15 +41,47 @@ absl::Status CheckFinite(absl::Span<const float> values, const char* what) {
   return absl::OkStatus();
 }
 
-std::vector<float> ScalesOf(absl::Span<const float> weights,
-                            const ChannelStride& stride) {
+// Nothing for a channel of zeros, which any scale suits.
+std::vector<std::optional<float>> ScalesOf(absl::Span<const float> weights,
+                                           const ChannelStride& stride) {
   std::vector<float> largest(stride.channels, 0.0f);
   for (size_t i = 0; i < weights.size(); ++i) {
     float& channel = largest[stride.ChannelOf(i)];
     channel = std::max(channel, std::abs(weights[i]));
   }
-  for (float& value : largest) value = SymmetricS8(value).scale;
-  return largest;
+  std::vector<std::optional<float>> scales(stride.channels);
+  for (int64_t c = 0; c < stride.channels; ++c) {
+    if (largest[c] > 0) scales[c] = SymmetricS8(largest[c]).scale;
+  }
+  return scales;
+}
+
+// The scale of a channel's weights, given its bias: `scale` where the bias fits 32
+// bits then, else the least that makes it fit; 1 where neither asks for any.
+float ScaleWithBias(std::optional<float> scale, double bias,
+                    float input_scale) {
+  // A little more, so that rounding to float32 can't make it too small.
+  const auto least = static_cast<float>(std::abs(bias) * 1.0001 /
+                                        (input_scale * kLargestBias));
+  const float chosen = std::max(scale.value_or(0.0f), least);
+  return chosen > 0 ? chosen : 1.0f;
+}
+
+// Fills in the bias of `result` for weights of these scales.
+void QuantizeBias(const Tensor& bias, float input_scale,
+                  const std::vector<float>& weight_scales,
+                  QuantizedWeights& result) {
+  result.bias = Tensor(DType::kInt32, bias.shape());
+  auto integers = result.bias->mutable_data<int32_t>();
+  const auto real = bias.data<float>();
+  for (size_t c = 0; c < real.size(); ++c) {
+    // The product as float32 is what the file will say.
+    const float scale = input_scale * weight_scales[c];
+    result.bias_quantization.scales.push_back(scale);
+    integers[c] = static_cast<int32_t>(
+        std::nearbyint(static_cast<double>(real[c]) / scale));
+  }
+  result.bias_quantization.zero_points.assign(real.size(), 0);
 }
 
 }  // namespace
@@ -63,22 +95,14 @@ absl::StatusOr<QuantizedWeights> QuantizeWeights(
   if (!finite.ok()) return finite;
 
   const ChannelStride stride = StrideOf(weights.shape(), axis);
-  std::vector<float> scales = ScalesOf(real, stride);
-  QuantizedWeights result{Tensor(DType::kInt8, weights.shape()), {}, {}, {}};
-  if (bias) {
-    result.bias = Tensor(DType::kInt32, bias->shape());
-    auto integers = result.bias->mutable_data<int32_t>();
-    for (int64_t c = 0; c < stride.channels; ++c) {
-      const double value = bias->data<float>()[c];
-      const double least = std::abs(value) / (input_scale * kLargestBias);
-      scales[c] = std::max(scales[c], static_cast<float>(least * 1.0001));
-      // The product as float32 is what the file will say.
-      const float scale = input_scale * scales[c];
-      result.bias_quantization.scales.push_back(scale);
-      integers[c] = static_cast<int32_t>(std::nearbyint(value / scale));
-    }
-    result.bias_quantization.zero_points.assign(stride.channels, 0);
+  std::vector<float> scales;
+  const auto of_weights = ScalesOf(real, stride);
+  for (int64_t c = 0; c < stride.channels; ++c) {
+    const double value = bias ? bias->data<float>()[c] : 0.0;
+    scales.push_back(ScaleWithBias(of_weights[c], value, input_scale));
   }
+  QuantizedWeights result{Tensor(DType::kInt8, weights.shape()), {}, {}, {}};
+  if (bias) QuantizeBias(*bias, input_scale, scales, result);
   auto integers = result.weights.mutable_data<int8_t>();
   for (size_t i = 0; i < real.size(); ++i) {
     const float q = std::nearbyint(real[i] / scales[stride.ChannelOf(i)]);
