@@ -129,9 +129,10 @@ OCTET_SIMD_INLINE void StoreFloatTile(const PanelOutput& out, int64_t pixel,
                                       const Value& value) {
   const __m256 lower = _mm256_set1_ps(out.spec->lower);
   const __m256 upper = _mm256_set1_ps(out.spec->upper);
-  float* p = static_cast<float*>(out.output) + pixel * out.stride;
+  const int64_t stride = out.stride;
+  float* p = static_cast<float*>(out.output) + pixel * stride;
 #pragma GCC unroll 8
-  for (int i = 0; i < MR; ++i, p += out.stride) {
+  for (int i = 0; i < MR; ++i, p += stride) {
     __m256 v[NV];
     value(i, v);
 #pragma GCC unroll 2
@@ -154,7 +155,9 @@ template <int MR, int NV, typename Value>
 OCTET_SIMD_INLINE void StoreByteTile(const PanelOutput& out, int64_t pixel,
                                      int channels, const Value& value) {
   const ByteRounder rounder(*out.spec);
-  uint8_t* p = static_cast<uint8_t*>(out.output) + pixel * out.stride;
+  // Read once: for all the compiler knows, a store of bytes could change it.
+  const int64_t stride = out.stride;
+  uint8_t* p = static_cast<uint8_t*>(out.output) + pixel * stride;
 #pragma GCC unroll 8
   for (int i = 0; i < MR; i += 2) {
     const bool has_second = i + 1 < MR;
@@ -182,8 +185,8 @@ OCTET_SIMD_INLINE void StoreByteTile(const PanelOutput& out, int64_t pixel,
       second = _mm_srli_si128(first, 8);
     }
     StoreBytes(p, first, channels);
-    if (has_second) StoreBytes(p + out.stride, second, channels);
-    p += 2 * out.stride;
+    if (has_second) StoreBytes(p + stride, second, channels);
+    p += 2 * stride;
   }
 }
 
