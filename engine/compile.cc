@@ -48,11 +48,12 @@ absl::StatusOr<Tensor> Evaluate(const ir::Graph& graph, const ir::Node& node) {
 
 BackendSet::BackendSet(BackendChoice choice) {
   if (choice == BackendChoice::kDefault) {
-    // Where oneDNN's integer products would saturate, ours are asked first.
+    // Where oneDNN's integer products would saturate, ours are asked first;
+    // elsewhere they take what oneDNN has no fast kernel for.
     const bool exact = onednn::IntegerProductsAreExact();
-    owned_.push_back(simd::CreateSimdBackend({/*products=*/!exact}));
     owned_.push_back(onednn::CreateOneDnnBackend({/*integer_products=*/exact}));
-    if (exact) std::swap(owned_[0], owned_[1]);
+    owned_.push_back(simd::CreateSimdBackend());
+    if (!exact) std::swap(owned_[0], owned_[1]);
   }
   owned_.push_back(reference::CreateReferenceBackend());
   for (const auto& backend : owned_) in_order_.push_back(backend.get());

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "engine/base/check.h"
 #include "engine/base/status_macros.h"
 #include "engine/onednn/layouts.h"
@@ -168,6 +169,12 @@ std::optional<dnnl::memory::desc> ChosenWeights(
 absl::StatusOr<std::unique_ptr<plan::Step>> FinishProduct(
     const plan::StepRequest& request, const ProductNode& product,
     const ProductSetup& setup, const ProductPrimitive& primitive) {
+  const bool integers = setup.multipliers.has_value();
+  if (integers && absl::StrContains(primitive.implementation, "ref")) {
+    return absl::UnimplementedError(
+        absl::StrCat("only oneDNN's plain loops (", primitive.implementation,
+                     ") multiply these integers"));
+  }
   const std::byte* bytes =
       request.graph.value(request.node.inputs[1]).constant->bytes();
   OCTET_RETURN_IF_ERROR(RememberWeights(request, primitive.packed_weights));

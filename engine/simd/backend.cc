@@ -14,14 +14,14 @@ using StepOr = absl::StatusOr<std::unique_ptr<plan::Step>>;
 // be thought about here.
 class CreateVisitor {
  public:
-  CreateVisitor(const plan::StepRequest& request, bool products)
-      : request_(request), products_(products) {}
+  explicit CreateVisitor(const plan::StepRequest& request)
+      : request_(request) {}
 
   StepOr operator()(const ir::Conv& op) const {
-    return products_ ? CreateConvStep(request_, op) : NotOurs();
+    return CreateConvStep(request_, op);
   }
   StepOr operator()(const ir::MatMul& op) const {
-    return products_ ? CreateMatMulStep(request_, op) : NotOurs();
+    return CreateMatMulStep(request_, op);
   }
   StepOr operator()(const ir::Pool& op) const {
     return CreatePoolStep(request_, op);
@@ -61,22 +61,15 @@ class CreateVisitor {
   }
 
   const plan::StepRequest& request_;
-  const bool products_;
 };
 
 class SimdBackend : public plan::Backend {
  public:
-  explicit SimdBackend(const BackendOptions& options) : options_(options) {}
-
   absl::string_view name() const override { return "simd"; }
 
   StepOr CreateStep(const plan::StepRequest& request) const override {
-    return std::visit(CreateVisitor(request, options_.products),
-                      request.node.op);
+    return std::visit(CreateVisitor(request), request.node.op);
   }
-
- private:
-  const BackendOptions options_;
 };
 
 }  // namespace
@@ -109,9 +102,8 @@ absl::StatusOr<OutputSpec> ToOutputSpec(const plan::OutputStage& stage) {
   }
 }
 
-std::unique_ptr<plan::Backend> CreateSimdBackend(
-    const BackendOptions& options) {
-  return std::make_unique<SimdBackend>(options);
+std::unique_ptr<plan::Backend> CreateSimdBackend() {
+  return std::make_unique<SimdBackend>();
 }
 
 }  // namespace octet::simd

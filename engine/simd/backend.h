@@ -8,16 +8,10 @@
 
 namespace octet::simd {
 
-struct BackendOptions {
-  // Whether to run Conv and MatMul of integers: exact on every machine, and the
-  // choice where oneDNN's are not (see onednn::IntegerProductsAreExact()).
-  bool products = true;
-};
-
 // The backend "simd": our own kernels for integers, bit-identical to
-// `reference`. Images are channels last. Everything else is UNIMPLEMENTED with
+// `reference` and exact on every machine. Images are channels last. Everything else is UNIMPLEMENTED with
 // the reason.
-std::unique_ptr<plan::Backend> CreateSimdBackend(const BackendOptions& options);
+std::unique_ptr<plan::Backend> CreateSimdBackend();
 
 }  // namespace octet::simd
 
