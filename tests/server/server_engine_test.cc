@@ -123,6 +123,49 @@ class ServerEngineTest : public ::testing::Test {
     return logits;
   }
 
+  // Quantizes the sample over the wire and loads the result.
+  void QuantizeSample(v1::QuantizeResult* result) {
+    const std::vector<float> samples = ReadPictures("calibration_images.npy");
+    const int64_t count = static_cast<int64_t>(samples.size()) / kPixels;
+
+    const auto stub = v1::QuantizationService::NewStub(channel_);
+    const auto context = Context();
+    const auto stream = stub->Quantize(context.get());
+    v1::QuantizeRequest request;
+    request.mutable_settings()->set_model_name(kModel);
+    request.mutable_settings()->set_method(v1::METHOD_LINEAR);
+    request.mutable_settings()->set_activation_scheme(
+        v1::ACTIVATION_SCHEME_ASYMMETRIC);
+    request.mutable_settings()->set_load_when_done(true);
+    ASSERT_TRUE(stream->Write(request));
+    constexpr int64_t kChunk = 50;
+    for (int64_t first = 0; first < count; first += kChunk) {
+      const int64_t rows = std::min(kChunk, count - first);
+      request.Clear();
+      auto* const input = request.mutable_calibration()->add_inputs();
+      input->set_name("image");
+      input->set_datatype("FP32");
+      for (const int64_t dim : {rows, int64_t{1}, int64_t{32}, int64_t{32}}) {
+        input->add_shape(dim);
+      }
+      input->set_raw_contents(
+          std::string(reinterpret_cast<const char*>(&samples[first * kPixels]),
+                      rows * kPixels * sizeof(float)));
+      ASSERT_TRUE(stream->Write(request));
+    }
+    stream->WritesDone();
+    v1::QuantizeResponse response;
+    int told = 0;
+    while (stream->Read(&response)) {
+      if (response.has_progress()) ++told;
+      if (response.has_result()) *result = response.result();
+    }
+    const grpc::Status status = stream->Finish();
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    EXPECT_GT(told, 0);
+    EXPECT_EQ(result->samples(), count);
+  }
+
   int64_t pictures() const {
     return static_cast<int64_t>(pictures_.size()) / kPixels;
   }
@@ -165,12 +208,14 @@ TEST_F(ServerEngineTest, AnswersAreThoseOfTheEngineInProcess) {
     void* outputs[] = {expected.data()};
     const RowBlock block = {rows, inputs, outputs};
     ASSERT_TRUE((*executor)->Run({&block, 1}, nullptr).ok());
-    // Bit by bit: a row's answer does not depend on how it got there.
+    // Bit by bit: the wire changes nothing.
     EXPECT_EQ(Infer(0, rows), expected) << rows << " rows";
   }
 }
 
-TEST_F(ServerEngineTest, AnswersDoNotDependOnNeighbours) {
+TEST_F(ServerEngineTest, Int8AnswersDoNotDependOnNeighbours) {
+  v1::QuantizeResult result;
+  ASSERT_NO_FATAL_FAILURE(QuantizeSample(&result));
   constexpr int kThreads = 4;
   constexpr int kRequests = 12;
   const std::vector<float> expected = Infer(0, kThreads * kRequests);
@@ -190,51 +235,12 @@ TEST_F(ServerEngineTest, AnswersDoNotDependOnNeighbours) {
 
 TEST_F(ServerEngineTest, QuantizesTheSampleOverTheWireAndServesTheResult) {
   const int64_t right_float = CountRight();
-  const std::vector<float> samples = ReadPictures("calibration_images.npy");
-  const int64_t count = static_cast<int64_t>(samples.size()) / kPixels;
-
-  const auto stub = v1::QuantizationService::NewStub(channel_);
-  const auto context = Context();
-  const auto stream = stub->Quantize(context.get());
-  v1::QuantizeRequest request;
-  request.mutable_settings()->set_model_name(kModel);
-  request.mutable_settings()->set_method(v1::METHOD_LINEAR);
-  request.mutable_settings()->set_activation_scheme(
-      v1::ACTIVATION_SCHEME_ASYMMETRIC);
-  request.mutable_settings()->set_load_when_done(true);
-  ASSERT_TRUE(stream->Write(request));
-  constexpr int64_t kChunk = 50;
-  for (int64_t first = 0; first < count; first += kChunk) {
-    const int64_t rows = std::min(kChunk, count - first);
-    request.Clear();
-    auto* const input = request.mutable_calibration()->add_inputs();
-    input->set_name("image");
-    input->set_datatype("FP32");
-    for (const int64_t dim : {rows, int64_t{1}, int64_t{32}, int64_t{32}}) {
-      input->add_shape(dim);
-    }
-    input->set_raw_contents(
-        std::string(reinterpret_cast<const char*>(&samples[first * kPixels]),
-                    rows * kPixels * sizeof(float)));
-    ASSERT_TRUE(stream->Write(request));
-  }
-  stream->WritesDone();
-  v1::QuantizeResponse response;
   v1::QuantizeResult result;
-  int told = 0;
-  while (stream->Read(&response)) {
-    if (response.has_progress()) ++told;
-    if (response.has_result()) result = response.result();
-  }
-  const grpc::Status status = stream->Finish();
-  ASSERT_TRUE(status.ok()) << status.error_message();
-  EXPECT_GT(told, 0);
+  ASSERT_NO_FATAL_FAILURE(QuantizeSample(&result));
   EXPECT_EQ(result.model_version(), "2");
-  EXPECT_EQ(result.samples(), count);
   EXPECT_GT(result.integer_steps(), result.float_steps());
   // A quarter, and the scales on top.
   EXPECT_LT(result.quantized_bytes(), result.float_bytes() / 2);
-  EXPECT_TRUE(server_->Index().ok());
 
   const int64_t right_int8 = CountRight();
   RecordProperty("right_float", static_cast<int>(right_float));
