@@ -3,7 +3,6 @@
 
 #include <cpuid.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 
@@ -97,13 +96,23 @@ Isa BestIsa(const CpuFeatures& features) {
   return features.avx_vnni ? Isa::kAvxVnni : Isa::kAvx2;
 }
 
+CpuFeatures LimitFeatures(CpuFeatures features, Isa limit) {
+  features.amx_int8 &= limit >= Isa::kAmxInt8;
+  features.avx512_vnni &= limit >= Isa::kAvx512Vnni;
+  features.avx512_core &= limit >= Isa::kAvx512;
+  features.avx_vnni &= limit >= Isa::kAvxVnni;
+  features.avx2 &= limit >= Isa::kAvx2;
+  features.fma &= limit >= Isa::kAvx2;
+  return features;
+}
+
 Isa ActiveIsa() {
   static const Isa isa = [] {
-    const Isa best = BestIsa(DetectedCpuFeatures());
     const char* limit = std::getenv("OCTET_MAX_ISA");
     const std::optional<Isa> parsed =
         limit == nullptr ? std::nullopt : ParseIsa(limit);
-    return parsed.has_value() ? std::min(best, *parsed) : best;
+    return BestIsa(
+        LimitFeatures(DetectedCpuFeatures(), parsed.value_or(Isa::kAmxInt8)));
   }();
   return isa;
 }

@@ -37,6 +37,9 @@ std::optional<Isa> ParseIsa(absl::string_view name);
 // The highest Isa that `features` can run.
 Isa BestIsa(const CpuFeatures& features);
 
+// `features` without those that instruction sets above `limit` bring.
+CpuFeatures LimitFeatures(CpuFeatures features, Isa limit);
+
 // BestIsa() of this machine, no higher than what the environment variable
 // OCTET_MAX_ISA names, read once; an unknown name there is ignored.
 Isa ActiveIsa();

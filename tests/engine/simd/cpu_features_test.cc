@@ -33,6 +33,20 @@ TEST(CpuFeaturesTest, PicksTheHighestIsaThatIsWhole) {
   EXPECT_EQ(BestIsa(f), Isa::kAmxInt8);
 }
 
+TEST(CpuFeaturesTest, ALimitNeverPicksWhatTheMachineLacks) {
+  CpuFeatures server;  // AVX-512 with VNNI, but without AVX-VNNI
+  server.avx2 = server.fma = true;
+  server.avx512_core = server.avx512_vnni = true;
+  const auto best = [&](Isa limit) {
+    return BestIsa(LimitFeatures(server, limit));
+  };
+  EXPECT_EQ(best(Isa::kAmxInt8), Isa::kAvx512Vnni);
+  EXPECT_EQ(best(Isa::kAvx512), Isa::kAvx512);
+  EXPECT_EQ(best(Isa::kAvxVnni), Isa::kAvx2);
+  EXPECT_EQ(best(Isa::kAvx2), Isa::kAvx2);
+  EXPECT_EQ(best(Isa::kPortable), Isa::kPortable);
+}
+
 TEST(CpuFeaturesTest, AgreesWithTheCompilersDetection) {
   const CpuFeatures& f = DetectedCpuFeatures();
   EXPECT_EQ(f.avx2, __builtin_cpu_supports("avx2") != 0);
