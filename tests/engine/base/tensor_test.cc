@@ -46,10 +46,9 @@ TEST(ShapeTest, CheckedCountRefusesNegativeAndHuge) {
       absl::IsInvalidArgument(CheckedElementCount({2, -1}, 100).status()));
   // The product overflows int64 long before the last dimension.
   const int64_t big = int64_t{1} << 40;
-  EXPECT_THAT(CheckedElementCount({big, big, big}, int64_t{1} << 62)
-                  .status()
-                  .message(),
-              HasSubstr(ShapeToString({big, big, big})));
+  EXPECT_THAT(
+      CheckedElementCount({big, big, big}, int64_t{1} << 62).status().message(),
+      HasSubstr(ShapeToString({big, big, big})));
 }
 
 TEST(ShapeTest, CheckedCountOfAnEmptyShapeStillChecksTheOthers) {

@@ -122,7 +122,8 @@ TEST(ThreadPoolDeathTest, InnerLoopOnATeamAborts) {
   EXPECT_DEATH(
       {
         ThreadPool pool(2);
-        pool.ParallelRun(2, [&](int64_t) { pool.ParallelRun(2, [](int64_t) {}); });
+        pool.ParallelRun(2,
+                         [&](int64_t) { pool.ParallelRun(2, [](int64_t) {}); });
       },
       "nested");
 }
