@@ -74,8 +74,7 @@ absl::StatusOr<std::unique_ptr<plan::Step>> CreateRequantizeStep(
   const ir::TensorType& output = request.graph.type(request.node.outputs[0]);
   SumParams params;
   OCTET_ASSIGN_OR_RETURN(params.a, ToByteType(input));
-  OCTET_ASSIGN_OR_RETURN(plan::Rescaling numbers,
-                         plan::Rescale(input, output));
+  OCTET_ASSIGN_OR_RETURN(plan::Rescaling numbers, plan::Rescale(input, output));
   params.multiplier = numbers.multiplier;
   OCTET_ASSIGN_OR_RETURN(params.output, ToOutputSpec(numbers.output));
   OCTET_ASSIGN_OR_RETURN(Sum sum, Sum::Create(params));
@@ -136,17 +135,16 @@ absl::StatusOr<std::unique_ptr<plan::Step>> CreateConcatStep(
   }
   return MakeKernelStep(
       "simd:concat", 0, [pieces, outer, row](const plan::Bindings& bindings) {
-        bindings.pool->ParallelRanges(
-            outer, [&](int64_t begin, int64_t end, int) {
-              for (size_t i = 0; i < pieces.size(); ++i) {
-                const Piece& piece = pieces[i];
-                for (int64_t o = begin; o < end; ++o) {
-                  std::memcpy(bindings.outputs[0] + o * row + piece.offset,
-                              bindings.inputs[i] + o * piece.bytes,
-                              piece.bytes);
-                }
-              }
-            });
+        bindings.pool->ParallelRanges(outer, [&](int64_t begin, int64_t end,
+                                                 int) {
+          for (size_t i = 0; i < pieces.size(); ++i) {
+            const Piece& piece = pieces[i];
+            for (int64_t o = begin; o < end; ++o) {
+              std::memcpy(bindings.outputs[0] + o * row + piece.offset,
+                          bindings.inputs[i] + o * piece.bytes, piece.bytes);
+            }
+          }
+        });
       });
 }
 

@@ -15,8 +15,8 @@ absl::StatusOr<PoolParams> SizesOf(const plan::StepRequest& request,
                                    ir::Layout layout) {
   const ir::TensorType& input = request.graph.type(request.node.inputs[0]);
   const Shape x = ir::ConcreteShape(input.dims);
-  const Shape y = ir::ConcreteShape(
-      request.graph.type(request.node.outputs[0]).dims);
+  const Shape y =
+      ir::ConcreteShape(request.graph.type(request.node.outputs[0]).dims);
   if (layout != ir::Layout::kChannelsLast) {
     return absl::UnimplementedError("channels-first pooling");
   }
