@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "absl/strings/match.h"
 #include "engine/onednn/backend.h"
 
 #include <algorithm>
@@ -74,6 +75,15 @@ void ExpectNearReference(const SingleNode& node, double share) {
 std::vector<IntegerTypes> ExactTypeCases() {
   return IntegerProductsAreExact() ? IntegerTypeCases()
                                    : IntegerTypeCases(31, 2);
+}
+
+// Whether oneDNN has no kernel of its own for `node`, so that the backend leaves
+// it to another.
+bool OnlyPlainLoopsRun(const SingleNode& node) {
+  const auto status =
+      RunSingleNode(*CreateOneDnnBackend({}), node, /*threads=*/1).status();
+  return absl::IsUnimplemented(status) &&
+         absl::StrContains(status.message(), "plain loops");
 }
 
 TEST(OneDnnBackendTest, FloatConvIsNearReference) {
@@ -159,7 +169,14 @@ TEST(OneDnnBackendTest, IntegerConvIsWithinOneStepOfReference) {
       // The plan gives these to other steps.
       if (test.has_residual && types.output == DType::kFloat32) continue;
       SCOPED_TRACE(test.name + ": " + Describe(types));
-      ExpectNearReference(IntegerConv(test, types, seed++), kSumOrder);
+      const SingleNode node = IntegerConv(test, types, seed++);
+      if (OnlyPlainLoopsRun(node)) {
+        // Groups of a few channels each; every other one has a fast kernel.
+        EXPECT_THAT(test.name, testing::AnyOf("Grouped", "OneAxisGrouped",
+                                              "DepthwiseTwice"));
+        continue;
+      }
+      ExpectNearReference(node, kSumOrder);
     }
   }
 }
