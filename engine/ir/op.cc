@@ -192,4 +192,26 @@ std::string OpAttributes(const Op& op) {
   return std::visit(AttributesVisitor(), op);
 }
 
+bool MovesElements(const Op& op) {
+  if (const auto* pool = std::get_if<Pool>(&op)) {
+    return pool->kind == PoolKind::kMax;
+  }
+  if (const auto* pool = std::get_if<GlobalPool>(&op)) {
+    return pool->kind == PoolKind::kMax;
+  }
+  if (const auto* pad = std::get_if<Pad>(&op)) return pad->value == 0;
+  return std::holds_alternative<Reshape>(op) ||
+         std::holds_alternative<Slice>(op) ||
+         std::holds_alternative<Transpose>(op) ||
+         std::holds_alternative<Concat>(op);
+}
+
+bool IsAveragePool(const Op& op) {
+  if (const auto* pool = std::get_if<Pool>(&op)) {
+    return pool->kind == PoolKind::kAverage;
+  }
+  const auto* pool = std::get_if<GlobalPool>(&op);
+  return pool != nullptr && pool->kind == PoolKind::kAverage;
+}
+
 }  // namespace octet::ir

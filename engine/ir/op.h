@@ -192,6 +192,14 @@ absl::string_view OpName(const Op& op);
 // The attributes as text for dumps: "strides=[2, 2] groups=32 relu6".
 std::string OpAttributes(const Op& op);
 
+// Whether `op` only moves elements, and so does the same to integers as to the
+// reals they stand for, whatever scale and zero point its inputs share. Padding
+// counts where it is by the real 0, which every zero point stands for exactly.
+bool MovesElements(const Op& op);
+
+// Whether `op` is an average pool, global or not.
+bool IsAveragePool(const Op& op);
+
 }  // namespace octet::ir
 
 #endif  // OCTET_ENGINE_IR_OP_H_

@@ -176,14 +176,6 @@ std::optional<GraphPatch> FuseWeighted(const Graph& graph,
   return patch;
 }
 
-bool IsAverage(const ir::Op& op) {
-  if (const auto* pool = std::get_if<ir::Pool>(&op)) {
-    return pool->kind == ir::PoolKind::kAverage;
-  }
-  const auto* global = std::get_if<ir::GlobalPool>(&op);
-  return global != nullptr && global->kind == ir::PoolKind::kAverage;
-}
-
 bool IsAddOfEqualShapes(const Graph& graph, const Node& node) {
   const auto* binary = std::get_if<ir::Binary>(&node.op);
   return binary != nullptr && binary->kind == ir::BinaryKind::kAdd &&
@@ -211,7 +203,7 @@ absl::StatusOr<std::optional<GraphPatch>> FuseIntegerAddAndPool(
   const GraphIndex index(graph);
   for (const Node& node : graph.nodes()) {
     const bool add = IsAddOfEqualShapes(graph, node);
-    if (!add && !IsAverage(node.op)) continue;
+    if (!add && !ir::IsAveragePool(node.op)) continue;
     std::vector<ValueId> inputs;
     for (ValueId id : node.inputs) {
       std::optional<ValueId> integers = ActivationBehind(graph, index, id);

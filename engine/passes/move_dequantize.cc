@@ -16,25 +16,12 @@ using ir::Node;
 using ir::TensorType;
 using ir::ValueId;
 
-// Whether `node` gives the same answer on the integers as on the reals, whatever
-// their (common) scale and zero point.
-bool MovesElements(const Node& node) {
-  if (const auto* pool = std::get_if<ir::Pool>(&node.op)) {
-    return pool->kind == ir::PoolKind::kMax;
-  }
-  if (const auto* pool = std::get_if<ir::GlobalPool>(&node.op)) {
-    return pool->kind == ir::PoolKind::kMax;
-  }
-  // Padding by the real 0, which every zero point stands for exactly.
-  if (const auto* pad = std::get_if<ir::Pad>(&node.op)) return pad->value == 0;
-  if (const auto* clamp = std::get_if<ir::Clamp>(&node.op)) {
-    const ir::Activation relu{0.0f, ir::Activation().upper};
-    return clamp->range == relu;
-  }
-  return std::holds_alternative<ir::Reshape>(node.op) ||
-         std::holds_alternative<ir::Slice>(node.op) ||
-         std::holds_alternative<ir::Transpose>(node.op) ||
-         std::holds_alternative<ir::Concat>(node.op);
+// Whether `op` does to integers what it does to the reals behind them.
+bool WorksOnIntegers(const ir::Op& op) {
+  const auto* clamp = std::get_if<ir::Clamp>(&op);
+  if (clamp == nullptr) return ir::MovesElements(op);
+  // The real 0 is an integer, other limits may lie between two.
+  return clamp->range == ir::Activation{0.0f, ir::Activation().upper};
 }
 
 // The common type of the integers behind all inputs; nothing where an input is
@@ -104,7 +91,7 @@ absl::StatusOr<std::optional<GraphPatch>> MoveDequantizeDown(
     const Graph& graph, const PassContext& /*context*/) {
   const GraphIndex index(graph);
   for (const Node& node : graph.nodes()) {
-    if (!MovesElements(node)) continue;
+    if (!WorksOnIntegers(node.op)) continue;
     std::optional<std::vector<ValueId>> integers =
         EqualIntegers(graph, index, node);
     if (integers) return OnIntegers(graph, node, *std::move(integers));

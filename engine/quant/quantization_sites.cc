@@ -16,29 +16,6 @@ bool IsFloatConstant(const Graph& graph, ValueId id) {
          graph.type(id).dtype == DType::kFloat32;
 }
 
-// Operators that hand integers on unchanged; as in passes::MoveDequantizeDown().
-bool MovesElements(const Node& node) {
-  if (const auto* pool = std::get_if<ir::Pool>(&node.op)) {
-    return pool->kind == ir::PoolKind::kMax;
-  }
-  if (const auto* pool = std::get_if<ir::GlobalPool>(&node.op)) {
-    return pool->kind == ir::PoolKind::kMax;
-  }
-  if (const auto* pad = std::get_if<ir::Pad>(&node.op)) return pad->value == 0;
-  return std::holds_alternative<ir::Reshape>(node.op) ||
-         std::holds_alternative<ir::Slice>(node.op) ||
-         std::holds_alternative<ir::Transpose>(node.op) ||
-         std::holds_alternative<ir::Concat>(node.op);
-}
-
-bool IsAveragePool(const Node& node) {
-  if (const auto* pool = std::get_if<ir::Pool>(&node.op)) {
-    return pool->kind == ir::PoolKind::kAverage;
-  }
-  const auto* pool = std::get_if<ir::GlobalPool>(&node.op);
-  return pool != nullptr && pool->kind == ir::PoolKind::kAverage;
-}
-
 bool IsPlainAdd(const Graph& graph, const Node& node) {
   const auto* binary = std::get_if<ir::Binary>(&node.op);
   return binary != nullptr && binary->kind == ir::BinaryKind::kAdd &&
@@ -63,9 +40,9 @@ std::vector<bool> WantedAsIntegers(const Graph& graph) {
     const bool result_wanted = wanted[node.outputs[0]];
     if (IsWeighted(graph, node)) {
       for (ValueId id : DataInputs(node)) wanted[id] = true;
-    } else if (IsAveragePool(node) ||
+    } else if (ir::IsAveragePool(node.op) ||
                (result_wanted &&
-                (MovesElements(node) || IsPlainAdd(graph, node)))) {
+                (ir::MovesElements(node.op) || IsPlainAdd(graph, node)))) {
       for (ValueId id : node.inputs) wanted[id] = true;
     }
   }
@@ -119,7 +96,7 @@ QuantizationSites ChooseSites(const Graph& graph) {
   Groups groups(graph.values().size());
   std::vector<bool> moved(graph.values().size(), false);
   for (const Node& node : graph.nodes()) {
-    if (!MovesElements(node) || !wanted[node.outputs[0]]) continue;
+    if (!ir::MovesElements(node.op) || !wanted[node.outputs[0]]) continue;
     // A constant operand keeps the whole operator float.
     if (!std::all_of(node.inputs.begin(), node.inputs.end(),
                      [&](ValueId id) { return wanted[id]; })) {
