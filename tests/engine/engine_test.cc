@@ -256,16 +256,12 @@ TEST(SampleModelTest, ReferenceBackendAgreesWithTheDefaultOne) {
 }
 
 TEST(SampleModelTest, QuantizationGivesTheSameBytesEveryTime) {
-  ASSERT_TRUE(TheSample().quantization.ok());
-  QuantizationOptions options;
-  options.threads = 2;
-  for (int run = 0; run < 2; ++run) {
-    options.threads = 1;
-    const auto again = Quantize(
-        TheSample().bytes, {&TheSample().calibration, 1}, options, nullptr);
-    ASSERT_TRUE(again.ok()) << again.status();
-    EXPECT_TRUE(again->model == TheSample().quantization->model);
-  }
+  const NamedTensor few{"image", TheSample().calibration.tensor.Rows(0, 16)};
+  const auto once = Quantize(TheSample().bytes, {&few, 1}, {}, nullptr);
+  const auto again = Quantize(TheSample().bytes, {&few, 1}, {}, nullptr);
+  ASSERT_TRUE(once.ok()) << once.status();
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_TRUE(once->model == again->model);
 }
 
 TEST(SampleModelTest, EveryStageCanBeDumped) {

@@ -91,12 +91,16 @@ absl::StatusOr<Tensor> ReadPictures(const std::string& file,
   return Pictures(bytes, form);
 }
 
-// int8 [n, 49, 10] features -> float32 [n, 1, 49, 10].
+// int8 [n, 490], 49 times of 10 features each -> float32 [n, 1, 49, 10].
 absl::StatusOr<Tensor> ReadSpeech(const std::string& file) {
   OCTET_ASSIGN_OR_RETURN(const Tensor bytes,
                          io::ReadNpy(InputsFolder() + file));
-  const Shape& from = bytes.shape();
-  Tensor result(DType::kFloat32, {from[0], 1, from[1], from[2]});
+  Tensor result(DType::kFloat32, {bytes.shape()[0], 1, 49, 10});
+  if (result.size() != bytes.size()) {
+    return absl::DataLossError(absl::StrCat(file, " has shape ",
+                                            ShapeToString(bytes.shape()),
+                                            "; expected 490 features a row"));
+  }
   const auto source = bytes.data<int8_t>();
   auto target = result.mutable_data<float>();
   for (size_t i = 0; i < source.size(); ++i) {
