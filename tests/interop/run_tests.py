@@ -16,7 +16,13 @@ def main() -> int:
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
     for test, reason in result.skipped:
         print(f"skipped: {test.id()}: {reason}")
-    failed = len({test.id() for test, _ in result.failures + result.errors})
+    # A test whose sub-tests fail is one that failed.
+    failed = len(
+        {
+            getattr(test, "test_case", test).id()
+            for test, _ in result.failures + result.errors
+        }
+    )
     passed = max(0, result.testsRun - len(result.skipped) - failed)
     print(f"{passed} passed, {failed} failed, {len(result.skipped)} skipped")
     return 0 if result.wasSuccessful() and result.testsRun > 0 else 1
