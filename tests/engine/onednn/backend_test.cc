@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "absl/strings/match.h"
 #include "engine/onednn/backend.h"
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "engine/plan/weight_cache.h"
 #include "engine/reference/backend.h"
 #include "gmock/gmock.h"
@@ -77,8 +77,8 @@ std::vector<IntegerTypes> ExactTypeCases() {
                                    : IntegerTypeCases(31, 2);
 }
 
-// Whether oneDNN has no kernel of its own for `node`, so that the backend leaves
-// it to another.
+// Whether oneDNN has no kernel of its own for `node`, so that the backend
+// leaves it to another.
 bool OnlyPlainLoopsRun(const SingleNode& node) {
   const auto status =
       RunSingleNode(*CreateOneDnnBackend({}), node, /*threads=*/1).status();
