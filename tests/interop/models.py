@@ -100,6 +100,9 @@ class Bar:
 
     agreement: float  # share of rows with float's class
     sqnr_db: float
+    # Evaluation samples by which we are known to miss `agreement`: a debt, not
+    # a tolerance (engine/quant/README.md, "Known to fall short").
+    samples_short: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,7 +145,7 @@ MODELS = [
         "data_0",
         IMAGENET,
         _blue_first,
-        bar=Bar(0.970, 19.7),
+        bar=Bar(0.970, 19.7, samples_short=1),
         keeps_top1=True,
     ),
     Model(
