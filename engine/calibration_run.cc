@@ -22,15 +22,15 @@ absl::Status CheckTensor(const TensorSpec& spec, const Tensor& tensor) {
   expected.insert(expected.begin(),
                   tensor.shape().empty() ? 0 : tensor.shape()[0]);
   if (tensor.dtype() != spec.dtype) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "calibration tensor ", spec.name, " is ", Name(tensor.dtype()),
-        "; expected ", Name(spec.dtype)));
+    return absl::InvalidArgumentError(
+        absl::StrCat("calibration tensor ", spec.name, " is ",
+                     Name(tensor.dtype()), "; expected ", Name(spec.dtype)));
   }
   if (tensor.shape() != expected) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "calibration tensor ", spec.name, " has shape ",
-        ShapeToString(tensor.shape()), "; expected [samples, ",
-        absl::StrJoin(spec.row_shape, ", "), "]"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("calibration tensor ", spec.name, " has shape ",
+                     ShapeToString(tensor.shape()), "; expected [samples, ",
+                     absl::StrJoin(spec.row_shape, ", "), "]"));
   }
   if (tensor.dtype() != DType::kFloat32) return absl::OkStatus();
   const auto values = tensor.data<float>();
@@ -38,10 +38,9 @@ absl::Status CheckTensor(const TensorSpec& spec, const Tensor& tensor) {
     return !std::isfinite(value);
   });
   if (bad == values.end()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("calibration tensor ", spec.name, " holds ", *bad,
-                   " at element ", bad - values.begin(),
-                   "; expected finite values"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "calibration tensor ", spec.name, " holds ", *bad, " at element ",
+      bad - values.begin(), "; expected finite values"));
 }
 
 // Runs the float graph for one sample and shows its values.
@@ -59,14 +58,14 @@ class ActivationRunner {
     OCTET_ASSIGN_OR_RETURN(
         plan_, plan::Plan::Build(std::move(lowered), backends.in_order(),
                                  pool_.threads(), &weights_));
-    arena_ = Tensor(DType::kUInt8, {static_cast<int64_t>(plan_->arena_bytes())});
+    arena_ =
+        Tensor(DType::kUInt8, {static_cast<int64_t>(plan_->arena_bytes())});
     for (const plan::PlanTensor& input : plan_->inputs()) {
       OCTET_ASSIGN_OR_RETURN(RowGatherer gatherer,
-                               RowGatherer::Create(input, batches));
-        gatherers_.push_back(std::move(gatherer));
+                             RowGatherer::Create(input, batches));
+      gatherers_.push_back(std::move(gatherer));
     }
-    OCTET_ASSIGN_OR_RETURN(bound_,
-                           plan_->Bind(arena_.mutable_bytes(), &pool_));
+    OCTET_ASSIGN_OR_RETURN(bound_, plan_->Bind(arena_.mutable_bytes(), &pool_));
     return absl::OkStatus();
   }
 
@@ -82,9 +81,9 @@ class ActivationRunner {
       const int64_t count = ElementCount(ir::ConcreteShape(shown.type.dims));
       const auto* values =
           reinterpret_cast<const float*>(arena_.bytes() + shown.offset);
-      OCTET_RETURN_IF_ERROR(sink(
-          i - shown_from_,
-          absl::MakeConstSpan(values, static_cast<size_t>(count))));
+      OCTET_RETURN_IF_ERROR(
+          sink(i - shown_from_,
+               absl::MakeConstSpan(values, static_cast<size_t>(count))));
     }
     ++next_;
     return 1;
@@ -113,7 +112,8 @@ absl::StatusOr<CalibrationRun> CalibrationRun::Create(
         [&](const TensorSpec& spec) { return spec.name == named.name; });
     if (!known) {
       return absl::InvalidArgumentError(absl::StrCat(
-          "calibration tensor ", named.name, " is no input of the model; its "
+          "calibration tensor ", named.name,
+          " is no input of the model; its "
           "inputs are ",
           absl::StrJoin(model.inputs(), ", ",
                         [](std::string* out, const TensorSpec& spec) {
@@ -156,10 +156,9 @@ absl::StatusOr<quant::ActivationSource> CalibrationRun::ActivationsOf(
     bool batches, int threads) const {
   auto runner = std::make_shared<ActivationRunner>(*this, threads);
   OCTET_RETURN_IF_ERROR(runner->Prepare(graph, values, batches));
-  return quant::ActivationSource(
-      [runner](const quant::ActivationSink& sink) {
-        return runner->RunNext(sink);
-      });
+  return quant::ActivationSource([runner](const quant::ActivationSink& sink) {
+    return runner->RunNext(sink);
+  });
 }
 
 }  // namespace octet::internal

@@ -28,7 +28,8 @@ class CalibrationRun {
   const void* Sample(size_t input, int64_t sample) const;
 
   // A source that runs `graph` (optimized, float) sample by sample on `threads`
-  // threads and shows its `values`. It refers to this object, which must outlive it.
+  // threads and shows its `values`. It refers to this object, which must
+  // outlive it.
   absl::StatusOr<quant::ActivationSource> ActivationsOf(
       const ir::Graph& graph, const std::vector<ir::ValueId>& values,
       bool batches, int threads) const;

@@ -59,11 +59,11 @@ enum class DumpStage { kImported, kOptimized, kLowered, kPlan };
 
 // What `octet-model inspect` says of one step of the plan.
 struct StepDescription {
-  std::string name;     // the ONNX node the step came from
-  std::string op;       // "Conv", "MatMul", ...
-  std::string kernel;   // "onednn:jit:avx2", "simd:winograd:avx2", ...
-  std::string types;    // "uint8 -> uint8"
-  int64_t macs = 0;     // multiply-accumulates for one row
+  std::string name;    // the ONNX node the step came from
+  std::string op;      // "Conv", "MatMul", ...
+  std::string kernel;  // "onednn:jit:avx2", "simd:winograd:avx2", ...
+  std::string types;   // "uint8 -> uint8"
+  int64_t macs = 0;    // multiply-accumulates for one row
 };
 
 // A loaded model: graph, prepacked weights, and plans per batch size.
@@ -152,14 +152,15 @@ class Executor {
 enum class QuantizationMethod { kLinear };
 enum class ActivationScheme {
   kAsymmetric,  // u8 with the zero point that the data wants
-  kSymmetric,   // s8, zero point 0 (u8, zero point 0, where nothing is negative)
+  kSymmetric,  // s8, zero point 0 (u8, zero point 0, where nothing is negative)
 };
 
 struct QuantizationOptions {
   QuantizationMethod method = QuantizationMethod::kLinear;
   ActivationScheme activations = ActivationScheme::kAsymmetric;
   // Whether the biases take up what rounding the weights does to the mean of
-  // each channel, measured on the calibration samples. Costs one more run of them.
+  // each channel, measured on the calibration samples. Costs one more run of
+  // them.
   bool bias_correction = true;
   int threads = 1;
 };
@@ -225,8 +226,8 @@ absl::StatusOr<NamedTensor> ParseTensorProto(absl::string_view bytes);
 
 // The instruction sets of this machine, and what octet makes of them.
 struct MachineDescription {
-  std::string cpu;  // "AMD EPYC ..."
-  std::string isa;  // "avx2", "avx512_vnni", ...
+  std::string cpu;                    // "AMD EPYC ..."
+  std::string isa;                    // "avx2", "avx512_vnni", ...
   bool exact_int8_in_onednn = false;  // VNNI or AMX: no 16-bit saturation
   std::string untested_isa;  // "" or the ISA in use that our tests never saw
 };

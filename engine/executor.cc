@@ -20,9 +20,9 @@ using internal::RowGatherer;
 struct Bucket {
   int rows = 0;
   std::unique_ptr<plan::BoundPlan> plan;
-  std::vector<RowGatherer> gatherers;       // per input
-  std::vector<std::byte*> landings;         // per input
-  std::vector<const std::byte*> results;    // per output
+  std::vector<RowGatherer> gatherers;     // per input
+  std::vector<std::byte*> landings;       // per input
+  std::vector<const std::byte*> results;  // per output
 };
 
 // A position in a sequence of row blocks.
@@ -54,10 +54,9 @@ class ArenaExecutor : public Executor {
       for (size_t i = 0; i < plan.outputs().size(); ++i) {
         // An output that nothing computes is a constant of the model.
         const ir::Value& value = plan.graph().value(plan.graph().outputs()[i]);
-        bucket.results.push_back(value.is_constant()
-                                     ? value.constant->bytes()
-                                     : arena_.bytes() +
-                                           plan.outputs()[i].offset);
+        bucket.results.push_back(
+            value.is_constant() ? value.constant->bytes()
+                                : arena_.bytes() + plan.outputs()[i].offset);
       }
       buckets_.push_back(std::move(bucket));
     }
@@ -105,9 +104,9 @@ class ArenaExecutor : public Executor {
       }
     }
     if (!model_->batches() && (blocks.size() != 1 || blocks[0].rows != 1)) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "the model does not batch (", model_->why_not_batched(),
-          "); expected one block of one row"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("the model does not batch (", model_->why_not_batched(),
+                       "); expected one block of one row"));
     }
     return absl::OkStatus();
   }
@@ -115,9 +114,10 @@ class ArenaExecutor : public Executor {
   // The most rows that one plan can take without an empty one: 7 rows are
   // computed as 4, 2 and 1, for no convolution does empty rows for free.
   const Bucket& LargestFor(int64_t rows) const {
-    auto larger = std::upper_bound(
-        buckets_.begin(), buckets_.end(), rows,
-        [](int64_t value, const Bucket& bucket) { return value < bucket.rows; });
+    auto larger = std::upper_bound(buckets_.begin(), buckets_.end(), rows,
+                                   [](int64_t value, const Bucket& bucket) {
+                                     return value < bucket.rows;
+                                   });
     return *(larger - 1);
   }
 
@@ -139,32 +139,30 @@ class ArenaExecutor : public Executor {
 
   void Gather(absl::Span<const RowBlock> blocks, const Bucket& bucket,
               Cursor& cursor) const {
-    ForRows(blocks, bucket.rows, cursor,
-            [&](const RowBlock& block, int64_t first, int64_t rows,
-                int64_t done) {
-              for (size_t i = 0; i < bucket.gatherers.size(); ++i) {
-                const auto* source =
-                    static_cast<const std::byte*>(block.inputs[i]) +
-                    first * model_->inputs()[i].row_bytes();
-                bucket.gatherers[i].Gather(source, done, rows,
-                                           bucket.landings[i]);
-              }
-            });
+    ForRows(
+        blocks, bucket.rows, cursor,
+        [&](const RowBlock& block, int64_t first, int64_t rows, int64_t done) {
+          for (size_t i = 0; i < bucket.gatherers.size(); ++i) {
+            const auto* source =
+                static_cast<const std::byte*>(block.inputs[i]) +
+                first * model_->inputs()[i].row_bytes();
+            bucket.gatherers[i].Gather(source, done, rows, bucket.landings[i]);
+          }
+        });
   }
 
   void Scatter(absl::Span<const RowBlock> blocks, const Bucket& bucket,
                Cursor& cursor) const {
-    ForRows(blocks, bucket.rows, cursor,
-            [&](const RowBlock& block, int64_t first, int64_t rows,
-                int64_t done) {
-              for (size_t i = 0; i < bucket.results.size(); ++i) {
-                const size_t row_bytes = model_->outputs()[i].row_bytes();
-                std::memcpy(
-                    static_cast<std::byte*>(block.outputs[i]) +
-                        first * row_bytes,
-                    bucket.results[i] + done * row_bytes, rows * row_bytes);
-              }
-            });
+    ForRows(
+        blocks, bucket.rows, cursor,
+        [&](const RowBlock& block, int64_t first, int64_t rows, int64_t done) {
+          for (size_t i = 0; i < bucket.results.size(); ++i) {
+            const size_t row_bytes = model_->outputs()[i].row_bytes();
+            std::memcpy(
+                static_cast<std::byte*>(block.outputs[i]) + first * row_bytes,
+                bucket.results[i] + done * row_bytes, rows * row_bytes);
+          }
+        });
   }
 
   const std::shared_ptr<const LoadedModel> model_;

@@ -5,7 +5,6 @@
 
 #include "engine/base/status_macros.h"
 
-
 namespace octet::internal {
 namespace {
 

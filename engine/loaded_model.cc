@@ -14,8 +14,8 @@ namespace {
 
 absl::Status CheckOptions(const ModelOptions& options) {
   if (options.threads < 1 || options.threads > 256) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "threads is ", options.threads, "; expected 1 to 256"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("threads is ", options.threads, "; expected 1 to 256"));
   }
   if (options.max_batch < 1 || options.max_batch > 1024) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -73,11 +73,11 @@ absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Create(
   model->outputs_ = Signature(graph, graph.outputs(), batches);
   OCTET_ASSIGN_OR_RETURN(model->optimized_, Optimize(graph));
   OCTET_ASSIGN_OR_RETURN(model->lowered_, Lower(model->optimized_));
-  model->quantized_ = std::any_of(
-      model->lowered_.nodes().begin(), model->lowered_.nodes().end(),
-      [&](const ir::Node& node) {
-        return ComputesInIntegers(model->lowered_, node);
-      });
+  model->quantized_ =
+      std::any_of(model->lowered_.nodes().begin(),
+                  model->lowered_.nodes().end(), [&](const ir::Node& node) {
+                    return ComputesInIntegers(model->lowered_, node);
+                  });
   model->buckets_ =
       batches ? BucketsUpTo(options.max_batch) : std::vector<int>{1};
   OCTET_RETURN_IF_ERROR(model->BuildPlans());
@@ -121,10 +121,14 @@ std::vector<StepDescription> LoadedModel::Steps() const {
 
 std::string LoadedModel::Dump(DumpStage stage) const {
   switch (stage) {
-    case DumpStage::kImported: return ir::DumpGraph(imported_.graph);
-    case DumpStage::kOptimized: return ir::DumpGraph(optimized_);
-    case DumpStage::kLowered: return ir::DumpGraph(lowered_);
-    case DumpStage::kPlan: return plans_.begin()->second->Dump();
+    case DumpStage::kImported:
+      return ir::DumpGraph(imported_.graph);
+    case DumpStage::kOptimized:
+      return ir::DumpGraph(optimized_);
+    case DumpStage::kLowered:
+      return ir::DumpGraph(lowered_);
+    case DumpStage::kPlan:
+      return plans_.begin()->second->Dump();
   }
   OCTET_CHECK(false);
 }

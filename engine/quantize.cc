@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "engine/base/status_macros.h"
 #include "engine/base/check.h"
+#include "engine/base/status_macros.h"
 #include "engine/calibration_run.h"
 #include "engine/compile.h"
 #include "engine/engine.h"
@@ -36,8 +36,10 @@ struct RunContext {
 
 quant::Scheme SchemeFor(const quant::Range& range, ActivationScheme scheme) {
   switch (scheme) {
-    case ActivationScheme::kAsymmetric: return quant::AsymmetricU8(range);
-    case ActivationScheme::kSymmetric: return quant::Symmetric(range);
+    case ActivationScheme::kAsymmetric:
+      return quant::AsymmetricU8(range);
+    case ActivationScheme::kSymmetric:
+      return quant::Symmetric(range);
   }
   OCTET_CHECK(false);
 }
@@ -67,9 +69,10 @@ struct ErrorSums {
 };
 
 // Runs one sample through `executor`.
-absl::StatusOr<std::vector<Tensor>> RunSample(
-    Executor& executor, const Model& model, const CalibrationRun& calibration,
-    int64_t sample) {
+absl::StatusOr<std::vector<Tensor>> RunSample(Executor& executor,
+                                              const Model& model,
+                                              const CalibrationRun& calibration,
+                                              int64_t sample) {
   std::vector<const void*> inputs;
   for (size_t i = 0; i < model.inputs().size(); ++i) {
     inputs.push_back(calibration.Sample(i, sample));
@@ -94,22 +97,21 @@ absl::StatusOr<double> MeasureSqnr(std::shared_ptr<const Model> exact,
   OCTET_ASSIGN_OR_RETURN(auto quantized_executor, Executor::Create(quantized));
   ErrorSums sums;
   for (int64_t s = 0; s < calibration.samples(); ++s) {
-    OCTET_RETURN_IF_ERROR(
-        Report(observer, "check", s, calibration.samples()));
-    OCTET_ASSIGN_OR_RETURN(
-        std::vector<Tensor> a,
-        RunSample(*exact_executor, *exact, calibration, s));
+    OCTET_RETURN_IF_ERROR(Report(observer, "check", s, calibration.samples()));
+    OCTET_ASSIGN_OR_RETURN(std::vector<Tensor> a,
+                           RunSample(*exact_executor, *exact, calibration, s));
     OCTET_ASSIGN_OR_RETURN(
         std::vector<Tensor> b,
         RunSample(*quantized_executor, *quantized, calibration, s));
     for (size_t i = 0; i < a.size(); ++i) sums.Add(a[i], b[i]);
   }
-  OCTET_RETURN_IF_ERROR(Report(observer, "check", calibration.samples(),
-                               calibration.samples()));
+  OCTET_RETURN_IF_ERROR(
+      Report(observer, "check", calibration.samples(), calibration.samples()));
   return sums.Decibels();
 }
 
-// Lets the biases of `graph` take up what rounding the weights does to the mean.
+// Lets the biases of `graph` take up what rounding the weights does to the
+// mean.
 absl::StatusOr<ir::Graph> WithCorrectedBiases(
     const ir::Graph& graph, const quant::QuantizationSites& sites,
     const std::vector<quant::Scheme>& schemes, const CalibrationRun& run,
@@ -122,10 +124,9 @@ absl::StatusOr<ir::Graph> WithCorrectedBiases(
     errors.push_back(layer.error);
     means.emplace_back(layer.channels);
   }
-  OCTET_ASSIGN_OR_RETURN(
-      quant::ActivationSource source,
-      run.ActivationsOf(twinned.graph, errors, context.batches,
-                        context.threads));
+  OCTET_ASSIGN_OR_RETURN(quant::ActivationSource source,
+                         run.ActivationsOf(twinned.graph, errors,
+                                           context.batches, context.threads));
   const quant::ActivationSink sink = [&](size_t layer,
                                          absl::Span<const float> values) {
     means[layer].Add(values);
@@ -148,7 +149,8 @@ std::vector<QuantizedTensor> Describe(
     const std::vector<quant::Scheme>& schemes) {
   std::vector<QuantizedTensor> tensors;
   for (size_t i = 0; i < schemes.size(); ++i) {
-    tensors.push_back({graph.value(sites.rounded[i]).name, schemes[i].dtype,
+    tensors.push_back({graph.value(sites.rounded[i]).name,
+                       schemes[i].dtype,
                        {schemes[i].scale},
                        {schemes[i].zero_point},
                        ranges[i].min,
@@ -157,13 +159,13 @@ std::vector<QuantizedTensor> Describe(
   return tensors;
 }
 
-void CountSteps(const internal::LoadedModel& model, QuantizationResult& result) {
+void CountSteps(const internal::LoadedModel& model,
+                QuantizationResult& result) {
   const plan::Plan& plan = model.PlanFor(1);
   for (const plan::PlannedStep& step : plan.steps()) {
     const bool integer = plan.graph().type(step.node.inputs[0]).quantization &&
                          plan.graph().type(step.node.outputs[0]).quantization;
-    const bool computes =
-        internal::ComputesInIntegers(plan.graph(), step.node);
+    const bool computes = internal::ComputesInIntegers(plan.graph(), step.node);
     ++(integer || computes ? result.integer_steps : result.float_steps);
   }
 }
@@ -186,9 +188,8 @@ absl::StatusOr<QuantizationResult> Quantize(
   const bool batches = imported.batches;
   OCTET_ASSIGN_OR_RETURN(ir::Graph graph,
                          internal::OptimizeFloat(imported.graph));
-  OCTET_ASSIGN_OR_RETURN(
-      auto exact,
-      internal::LoadedModel::Create(std::move(imported), model_options));
+  OCTET_ASSIGN_OR_RETURN(auto exact, internal::LoadedModel::Create(
+                                         std::move(imported), model_options));
   OCTET_ASSIGN_OR_RETURN(CalibrationRun run,
                          CalibrationRun::Create(*exact, calibration));
   OCTET_RETURN_IF_ERROR(Report(observer, "import", 1, 1));
@@ -232,9 +233,8 @@ absl::StatusOr<QuantizationResult> Quantize(
   result.samples = run.samples();
   // What is measured is what the file says, read back as a user would.
   OCTET_ASSIGN_OR_RETURN(imported, onnx::ImportModel(result.model));
-  OCTET_ASSIGN_OR_RETURN(
-      auto rounded,
-      internal::LoadedModel::Create(std::move(imported), model_options));
+  OCTET_ASSIGN_OR_RETURN(auto rounded, internal::LoadedModel::Create(
+                                           std::move(imported), model_options));
   CountSteps(*rounded, result);
   OCTET_ASSIGN_OR_RETURN(result.sqnr_db,
                          MeasureSqnr(exact, rounded, run, observer));

@@ -12,11 +12,11 @@ namespace octet::internal {
 
 // Aborts unless `condition` holds. For broken invariants of ours only: what a
 // caller, a file or a request can cause is an absl::Status.
-#define OCTET_CHECK(condition)                                         \
-  do {                                                                 \
-    if (!(condition)) {                                                \
-      ::octet::internal::CheckFailed(#condition, __FILE__, __LINE__);  \
-    }                                                                  \
+#define OCTET_CHECK(condition)                                        \
+  do {                                                                \
+    if (!(condition)) {                                               \
+      ::octet::internal::CheckFailed(#condition, __FILE__, __LINE__); \
+    }                                                                 \
   } while (false)
 
 #endif  // OCTET_ENGINE_BASE_CHECK_H_

@@ -40,27 +40,49 @@ bool IsFloat(DType dtype);
 template <typename T>
 constexpr DType DTypeOf();
 template <>
-constexpr DType DTypeOf<float>() { return DType::kFloat32; }
+constexpr DType DTypeOf<float>() {
+  return DType::kFloat32;
+}
 template <>
-constexpr DType DTypeOf<double>() { return DType::kFloat64; }
+constexpr DType DTypeOf<double>() {
+  return DType::kFloat64;
+}
 template <>
-constexpr DType DTypeOf<int8_t>() { return DType::kInt8; }
+constexpr DType DTypeOf<int8_t>() {
+  return DType::kInt8;
+}
 template <>
-constexpr DType DTypeOf<uint8_t>() { return DType::kUInt8; }
+constexpr DType DTypeOf<uint8_t>() {
+  return DType::kUInt8;
+}
 template <>
-constexpr DType DTypeOf<int16_t>() { return DType::kInt16; }
+constexpr DType DTypeOf<int16_t>() {
+  return DType::kInt16;
+}
 template <>
-constexpr DType DTypeOf<uint16_t>() { return DType::kUInt16; }
+constexpr DType DTypeOf<uint16_t>() {
+  return DType::kUInt16;
+}
 template <>
-constexpr DType DTypeOf<int32_t>() { return DType::kInt32; }
+constexpr DType DTypeOf<int32_t>() {
+  return DType::kInt32;
+}
 template <>
-constexpr DType DTypeOf<uint32_t>() { return DType::kUInt32; }
+constexpr DType DTypeOf<uint32_t>() {
+  return DType::kUInt32;
+}
 template <>
-constexpr DType DTypeOf<int64_t>() { return DType::kInt64; }
+constexpr DType DTypeOf<int64_t>() {
+  return DType::kInt64;
+}
 template <>
-constexpr DType DTypeOf<uint64_t>() { return DType::kUInt64; }
+constexpr DType DTypeOf<uint64_t>() {
+  return DType::kUInt64;
+}
 template <>
-constexpr DType DTypeOf<bool>() { return DType::kBool; }
+constexpr DType DTypeOf<bool>() {
+  return DType::kBool;
+}
 
 }  // namespace octet
 

@@ -29,8 +29,8 @@ absl::StatusOr<int64_t> CheckedElementCount(absl::Span<const int64_t> shape,
       empty = true;
     } else if (count > limit / dim) {
       return absl::InvalidArgumentError(
-          absl::StrCat("shape ", ShapeToString(shape), " has more than ",
-                       limit, " elements"));
+          absl::StrCat("shape ", ShapeToString(shape), " has more than ", limit,
+                       " elements"));
     } else {
       count *= dim;
     }

@@ -11,11 +11,11 @@
 // function on error, which must return absl::Status or absl::StatusOr.
 
 // Evaluates `expr`, an absl::Status, once; returns it unless it is OK.
-#define OCTET_RETURN_IF_ERROR(expr)                                 \
-  do {                                                              \
-    if (absl::Status octet_status = (expr); !octet_status.ok()) {   \
-      return octet_status;                                          \
-    }                                                               \
+#define OCTET_RETURN_IF_ERROR(expr)                               \
+  do {                                                            \
+    if (absl::Status octet_status = (expr); !octet_status.ok()) { \
+      return octet_status;                                        \
+    }                                                             \
   } while (false)
 
 // Evaluates `expr`, an absl::StatusOr<T>, once; returns its status on error,

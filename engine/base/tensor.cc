@@ -14,7 +14,8 @@ std::shared_ptr<std::byte> AllocateZeroed(size_t bytes) {
   // aligned_alloc() wants a multiple of the alignment; a multiple of at least
   // one line also gives empty tensors a valid address.
   const size_t rounded = (bytes / kAlignment + 1) * kAlignment;
-  auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, rounded));
+  auto* memory =
+      static_cast<std::byte*>(std::aligned_alloc(kAlignment, rounded));
   OCTET_CHECK(memory != nullptr);
   std::memset(memory, 0, rounded);
   return std::shared_ptr<std::byte>(memory, [](std::byte* p) { std::free(p); });

@@ -29,8 +29,7 @@ std::string DumpGraph(const Graph& graph) {
   }
   for (const Node& node : graph.nodes()) {
     absl::StrAppend(&text, Names(graph, node.outputs), " = ", OpName(node.op),
-                    OpAttributes(node.op), "(", Names(graph, node.inputs),
-                    ")");
+                    OpAttributes(node.op), "(", Names(graph, node.inputs), ")");
     for (ValueId id : node.outputs) {
       absl::StrAppend(&text, " : ", TypeToString(graph.type(id)));
     }

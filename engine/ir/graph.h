@@ -35,9 +35,9 @@ struct Node {
 // A model as a typed graph in single-assignment form.
 //
 // Nodes are in an order in which every value is computed before it is read
-// (VerifyGraph() checks that and the types). Value ids are never reused: a value
-// that nothing reads any more stays in values() until Compacted().
-// A plain value type: copyable (constants share their bytes), thread-compatible.
+// (VerifyGraph() checks that and the types). Value ids are never reused: a
+// value that nothing reads any more stays in values() until Compacted(). A
+// plain value type: copyable (constants share their bytes), thread-compatible.
 class Graph {
  public:
   ValueId AddValue(Value value);

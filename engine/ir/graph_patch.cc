@@ -77,9 +77,8 @@ void SortNodes(Graph& graph) {
   while (!waiting.empty()) {
     std::vector<Node> later;
     for (Node& node : waiting) {
-      const bool can_run =
-          std::all_of(node.inputs.begin(), node.inputs.end(),
-                      [&](ValueId id) { return ready[id]; });
+      const bool can_run = std::all_of(node.inputs.begin(), node.inputs.end(),
+                                       [&](ValueId id) { return ready[id]; });
       if (!can_run) {
         later.push_back(std::move(node));
         continue;

@@ -27,7 +27,8 @@ class GraphPatch {
                   const std::string& stem, TensorType output_type);
 
   // Everything that reads `from` (the outputs of the graph included) reads `to`
-  // instead. An output keeps its name: where `from` is one, `to` takes its name.
+  // instead. An output keeps its name: where `from` is one, `to` takes its
+  // name.
   void Replace(ValueId from, ValueId to) { replaced_.push_back({from, to}); }
 
   // Changes the type of a value in place.

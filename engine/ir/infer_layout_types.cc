@@ -47,18 +47,19 @@ absl::Status ExpectSliceOfAxis(const Slice& op, size_t axis, const Dim& dim) {
   if (dim.per_row) {
     if (start == 0 && step == 1 && size == 0) return absl::OkStatus();
     return absl::InvalidArgumentError(
-        absl::StrCat("axis ", axis, " carries rows and is cut; expected it "
+        absl::StrCat("axis ", axis,
+                     " carries rows and is cut; expected it "
                      "whole (start 0, step 1, size 0)"));
   }
   // Bounds first, so that the last index below cannot overflow.
   const bool in_range = start >= 0 && start < dim.value && size >= 1 &&
-                        size <= dim.value && step != 0 &&
-                        step >= -kMaxExtent && step <= kMaxExtent;
+                        size <= dim.value && step != 0 && step >= -kMaxExtent &&
+                        step <= kMaxExtent;
   const int64_t last = in_range ? start + (size - 1) * step : -1;
   if (last >= 0 && last < dim.value) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "takes ", size, " entries from ", start, " in steps of ", step,
-      " on axis ", axis, ", which has ", dim.value));
+  return absl::InvalidArgumentError(
+      absl::StrCat("takes ", size, " entries from ", start, " in steps of ",
+                   step, " on axis ", axis, ", which has ", dim.value));
 }
 
 }  // namespace
@@ -77,18 +78,18 @@ absl::StatusOr<TensorType> InferOp(const Concat& op, InputTypes inputs) {
   for (size_t i = 1; i < inputs.size(); ++i) {
     TensorType expected = inputs[i];
     if (expected.dims.size() != result.dims.size()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "input ", i, " has dimensions ", DimsToString(expected.dims),
-          ", input 0 has ", DimsToString(inputs[0].dims),
-          "; expected equal ranks"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("input ", i, " has dimensions ",
+                       DimsToString(expected.dims), ", input 0 has ",
+                       DimsToString(inputs[0].dims), "; expected equal ranks"));
     }
     const Dim extent = expected.dims[op.axis];
     expected.dims[op.axis] = inputs[0].dims[op.axis];
     if (expected != inputs[0] || extent.per_row != sum.per_row) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "input ", i, " is ", TypeToString(inputs[i]), ", input 0 is ",
-          TypeToString(inputs[0]), "; expected equal types but for axis ",
-          op.axis));
+      return absl::InvalidArgumentError(
+          absl::StrCat("input ", i, " is ", TypeToString(inputs[i]),
+                       ", input 0 is ", TypeToString(inputs[0]),
+                       "; expected equal types but for axis ", op.axis));
     }
     if (extent.value > kMaxExtent || sum.value > kMaxExtent) {
       return absl::InvalidArgumentError(absl::StrCat(
@@ -98,9 +99,9 @@ absl::StatusOr<TensorType> InferOp(const Concat& op, InputTypes inputs) {
   }
   if (result.quantization.has_value() && !result.quantization->per_tensor() &&
       result.quantization->axis == op.axis && inputs.size() > 1) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the inputs are quantized per channel along axis ", op.axis,
-        ", which is joined; expected per tensor"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the inputs are quantized per channel along axis ",
+                     op.axis, ", which is joined; expected per tensor"));
   }
   return result;
 }

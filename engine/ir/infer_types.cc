@@ -14,8 +14,8 @@ namespace internal {
 
 absl::Status ExpectInputCount(InputTypes inputs, size_t expected) {
   if (inputs.size() == expected) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "got ", inputs.size(), " inputs; expected ", expected));
+  return absl::InvalidArgumentError(
+      absl::StrCat("got ", inputs.size(), " inputs; expected ", expected));
 }
 
 absl::Status ExpectReal(absl::string_view what, const TensorType& type) {
@@ -57,8 +57,7 @@ absl::Status ExpectWeights(const TensorType& x, const TensorType& w,
         absl::StrCat("the weights are ", TypeToString(w),
                      "; expected quantized int8 as the data input is"));
   }
-  if (!w.quantization->per_tensor() &&
-      w.quantization->axis != channel_axis) {
+  if (!w.quantization->per_tensor() && w.quantization->axis != channel_axis) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the weights are quantized along axis ", w.quantization->axis,
         "; expected their output channels, axis ", channel_axis));
@@ -98,9 +97,9 @@ absl::StatusOr<Dims> BroadcastDims(const Dims& a, const Dims& b) {
     Dim& dim = result[offset + i];
     if (dim == shorter[i] || shorter[i] == Dim::Fixed(1)) continue;
     if (dim != Dim::Fixed(1)) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "dimensions ", DimsToString(a), " and ", DimsToString(b),
-          " do not broadcast"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("dimensions ", DimsToString(a), " and ", DimsToString(b),
+                       " do not broadcast"));
     }
     dim = shorter[i];
   }
@@ -128,10 +127,10 @@ absl::StatusOr<TensorType> InferOp(const MatMul& op, InputTypes inputs) {
   OCTET_RETURN_IF_ERROR(ExpectWeights(inputs[0], inputs[1], columns_axis));
   const Dim columns = b[columns_axis];
   if (a.back() != b[op.transpose_b ? last : last - 1]) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "operands have dimensions ", DimsToString(a), " and ",
-        DimsToString(b), op.transpose_b ? " (transposed)" : "",
-        "; expected one inner dimension"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("operands have dimensions ", DimsToString(a), " and ",
+                     DimsToString(b), op.transpose_b ? " (transposed)" : "",
+                     "; expected one inner dimension"));
   }
   OCTET_ASSIGN_OR_RETURN(Dims dims, BroadcastDims({a.begin(), a.end() - 2},
                                                   {b.begin(), b.end() - 2}));
@@ -152,8 +151,8 @@ absl::StatusOr<TensorType> InferOp(const Binary& op, InputTypes inputs) {
   if (a.quantization.has_value() != b.quantization.has_value() ||
       (!a.quantization.has_value() && a.dtype != b.dtype)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("operands are ", TypeToString(a), " and ",
-                     TypeToString(b), "; expected one element type"));
+        absl::StrCat("operands are ", TypeToString(a), " and ", TypeToString(b),
+                     "; expected one element type"));
   }
   if (a.quantization.has_value()) {
     OCTET_RETURN_IF_ERROR(ExpectReal("the first operand", a));
@@ -192,15 +191,14 @@ absl::StatusOr<TensorType> InferOp(const BatchNorm& op, InputTypes inputs) {
   }
   const Dims& x = inputs[0].dims;
   if (x.size() < 2) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the input has dimensions ", DimsToString(x),
-                     "; expected [N, C, ...]"));
+    return absl::InvalidArgumentError(absl::StrCat("the input has dimensions ",
+                                                   DimsToString(x),
+                                                   "; expected [N, C, ...]"));
   }
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i].dtype != DType::kFloat32) {
       return absl::InvalidArgumentError(absl::StrCat(
-          "input ", i, " is ", TypeToString(inputs[i]),
-          "; expected float32"));
+          "input ", i, " is ", TypeToString(inputs[i]), "; expected float32"));
     }
     if (i > 0 && inputs[i].dims != Dims{x[1]}) {
       return absl::InvalidArgumentError(absl::StrCat(
@@ -215,9 +213,8 @@ absl::StatusOr<TensorType> InferOp(const Softmax& op, InputTypes inputs) {
   OCTET_RETURN_IF_ERROR(ExpectInputCount(inputs, 1));
   OCTET_RETURN_IF_ERROR(ExpectReal("the input", inputs[0]));
   if (op.axis < 0 || static_cast<size_t>(op.axis) >= inputs[0].dims.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("axis is ", op.axis, " for dimensions ",
-                     DimsToString(inputs[0].dims)));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "axis is ", op.axis, " for dimensions ", DimsToString(inputs[0].dims)));
   }
   return Computed(inputs[0].dims);
 }

@@ -14,9 +14,9 @@ namespace octet::ir {
 
 // The dtype and dims of the one output of `op` for inputs of these types,
 // rows carried symbolically. The quantization of the result is what the rule
-// can know: passed through by operators that only move data, absent otherwise (a
-// pass or the importer sets it).
-// INVALID_ARGUMENT  the inputs do not fit the operator: what, got, expected. The
+// can know: passed through by operators that only move data, absent otherwise
+// (a pass or the importer sets it). INVALID_ARGUMENT  the inputs do not fit the
+// operator: what, got, expected. The
 //                   message names no node; the caller adds it.
 absl::StatusOr<TensorType> InferType(const Op& op,
                                      absl::Span<const TensorType> inputs);

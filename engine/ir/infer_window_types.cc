@@ -66,14 +66,12 @@ size_t ChannelAxis(Layout layout, size_t rank) {
 absl::StatusOr<Dim> WindowCount(const Window& window, size_t axis, int64_t in,
                                 bool ceil_mode) {
   const int64_t stride = window.strides[axis];
-  const int64_t extent =
-      (window.kernel[axis] - 1) * window.dilations[axis] + 1;
-  const int64_t padded =
-      in + window.pads_begin[axis] + window.pads_end[axis];
+  const int64_t extent = (window.kernel[axis] - 1) * window.dilations[axis] + 1;
+  const int64_t padded = in + window.pads_begin[axis] + window.pads_end[axis];
   if (padded < extent) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "a window of ", extent, " does not fit spatial axis ", axis,
-        ", which has ", padded, " entries with padding"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("a window of ", extent, " does not fit spatial axis ",
+                     axis, ", which has ", padded, " entries with padding"));
   }
   const int64_t steps = padded - extent;
   int64_t count = steps / stride + 1;
@@ -91,8 +89,7 @@ absl::StatusOr<Dims> SlideWindow(const Window& window, Layout layout,
   const size_t first = FirstSpatialAxis(layout);
   for (size_t i = 0; i < x.size() - 2; ++i) {
     OCTET_ASSIGN_OR_RETURN(
-        dims[first + i],
-        WindowCount(window, i, x[first + i].value, ceil_mode));
+        dims[first + i], WindowCount(window, i, x[first + i].value, ceil_mode));
   }
   return dims;
 }
@@ -102,18 +99,17 @@ absl::Status ExpectConvWeights(const Conv& op, const Dims& x,
   const size_t rank = x.size();
   if (weights.size() != rank || HasRows(weights)) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "the weights have dimensions ", DimsToString(weights),
-        " for an input ", DimsToString(x), "; expected ", rank,
-        " fixed dimensions"));
+        "the weights have dimensions ", DimsToString(weights), " for an input ",
+        DimsToString(x), "; expected ", rank, " fixed dimensions"));
   }
   const int64_t channels = x[ChannelAxis(op.layout, rank)].value;
   const int64_t outputs = weights[0].value;
   const int64_t group_inputs = weights[ChannelAxis(op.layout, rank)].value;
-  if (op.groups < 1 || channels % op.groups != 0 ||
-      outputs % op.groups != 0 || group_inputs != channels / op.groups) {
+  if (op.groups < 1 || channels % op.groups != 0 || outputs % op.groups != 0 ||
+      group_inputs != channels / op.groups) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "the weights have dimensions ", DimsToString(weights),
-        " for ", channels, " input channels in ", op.groups,
+        "the weights have dimensions ", DimsToString(weights), " for ",
+        channels, " input channels in ", op.groups,
         " groups; expected the groups to divide both channel counts and ",
         op.groups < 1 ? channels : channels / op.groups,
         " input channels in each"));
@@ -121,10 +117,10 @@ absl::Status ExpectConvWeights(const Conv& op, const Dims& x,
   const size_t first = FirstSpatialAxis(op.layout);
   for (size_t i = 0; i < rank - 2; ++i) {
     if (weights[first + i].value != op.window.kernel[i]) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "the weights have dimensions ", DimsToString(weights),
-          ", the kernel has ", op.window.kernel[i], " on spatial axis ", i,
-          "; expected both to be equal"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("the weights have dimensions ", DimsToString(weights),
+                       ", the kernel has ", op.window.kernel[i],
+                       " on spatial axis ", i, "; expected both to be equal"));
     }
   }
   return absl::OkStatus();
@@ -193,9 +189,9 @@ absl::StatusOr<TensorType> InferOp(const GlobalPool& op, InputTypes inputs) {
   const size_t first = FirstSpatialAxis(op.layout);
   for (size_t i = 0; i < dims.size() - 2; ++i) {
     if (dims[first + i].value == 0) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "the input has dimensions ", DimsToString(dims),
-          "; expected something to pool over"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("the input has dimensions ", DimsToString(dims),
+                       "; expected something to pool over"));
     }
     dims[first + i] = Dim::Fixed(1);
   }

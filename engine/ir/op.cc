@@ -10,53 +10,88 @@ namespace {
 
 absl::string_view KindName(BinaryKind kind) {
   switch (kind) {
-    case BinaryKind::kAdd: return "Add";
-    case BinaryKind::kSub: return "Sub";
-    case BinaryKind::kMul: return "Mul";
-    case BinaryKind::kDiv: return "Div";
-    case BinaryKind::kMin: return "Min";
-    case BinaryKind::kMax: return "Max";
-    case BinaryKind::kPow: return "Pow";
+    case BinaryKind::kAdd:
+      return "Add";
+    case BinaryKind::kSub:
+      return "Sub";
+    case BinaryKind::kMul:
+      return "Mul";
+    case BinaryKind::kDiv:
+      return "Div";
+    case BinaryKind::kMin:
+      return "Min";
+    case BinaryKind::kMax:
+      return "Max";
+    case BinaryKind::kPow:
+      return "Pow";
   }
   OCTET_CHECK(false);
 }
 
 absl::string_view KindName(UnaryKind kind) {
   switch (kind) {
-    case UnaryKind::kAbs: return "Abs";
-    case UnaryKind::kNeg: return "Neg";
-    case UnaryKind::kExp: return "Exp";
-    case UnaryKind::kLog: return "Log";
-    case UnaryKind::kSqrt: return "Sqrt";
-    case UnaryKind::kReciprocal: return "Reciprocal";
-    case UnaryKind::kFloor: return "Floor";
-    case UnaryKind::kCeil: return "Ceil";
-    case UnaryKind::kRound: return "Round";
-    case UnaryKind::kSign: return "Sign";
-    case UnaryKind::kErf: return "Erf";
-    case UnaryKind::kSigmoid: return "Sigmoid";
-    case UnaryKind::kTanh: return "Tanh";
-    case UnaryKind::kSoftplus: return "Softplus";
-    case UnaryKind::kSoftsign: return "Softsign";
-    case UnaryKind::kMish: return "Mish";
-    case UnaryKind::kHardSwish: return "HardSwish";
-    case UnaryKind::kLeakyRelu: return "LeakyRelu";
-    case UnaryKind::kElu: return "Elu";
-    case UnaryKind::kHardSigmoid: return "HardSigmoid";
+    case UnaryKind::kAbs:
+      return "Abs";
+    case UnaryKind::kNeg:
+      return "Neg";
+    case UnaryKind::kExp:
+      return "Exp";
+    case UnaryKind::kLog:
+      return "Log";
+    case UnaryKind::kSqrt:
+      return "Sqrt";
+    case UnaryKind::kReciprocal:
+      return "Reciprocal";
+    case UnaryKind::kFloor:
+      return "Floor";
+    case UnaryKind::kCeil:
+      return "Ceil";
+    case UnaryKind::kRound:
+      return "Round";
+    case UnaryKind::kSign:
+      return "Sign";
+    case UnaryKind::kErf:
+      return "Erf";
+    case UnaryKind::kSigmoid:
+      return "Sigmoid";
+    case UnaryKind::kTanh:
+      return "Tanh";
+    case UnaryKind::kSoftplus:
+      return "Softplus";
+    case UnaryKind::kSoftsign:
+      return "Softsign";
+    case UnaryKind::kMish:
+      return "Mish";
+    case UnaryKind::kHardSwish:
+      return "HardSwish";
+    case UnaryKind::kLeakyRelu:
+      return "LeakyRelu";
+    case UnaryKind::kElu:
+      return "Elu";
+    case UnaryKind::kHardSigmoid:
+      return "HardSigmoid";
   }
   OCTET_CHECK(false);
 }
 
 absl::string_view KindName(ReduceKind kind) {
   switch (kind) {
-    case ReduceKind::kSum: return "ReduceSum";
-    case ReduceKind::kMean: return "ReduceMean";
-    case ReduceKind::kMax: return "ReduceMax";
-    case ReduceKind::kMin: return "ReduceMin";
-    case ReduceKind::kProd: return "ReduceProd";
-    case ReduceKind::kSumSquare: return "ReduceSumSquare";
-    case ReduceKind::kL1: return "ReduceL1";
-    case ReduceKind::kL2: return "ReduceL2";
+    case ReduceKind::kSum:
+      return "ReduceSum";
+    case ReduceKind::kMean:
+      return "ReduceMean";
+    case ReduceKind::kMax:
+      return "ReduceMax";
+    case ReduceKind::kMin:
+      return "ReduceMin";
+    case ReduceKind::kProd:
+      return "ReduceProd";
+    case ReduceKind::kSumSquare:
+      return "ReduceSumSquare";
+    case ReduceKind::kL1:
+      return "ReduceL1";
+    case ReduceKind::kL2:
+      return "ReduceL2";
   }
   OCTET_CHECK(false);
 }
@@ -91,12 +126,8 @@ struct NameVisitor {
   }
   absl::string_view operator()(const Cast&) const { return "Cast"; }
   absl::string_view operator()(const Quantize&) const { return "Quantize"; }
-  absl::string_view operator()(const Dequantize&) const {
-    return "Dequantize";
-  }
-  absl::string_view operator()(const Requantize&) const {
-    return "Requantize";
-  }
+  absl::string_view operator()(const Dequantize&) const { return "Dequantize"; }
+  absl::string_view operator()(const Requantize&) const { return "Requantize"; }
 };
 
 template <typename T>
@@ -106,16 +137,14 @@ std::string List(absl::string_view name, const std::vector<T>& values) {
 
 std::string Text(const Activation& activation) {
   if (activation.is_identity()) return "";
-  return absl::StrCat(" clamp=[", activation.lower, ",", activation.upper,
-                      "]");
+  return absl::StrCat(" clamp=[", activation.lower, ",", activation.upper, "]");
 }
 
 std::string Text(const Window& window) {
-  return absl::StrCat(List("kernel", window.kernel),
-                      List("strides", window.strides),
-                      List("pads", window.pads_begin), "..",
-                      absl::StrJoin(window.pads_end, ","),
-                      List("dilations", window.dilations));
+  return absl::StrCat(
+      List("kernel", window.kernel), List("strides", window.strides),
+      List("pads", window.pads_begin), "..",
+      absl::StrJoin(window.pads_end, ","), List("dilations", window.dilations));
 }
 
 absl::string_view Text(Layout layout) {
@@ -124,11 +153,11 @@ absl::string_view Text(Layout layout) {
 
 struct AttributesVisitor {
   std::string operator()(const Conv& op) const {
-    return absl::StrCat(Text(op.window),
-                        op.groups == 1 ? "" : absl::StrCat(" groups=", op.groups),
-                        Text(op.layout), op.has_bias ? " bias" : "",
-                        op.has_residual ? " residual" : "",
-                        Text(op.activation));
+    return absl::StrCat(
+        Text(op.window),
+        op.groups == 1 ? "" : absl::StrCat(" groups=", op.groups),
+        Text(op.layout), op.has_bias ? " bias" : "",
+        op.has_residual ? " residual" : "", Text(op.activation));
   }
   std::string operator()(const MatMul& op) const {
     return absl::StrCat(op.transpose_b ? " transpose_b" : "",

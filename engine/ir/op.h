@@ -59,8 +59,8 @@ struct Conv {
   Activation activation;
 };
 
-// inputs: a [..., M, K], b [..., K, N] ([..., N, K] if transpose_b), [bias [N]].
-// Leading dimensions broadcast. ONNX MatMul-13, Gemm-13.
+// inputs: a [..., M, K], b [..., K, N] ([..., N, K] if transpose_b), [bias
+// [N]]. Leading dimensions broadcast. ONNX MatMul-13, Gemm-13.
 struct MatMul {
   bool transpose_b = false;
   bool has_bias = false;
@@ -94,8 +94,23 @@ struct Binary {
 };
 
 enum class UnaryKind {
-  kAbs, kNeg, kExp, kLog, kSqrt, kReciprocal, kFloor, kCeil, kRound, kSign,
-  kErf, kSigmoid, kTanh, kSoftplus, kSoftsign, kMish, kHardSwish,
+  kAbs,
+  kNeg,
+  kExp,
+  kLog,
+  kSqrt,
+  kReciprocal,
+  kFloor,
+  kCeil,
+  kRound,
+  kSign,
+  kErf,
+  kSigmoid,
+  kTanh,
+  kSoftplus,
+  kSoftsign,
+  kMish,
+  kHardSwish,
   kLeakyRelu,    // x < 0 ? alpha * x : x
   kElu,          // x < 0 ? alpha * (exp(x) - 1) : x
   kHardSigmoid,  // clamp(alpha * x + beta, 0, 1)
@@ -181,10 +196,10 @@ struct Dequantize {};
 // inputs: x, quantized. output quantized otherwise: one rounding.
 struct Requantize {};
 
-using Op = std::variant<Conv, MatMul, Pool, GlobalPool, Binary, Unary, Clamp,
-                        BatchNorm, Softmax, Concat, Slice, Pad, Reshape,
-                        Transpose, Reduce, Cast, Quantize, Dequantize,
-                        Requantize>;
+using Op =
+    std::variant<Conv, MatMul, Pool, GlobalPool, Binary, Unary, Clamp,
+                 BatchNorm, Softmax, Concat, Slice, Pad, Reshape, Transpose,
+                 Reduce, Cast, Quantize, Dequantize, Requantize>;
 
 // "Conv", "MatMul", ...; Binary and Unary give their kind: "Add", "Sigmoid".
 absl::string_view OpName(const Op& op);

@@ -25,12 +25,18 @@ std::pair<int64_t, int64_t> LimitsOf() {
 // that cannot be quantized.
 std::pair<int64_t, int64_t> ZeroPointLimits(DType dtype) {
   switch (dtype) {
-    case DType::kInt8: return LimitsOf<int8_t>();
-    case DType::kUInt8: return LimitsOf<uint8_t>();
-    case DType::kInt16: return LimitsOf<int16_t>();
-    case DType::kUInt16: return LimitsOf<uint16_t>();
-    case DType::kInt32: return LimitsOf<int32_t>();
-    default: return {1, 0};
+    case DType::kInt8:
+      return LimitsOf<int8_t>();
+    case DType::kUInt8:
+      return LimitsOf<uint8_t>();
+    case DType::kInt16:
+      return LimitsOf<int16_t>();
+    case DType::kUInt16:
+      return LimitsOf<uint16_t>();
+    case DType::kInt32:
+      return LimitsOf<int32_t>();
+    default:
+      return {1, 0};
   }
 }
 
@@ -50,19 +56,19 @@ absl::Status VerifyQuantization(const TensorType& type) {
       (q.axis < 0 || static_cast<size_t>(q.axis) >= type.dims.size() ||
        type.dims[q.axis] !=
            Dim::Fixed(static_cast<int64_t>(q.scales.size())))) {
-    return absl::InternalError(
-        absl::StrCat("got ", q.scales.size(), " scales along axis ", q.axis,
-                     " of ", DimsToString(type.dims)));
+    return absl::InternalError(absl::StrCat("got ", q.scales.size(),
+                                            " scales along axis ", q.axis,
+                                            " of ", DimsToString(type.dims)));
   }
   for (size_t i = 0; i < q.scales.size(); ++i) {
     if (!(q.scales[i] > 0) || !std::isfinite(q.scales[i])) {
-      return absl::InternalError(absl::StrCat(
-          "scale ", i, " is ", q.scales[i], "; expected a positive number"));
+      return absl::InternalError(absl::StrCat("scale ", i, " is ", q.scales[i],
+                                              "; expected a positive number"));
     }
     if (q.zero_points[i] < lowest || q.zero_points[i] > highest) {
-      return absl::InternalError(
-          absl::StrCat("zero point ", i, " is ", q.zero_points[i],
-                       "; expected ", lowest, " to ", highest));
+      return absl::InternalError(absl::StrCat("zero point ", i, " is ",
+                                              q.zero_points[i], "; expected ",
+                                              lowest, " to ", highest));
     }
   }
   return absl::OkStatus();
@@ -71,19 +77,19 @@ absl::Status VerifyQuantization(const TensorType& type) {
 absl::Status VerifyValue(const Value& value) {
   for (const Dim& dim : value.type.dims) {
     if (dim.value < 0) {
-      return absl::InternalError(
-          absl::StrCat("dimensions ", DimsToString(value.type.dims),
-                       " have a negative one"));
+      return absl::InternalError(absl::StrCat("dimensions ",
+                                              DimsToString(value.type.dims),
+                                              " have a negative one"));
     }
   }
   if (value.is_constant()) {
     if (HasRows(value.type.dims) ||
         value.constant->shape() != ConcreteShape(value.type.dims) ||
         value.constant->dtype() != value.type.dtype) {
-      return absl::InternalError(absl::StrCat(
-          "a constant ", Name(value.constant->dtype()),
-          ShapeToString(value.constant->shape()), " has the type ",
-          TypeToString(value.type)));
+      return absl::InternalError(
+          absl::StrCat("a constant ", Name(value.constant->dtype()),
+                       ShapeToString(value.constant->shape()), " has the type ",
+                       TypeToString(value.type)));
     }
   }
   if (!value.type.quantization.has_value()) return absl::OkStatus();
@@ -130,9 +136,9 @@ absl::Status VerifyResult(const Node& node, const TensorType& input,
       (declared.dtype == DType::kInt8 || declared.dtype == DType::kUInt8)) {
     return absl::OkStatus();
   }
-  return absl::InternalError(
-      absl::StrCat("computes ", TypeToString(inferred),
-                   ", but its output is declared ", TypeToString(declared)));
+  return absl::InternalError(absl::StrCat("computes ", TypeToString(inferred),
+                                          ", but its output is declared ",
+                                          TypeToString(declared)));
 }
 
 class Verifier {
@@ -146,15 +152,15 @@ class Verifier {
     for (const Node& node : graph_.nodes()) {
       const absl::Status status = VerifyNode(node);
       if (!status.ok()) {
-        return absl::InternalError(absl::StrCat(
-            "node '", node.name, "' (", OpName(node.op),
-            "): ", status.message()));
+        return absl::InternalError(absl::StrCat("node '", node.name, "' (",
+                                                OpName(node.op),
+                                                "): ", status.message()));
       }
     }
     for (ValueId id : graph_.outputs()) {
       if (!IsDefined(id)) {
-        return absl::InternalError(absl::StrCat(
-            "output ", Describe(id), " is computed by nothing"));
+        return absl::InternalError(
+            absl::StrCat("output ", Describe(id), " is computed by nothing"));
       }
     }
     return absl::OkStatus();
@@ -166,9 +172,9 @@ class Verifier {
     for (size_t i = 0; i < graph_.values().size(); ++i) {
       const Value& value = graph_.values()[i];
       if (value.name.empty() || !names.insert(value.name).second) {
-        return absl::InternalError(absl::StrCat(
-            "value ", i, " is called '", value.name,
-            "'; expected a name that no other value has"));
+        return absl::InternalError(
+            absl::StrCat("value ", i, " is called '", value.name,
+                         "'; expected a name that no other value has"));
       }
       const absl::Status status = VerifyValue(value);
       if (!status.ok()) {

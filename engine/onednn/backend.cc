@@ -110,8 +110,7 @@ bool IntegerProductsAreExact() {
 
 std::string LibraryVersion() {
   const dnnl_version_t* version = dnnl_version();
-  return absl::StrCat(version->major, ".", version->minor, ".",
-                      version->patch);
+  return absl::StrCat(version->major, ".", version->minor, ".", version->patch);
 }
 
 }  // namespace octet::onednn

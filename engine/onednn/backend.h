@@ -17,9 +17,9 @@ struct BackendOptions {
 };
 
 // The backend "onednn": Conv, MatMul, Pool, GlobalPool and Softmax on float32,
-// Conv and MatMul on integers. Images are channels last. Everything else is UNIMPLEMENTED
-// with the reason. Results of integer steps may differ from `reference` by one
-// where the real value lies within float rounding of a half.
+// Conv and MatMul on integers. Images are channels last. Everything else is
+// UNIMPLEMENTED with the reason. Results of integer steps may differ from
+// `reference` by one where the real value lies within float rounding of a half.
 std::unique_ptr<plan::Backend> CreateOneDnnBackend(
     const BackendOptions& options);
 

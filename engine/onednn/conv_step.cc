@@ -33,12 +33,11 @@ absl::StatusOr<ConvDescs> DescribeTensors(const plan::StepRequest& request,
   const std::vector<ir::ValueId>& inputs = request.node.inputs;
   const ir::ValueId output = request.node.outputs[0];
   ConvDescs descs;
-  OCTET_ASSIGN_OR_RETURN(
-      descs.source,
-      ImageDesc(ShapeOf(request, inputs[0]), graph.type(inputs[0]).dtype));
-  OCTET_ASSIGN_OR_RETURN(
-      descs.weights, WeightsDesc(ShapeOf(request, inputs[1]), op.groups,
-                                 graph.type(inputs[1]).dtype));
+  OCTET_ASSIGN_OR_RETURN(descs.source, ImageDesc(ShapeOf(request, inputs[0]),
+                                                 graph.type(inputs[0]).dtype));
+  OCTET_ASSIGN_OR_RETURN(descs.weights,
+                         WeightsDesc(ShapeOf(request, inputs[1]), op.groups,
+                                     graph.type(inputs[1]).dtype));
   OCTET_ASSIGN_OR_RETURN(
       descs.destination,
       ImageDesc(ShapeOf(request, output), graph.type(output).dtype));
@@ -60,8 +59,8 @@ convolution_forward::primitive_desc CreateDesc(
   if (descs.bias) {
     return convolution_forward::primitive_desc(
         CpuEngine(), kKind, kAlgorithm, descs.source, weights, *descs.bias,
-        descs.destination, window.strides, Dilations(window),
-        window.pads_begin, window.pads_end, attributes, allow_empty);
+        descs.destination, window.strides, Dilations(window), window.pads_begin,
+        window.pads_end, attributes, allow_empty);
   }
   return convolution_forward::primitive_desc(
       CpuEngine(), kKind, kAlgorithm, descs.source, weights, descs.destination,

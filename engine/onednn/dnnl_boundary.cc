@@ -101,11 +101,16 @@ const dnnl::engine& CpuEngine() {
 
 dnnl::memory::data_type DataType(DType dtype) {
   switch (dtype) {
-    case DType::kFloat32: return dnnl::memory::data_type::f32;
-    case DType::kInt8: return dnnl::memory::data_type::s8;
-    case DType::kUInt8: return dnnl::memory::data_type::u8;
-    case DType::kInt32: return dnnl::memory::data_type::s32;
-    default: OCTET_CHECK(false);
+    case DType::kFloat32:
+      return dnnl::memory::data_type::f32;
+    case DType::kInt8:
+      return dnnl::memory::data_type::s8;
+    case DType::kUInt8:
+      return dnnl::memory::data_type::u8;
+    case DType::kInt32:
+      return dnnl::memory::data_type::s32;
+    default:
+      OCTET_CHECK(false);
   }
 }
 
@@ -134,8 +139,8 @@ absl::StatusOr<std::shared_ptr<const PackedConstant>> Pack(
             [&]() -> absl::StatusOr<std::shared_ptr<const PackedConstant>> {
               ThreadPool inline_pool(1);
               PoolAdapter adapter(&inline_pool);
-              dnnl::stream stream = dnnl::threadpool_interop::make_stream(
-                  CpuEngine(), &adapter);
+              dnnl::stream stream =
+                  dnnl::threadpool_interop::make_stream(CpuEngine(), &adapter);
               dnnl::memory from(source, CpuEngine(), const_cast<void*>(bytes));
               auto packed = std::make_shared<PackedConstant>();
               packed->memory = dnnl::memory(wanted, CpuEngine());

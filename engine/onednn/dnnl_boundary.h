@@ -29,8 +29,8 @@ const dnnl::engine& CpuEngine();
 // oneDNN's name for `dtype`. REQUIRES: float32, int8, uint8 or int32.
 dnnl::memory::data_type DataType(DType dtype);
 
-// Runs `body`, which may throw dnnl::error; returns its Status or StatusOr, or the
-// exception as one: UNIMPLEMENTED where oneDNN has no implementation, else
+// Runs `body`, which may throw dnnl::error; returns its Status or StatusOr, or
+// the exception as one: UNIMPLEMENTED where oneDNN has no implementation, else
 // INTERNAL.
 template <typename Body>
 auto WithoutExceptions(Body&& body) -> decltype(body()) {
@@ -84,8 +84,8 @@ absl::StatusOr<std::shared_ptr<const PackedConstant>> Pack(
     const dnnl::memory::desc& source, const void* bytes,
     const dnnl::memory::desc& wanted);
 
-// One memory argument of a primitive: bound to a buffer of the plan, or to a packed
-// constant.
+// One memory argument of a primitive: bound to a buffer of the plan, or to a
+// packed constant.
 struct Argument {
   int id = 0;  // DNNL_ARG_...
   dnnl::memory::desc desc;

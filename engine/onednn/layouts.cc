@@ -12,9 +12,8 @@ using Tag = dnnl::memory::format_tag;
 
 absl::Status CheckSpatialAxes(const Shape& shape) {
   if (shape.size() >= 3 && shape.size() <= 5) return absl::OkStatus();
-  return absl::UnimplementedError(
-      absl::StrCat("shape ", ShapeToString(shape),
-                   " has no 1 to 3 spatial axes"));
+  return absl::UnimplementedError(absl::StrCat("shape ", ShapeToString(shape),
+                                               " has no 1 to 3 spatial axes"));
 }
 
 }  // namespace

@@ -77,8 +77,8 @@ absl::StatusOr<std::unique_ptr<plan::Step>> CreateMatMulStep(
       Tag::ab);
   std::optional<dnnl::memory::desc> bias;
   if (op.has_bias) {
-    bias = dnnl::memory::desc({1, sizes.n}, dnnl::memory::data_type::f32,
-                              Tag::ab);
+    bias =
+        dnnl::memory::desc({1, sizes.n}, dnnl::memory::data_type::f32, Tag::ab);
   }
   auto desc = WithSharedWeights(
       request, weights,

@@ -19,9 +19,8 @@ absl::StatusOr<std::unique_ptr<plan::Step>> CreatePooling(
   if (input.dtype != DType::kFloat32 || output.dtype != DType::kFloat32) {
     return absl::UnimplementedError("pooling of other types than float32");
   }
-  OCTET_ASSIGN_OR_RETURN(
-      dnnl::memory::desc source,
-      ImageDesc(ir::ConcreteShape(input.dims), input.dtype));
+  OCTET_ASSIGN_OR_RETURN(dnnl::memory::desc source,
+                         ImageDesc(ir::ConcreteShape(input.dims), input.dtype));
   OCTET_ASSIGN_OR_RETURN(
       dnnl::memory::desc destination,
       ImageDesc(ir::ConcreteShape(output.dims), output.dtype));

@@ -61,8 +61,8 @@ Tensor ScaledBias(const Tensor& bias, const std::vector<float>& multipliers) {
   const auto integers = bias.data<int32_t>();
   auto real = scaled.mutable_data<float>();
   for (size_t c = 0; c < integers.size(); ++c) {
-    real[c] = static_cast<float>(static_cast<double>(integers[c]) *
-                                 multipliers[c]);
+    real[c] =
+        static_cast<float>(static_cast<double>(integers[c]) * multipliers[c]);
   }
   return scaled;
 }
@@ -141,9 +141,9 @@ absl::Status AddRunTimeAttributes(const ProductSetup& setup,
   };
   for (const auto& [id, tensor] : attributes) {
     if (!tensor->has_value()) continue;
-    OCTET_ASSIGN_OR_RETURN(Argument argument,
-                           ConstantArgument(id, **tensor,
-                                            VectorDesc(**tensor)));
+    OCTET_ASSIGN_OR_RETURN(
+        Argument argument,
+        ConstantArgument(id, **tensor, VectorDesc(**tensor)));
     arguments.push_back(std::move(argument));
   }
   return absl::OkStatus();
@@ -171,9 +171,9 @@ absl::StatusOr<std::unique_ptr<plan::Step>> FinishProduct(
     const ProductSetup& setup, const ProductPrimitive& primitive) {
   const bool integers = setup.multipliers.has_value();
   if (integers && absl::StrContains(primitive.implementation, "ref")) {
-    return absl::UnimplementedError(
-        absl::StrCat("only oneDNN's plain loops (", primitive.implementation,
-                     ") multiply these integers"));
+    return absl::UnimplementedError(absl::StrCat("only oneDNN's plain loops (",
+                                                 primitive.implementation,
+                                                 ") multiply these integers"));
   }
   const std::byte* bytes =
       request.graph.value(request.node.inputs[1]).constant->bytes();
@@ -183,10 +183,9 @@ absl::StatusOr<std::unique_ptr<plan::Step>> FinishProduct(
   const std::vector<uint8_t> blob = layout.get_blob();
   const std::string key = absl::StrCat(WeightsKey(request), "/",
                                        std::string(blob.begin(), blob.end()));
-  OCTET_ASSIGN_OR_RETURN(
-      std::shared_ptr<const PackedConstant> weights,
-      Pack(*request.weights, key, primitive.weights, bytes,
-           primitive.packed_weights));
+  OCTET_ASSIGN_OR_RETURN(std::shared_ptr<const PackedConstant> weights,
+                         Pack(*request.weights, key, primitive.weights, bytes,
+                              primitive.packed_weights));
   PrimitiveStepParts parts;
   parts.primitive = primitive.primitive;
   parts.kernel = absl::StrCat("onednn:", primitive.implementation);
@@ -201,9 +200,9 @@ absl::StatusOr<std::unique_ptr<plan::Step>> FinishProduct(
        nullptr},
   };
   if (setup.bias) {
-    OCTET_ASSIGN_OR_RETURN(Argument bias,
-                           ConstantArgument(DNNL_ARG_BIAS, *setup.bias,
-                                            *primitive.bias));
+    OCTET_ASSIGN_OR_RETURN(
+        Argument bias,
+        ConstantArgument(DNNL_ARG_BIAS, *setup.bias, *primitive.bias));
     parts.arguments.push_back(std::move(bias));
   }
   OCTET_RETURN_IF_ERROR(AddRunTimeAttributes(setup, parts.arguments));

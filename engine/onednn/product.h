@@ -22,9 +22,9 @@ struct ProductSetup {
   // float32 [channels], in units of the output's scale; absent without a bias.
   std::optional<Tensor> bias;
   // Integers only: what the attributes leave to the run.
-  std::optional<Tensor> multipliers;         // float32 [channels]
-  std::optional<Tensor> input_zero_point;    // int32 [1]
-  std::optional<Tensor> output_zero_point;   // int32 [1]
+  std::optional<Tensor> multipliers;        // float32 [channels]
+  std::optional<Tensor> input_zero_point;   // int32 [1]
+  std::optional<Tensor> output_zero_point;  // int32 [1]
 };
 
 // How a node multiplies: which inputs are what.

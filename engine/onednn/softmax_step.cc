@@ -29,8 +29,7 @@ absl::StatusOr<std::unique_ptr<plan::Step>> CreateSoftmaxStep(
                                 dnnl::memory::format_tag::abc);
   const dnnl::softmax_forward::primitive_desc softmax(
       CpuEngine(), dnnl::prop_kind::forward_inference,
-      op.log ? dnnl::algorithm::softmax_log
-             : dnnl::algorithm::softmax_accurate,
+      op.log ? dnnl::algorithm::softmax_log : dnnl::algorithm::softmax_accurate,
       desc, desc, /*axis=*/1, BaseAttributes());
   PrimitiveStepParts parts;
   parts.primitive = dnnl::softmax_forward(softmax);

@@ -8,7 +8,8 @@
 #include "engine/plan/step.h"
 
 // One function per operator of the backend; each returns UNIMPLEMENTED with the
-// reason where oneDNN, or octet's use of it, does not run the node. They may throw dnnl::error.
+// reason where oneDNN, or octet's use of it, does not run the node. They may
+// throw dnnl::error.
 namespace octet::onednn {
 
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateConvStep(

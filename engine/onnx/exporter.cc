@@ -180,13 +180,20 @@ class NodeExporter {
 
   static absl::string_view BinaryName(ir::BinaryKind kind) {
     switch (kind) {
-      case ir::BinaryKind::kAdd: return "Add";
-      case ir::BinaryKind::kSub: return "Sub";
-      case ir::BinaryKind::kMul: return "Mul";
-      case ir::BinaryKind::kDiv: return "Div";
-      case ir::BinaryKind::kMin: return "Min";
-      case ir::BinaryKind::kMax: return "Max";
-      case ir::BinaryKind::kPow: return "Pow";
+      case ir::BinaryKind::kAdd:
+        return "Add";
+      case ir::BinaryKind::kSub:
+        return "Sub";
+      case ir::BinaryKind::kMul:
+        return "Mul";
+      case ir::BinaryKind::kDiv:
+        return "Div";
+      case ir::BinaryKind::kMin:
+        return "Min";
+      case ir::BinaryKind::kMax:
+        return "Max";
+      case ir::BinaryKind::kPow:
+        return "Pow";
     }
     return "";
   }
@@ -194,26 +201,45 @@ class NodeExporter {
   // The operator in opset 13; empty for the two that it does not have.
   static absl::string_view UnaryName(ir::UnaryKind kind) {
     switch (kind) {
-      case ir::UnaryKind::kAbs: return "Abs";
-      case ir::UnaryKind::kNeg: return "Neg";
-      case ir::UnaryKind::kExp: return "Exp";
-      case ir::UnaryKind::kLog: return "Log";
-      case ir::UnaryKind::kSqrt: return "Sqrt";
-      case ir::UnaryKind::kReciprocal: return "Reciprocal";
-      case ir::UnaryKind::kFloor: return "Floor";
-      case ir::UnaryKind::kCeil: return "Ceil";
-      case ir::UnaryKind::kRound: return "Round";
-      case ir::UnaryKind::kSign: return "Sign";
-      case ir::UnaryKind::kErf: return "Erf";
-      case ir::UnaryKind::kSigmoid: return "Sigmoid";
-      case ir::UnaryKind::kTanh: return "Tanh";
-      case ir::UnaryKind::kSoftplus: return "Softplus";
-      case ir::UnaryKind::kSoftsign: return "Softsign";
-      case ir::UnaryKind::kLeakyRelu: return "LeakyRelu";
-      case ir::UnaryKind::kElu: return "Elu";
-      case ir::UnaryKind::kHardSigmoid: return "HardSigmoid";
+      case ir::UnaryKind::kAbs:
+        return "Abs";
+      case ir::UnaryKind::kNeg:
+        return "Neg";
+      case ir::UnaryKind::kExp:
+        return "Exp";
+      case ir::UnaryKind::kLog:
+        return "Log";
+      case ir::UnaryKind::kSqrt:
+        return "Sqrt";
+      case ir::UnaryKind::kReciprocal:
+        return "Reciprocal";
+      case ir::UnaryKind::kFloor:
+        return "Floor";
+      case ir::UnaryKind::kCeil:
+        return "Ceil";
+      case ir::UnaryKind::kRound:
+        return "Round";
+      case ir::UnaryKind::kSign:
+        return "Sign";
+      case ir::UnaryKind::kErf:
+        return "Erf";
+      case ir::UnaryKind::kSigmoid:
+        return "Sigmoid";
+      case ir::UnaryKind::kTanh:
+        return "Tanh";
+      case ir::UnaryKind::kSoftplus:
+        return "Softplus";
+      case ir::UnaryKind::kSoftsign:
+        return "Softsign";
+      case ir::UnaryKind::kLeakyRelu:
+        return "LeakyRelu";
+      case ir::UnaryKind::kElu:
+        return "Elu";
+      case ir::UnaryKind::kHardSigmoid:
+        return "HardSigmoid";
       case ir::UnaryKind::kMish:
-      case ir::UnaryKind::kHardSwish: return "";
+      case ir::UnaryKind::kHardSwish:
+        return "";
     }
     return "";
   }
@@ -294,8 +320,8 @@ class NodeExporter {
     const ir::Dims& dims = InputDims(0);
     std::vector<int64_t> starts, ends, axes, steps;
     for (size_t i = 0; i < dims.size(); ++i) {
-      const bool whole = op.starts[i] == 0 && op.steps[i] == 1 &&
-                         op.sizes[i] == dims[i].value;
+      const bool whole =
+          op.starts[i] == 0 && op.steps[i] == 1 && op.sizes[i] == dims[i].value;
       if (dims[i].per_row || whole) continue;
       int64_t end = op.starts[i] + (op.sizes[i] - 1) * op.steps[i] +
                     (op.steps[i] > 0 ? 1 : -1);
@@ -355,14 +381,22 @@ class NodeExporter {
 
   static absl::string_view ReduceName(ir::ReduceKind kind) {
     switch (kind) {
-      case ir::ReduceKind::kSum: return "ReduceSum";
-      case ir::ReduceKind::kMean: return "ReduceMean";
-      case ir::ReduceKind::kMax: return "ReduceMax";
-      case ir::ReduceKind::kMin: return "ReduceMin";
-      case ir::ReduceKind::kProd: return "ReduceProd";
-      case ir::ReduceKind::kSumSquare: return "ReduceSumSquare";
-      case ir::ReduceKind::kL1: return "ReduceL1";
-      case ir::ReduceKind::kL2: return "ReduceL2";
+      case ir::ReduceKind::kSum:
+        return "ReduceSum";
+      case ir::ReduceKind::kMean:
+        return "ReduceMean";
+      case ir::ReduceKind::kMax:
+        return "ReduceMax";
+      case ir::ReduceKind::kMin:
+        return "ReduceMin";
+      case ir::ReduceKind::kProd:
+        return "ReduceProd";
+      case ir::ReduceKind::kSumSquare:
+        return "ReduceSumSquare";
+      case ir::ReduceKind::kL1:
+        return "ReduceL1";
+      case ir::ReduceKind::kL2:
+        return "ReduceL2";
     }
     return "";
   }

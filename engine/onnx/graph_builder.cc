@@ -20,15 +20,14 @@ constexpr size_t kMaxRank = 32;
 
 absl::Status ExpectRunnable(const ir::Op& op,
                             const std::vector<ir::TensorType>& inputs) {
-  const bool needs_reals =
-      std::holds_alternative<ir::Conv>(op) ||
-      std::holds_alternative<ir::MatMul>(op) ||
-      std::holds_alternative<ir::Pool>(op) ||
-      std::holds_alternative<ir::GlobalPool>(op) ||
-      std::holds_alternative<ir::Unary>(op) ||
-      std::holds_alternative<ir::Clamp>(op) ||
-      std::holds_alternative<ir::BatchNorm>(op) ||
-      std::holds_alternative<ir::Softmax>(op);
+  const bool needs_reals = std::holds_alternative<ir::Conv>(op) ||
+                           std::holds_alternative<ir::MatMul>(op) ||
+                           std::holds_alternative<ir::Pool>(op) ||
+                           std::holds_alternative<ir::GlobalPool>(op) ||
+                           std::holds_alternative<ir::Unary>(op) ||
+                           std::holds_alternative<ir::Clamp>(op) ||
+                           std::holds_alternative<ir::BatchNorm>(op) ||
+                           std::holds_alternative<ir::Softmax>(op);
   for (const ir::TensorType& type : inputs) {
     const bool other_float =
         IsFloat(type.dtype) && type.dtype != DType::kFloat32;
@@ -77,8 +76,8 @@ absl::Status GraphBuilder::AddInput(const std::string& name,
                      "; octet takes float32: convert the model"));
   }
   if (absl::Status status = ExpectSize(type.dims); !status.ok()) {
-    return absl::Status(status.code(), absl::StrCat("input '", name, "': ",
-                                                    status.message()));
+    return absl::Status(status.code(),
+                        absl::StrCat("input '", name, "': ", status.message()));
   }
   const ir::ValueId id = graph_.AddValue({name, std::move(type), std::nullopt});
   graph_.mutable_inputs().push_back(id);
@@ -174,9 +173,9 @@ absl::StatusOr<ir::ValueId> GraphBuilder::ReadQuantized(
   const bool is_input =
       std::find(inputs.begin(), inputs.end(), id) != inputs.end();
   if (value.type.quantization.has_value() || is_read || !is_input) {
-    return absl::UnimplementedError(absl::StrCat(
-        "'", node.input(i), "' is ", ir::TypeToString(value.type),
-        " and is read with another scale or zero point"));
+    return absl::UnimplementedError(
+        absl::StrCat("'", node.input(i), "' is ", ir::TypeToString(value.type),
+                     " and is read with another scale or zero point"));
   }
   value.type.quantization = q;
   return id;
@@ -190,9 +189,9 @@ absl::StatusOr<ir::ValueId> GraphBuilder::AddConstant(const NodeReader& node,
 
 absl::Status GraphBuilder::Charge(int64_t bytes) {
   if (bytes > kMaxChargedBytes - charged_bytes_) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "the model's constants expand by more than ", kMaxChargedBytes,
-        " bytes"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the model's constants expand by more than ",
+                     kMaxChargedBytes, " bytes"));
   }
   charged_bytes_ += bytes;
   return absl::OkStatus();
@@ -277,9 +276,9 @@ absl::StatusOr<ir::Graph> GraphBuilder::Finish(
   for (const std::string& name : names) {
     auto id = NamedOutput(name, name_set);
     if (!id.ok()) {
-      return absl::Status(id.status().code(),
-                          absl::StrCat("output '", name,
-                                       "': ", id.status().message()));
+      return absl::Status(
+          id.status().code(),
+          absl::StrCat("output '", name, "': ", id.status().message()));
     }
     graph_.mutable_outputs().push_back(*id);
   }
@@ -289,8 +288,8 @@ absl::StatusOr<ir::Graph> GraphBuilder::Finish(
 std::string GraphBuilder::FreshName(absl::string_view stem) {
   int64_t& next = next_suffix_[std::string(stem)];
   while (true) {
-    std::string name = next == 0 ? std::string(stem)
-                                 : absl::StrCat(stem, ".", next);
+    std::string name =
+        next == 0 ? std::string(stem) : absl::StrCat(stem, ".", next);
     ++next;
     if (names_.insert(name).second) return name;
   }

@@ -72,8 +72,8 @@ Folded FoldGather(const NodeReader& node,
   for (int64_t& value : result.values) {
     const int64_t index = value < 0 ? value + extent : value;
     if (index < 0 || index >= extent) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "index ", value, " into ", extent, " entries"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("index ", value, " into ", extent, " entries"));
     }
     value = inputs[0].values[index];
   }
@@ -146,9 +146,8 @@ Folded FoldArithmetic(const NodeReader& node,
   result.scalar = inputs[0].scalar && inputs[1].scalar;
   if (a.empty() || b.empty()) return result;
   for (size_t i = 0; i < std::max(a.size(), b.size()); ++i) {
-    const std::optional<int64_t> value =
-        Calculate(node.op_type(), a[a.size() == 1 ? 0 : i],
-                  b[b.size() == 1 ? 0 : i]);
+    const std::optional<int64_t> value = Calculate(
+        node.op_type(), a[a.size() == 1 ? 0 : i], b[b.size() == 1 ? 0 : i]);
     if (!value.has_value()) {
       return absl::InvalidArgumentError(
           "overflows or divides by zero on constants");
@@ -181,8 +180,7 @@ void Fill(const Tensor& value, Tensor& out) {
 
 }  // namespace
 
-absl::StatusOr<bool> FoldIntegers(const NodeReader& node,
-                                  GraphBuilder& graph) {
+absl::StatusOr<bool> FoldIntegers(const NodeReader& node, GraphBuilder& graph) {
   const FoldRule rule = FindFoldRule(node.op_type());
   if (rule == nullptr || node.input_count() == 0) return false;
   std::vector<IntegerList> inputs;
@@ -191,8 +189,7 @@ absl::StatusOr<bool> FoldIntegers(const NodeReader& node,
     if (!list.has_value()) return false;
     inputs.push_back(*std::move(list));
   }
-  OCTET_ASSIGN_OR_RETURN(std::optional<IntegerList> result,
-                         rule(node, inputs));
+  OCTET_ASSIGN_OR_RETURN(std::optional<IntegerList> result, rule(node, inputs));
   if (!result.has_value()) return false;
   const std::optional<Tensor> tensor = AsTensor(*result);
   if (!tensor.has_value()) return false;
@@ -232,8 +229,7 @@ absl::Status ImportConstantOfShape(const NodeReader& node,
   OCTET_ASSIGN_OR_RETURN(const Shape shape,
                          graph.RequireInts(node, 0, "the shape"));
   OCTET_ASSIGN_OR_RETURN(auto attribute, node.TensorValue("value"));
-  const Tensor value =
-      attribute.value_or(Tensor::Of<float>({1}, {0.0f}));
+  const Tensor value = attribute.value_or(Tensor::Of<float>({1}, {0.0f}));
   if (value.size() != 1) {
     return absl::InvalidArgumentError(
         absl::StrCat("attribute 'value' has the shape ",
@@ -268,8 +264,7 @@ absl::Status ImportShape(const NodeReader& node, GraphBuilder& graph) {
   end = std::clamp<int64_t>(end < 0 ? end + rank : end, start, rank);
   const Shape shape = ir::ConcreteShape(dims);
   const std::vector<int64_t> part(shape.begin() + start, shape.begin() + end);
-  return graph.ResultConstant(node,
-                              Tensor::Of<int64_t>({end - start}, part));
+  return graph.ResultConstant(node, Tensor::Of<int64_t>({end - start}, part));
 }
 
 }  // namespace octet::onnx

@@ -19,11 +19,9 @@ absl::StatusOr<std::vector<int64_t>> WindowEntries(const NodeReader& node,
   if (!entries.has_value()) return std::vector<int64_t>(count, absent);
   for (int64_t entry : *entries) {
     if (entry < absent || entry > kMaxElements) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("attribute '", name, "' is [",
-                       absl::StrJoin(*entries, ", "),
-                       "]; expected numbers from ", absent, " to ",
-                       kMaxElements));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "attribute '", name, "' is [", absl::StrJoin(*entries, ", "),
+          "]; expected numbers from ", absent, " to ", kMaxElements));
     }
   }
   if (entries->size() != count) {
@@ -67,9 +65,9 @@ absl::StatusOr<SlidingWindow> ReadWindow(const NodeReader& node,
   }
   for (size_t i = 1; i < x.size(); ++i) {
     if (x[i].per_row) {
-      return absl::UnimplementedError(absl::StrCat(
-          "the input has dimensions ", ir::DimsToString(x),
-          "; octet runs fixed numbers behind the batch axis"));
+      return absl::UnimplementedError(
+          absl::StrCat("the input has dimensions ", ir::DimsToString(x),
+                       "; octet runs fixed numbers behind the batch axis"));
     }
   }
   const size_t axes = x.size() - 2;
@@ -97,9 +95,9 @@ absl::StatusOr<SlidingWindow> ReadWindow(const NodeReader& node,
     std::fill(window.pads_begin.begin(), window.pads_begin.end(), 0);
     std::fill(window.pads_end.begin(), window.pads_end.end(), 0);
   } else if (auto_pad != "NOTSET" && !auto_pad.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "attribute 'auto_pad' is '", auto_pad,
-        "'; expected NOTSET, SAME_UPPER, SAME_LOWER or VALID"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("attribute 'auto_pad' is '", auto_pad,
+                     "'; expected NOTSET, SAME_UPPER, SAME_LOWER or VALID"));
   }
   return result;
 }

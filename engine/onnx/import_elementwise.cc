@@ -65,14 +65,13 @@ absl::StatusOr<ir::ValueId> AlignAtAxis(const NodeReader& node,
   OCTET_ASSIGN_OR_RETURN(const int64_t broadcast, node.Int("broadcast", 0));
   const int64_t rank_a = graph.dims(a).size();
   const int64_t rank_b = graph.dims(b).size();
-  OCTET_ASSIGN_OR_RETURN(const int64_t axis,
-                         node.Int("axis", rank_a - rank_b));
+  OCTET_ASSIGN_OR_RETURN(const int64_t axis, node.Int("axis", rank_a - rank_b));
   if (broadcast == 0 || rank_b == 0 || axis == rank_a - rank_b) return b;
   OCTET_ASSIGN_OR_RETURN(const int start, NormalizedAxis(axis, rank_a));
   if (start + rank_b > rank_a) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "axis ", axis, " puts ", ir::DimsToString(graph.dims(b)), " outside ",
-        ir::DimsToString(graph.dims(a))));
+    return absl::InvalidArgumentError(
+        absl::StrCat("axis ", axis, " puts ", ir::DimsToString(graph.dims(b)),
+                     " outside ", ir::DimsToString(graph.dims(a))));
   }
   ir::Dims dims = graph.dims(b);
   dims.resize(rank_a - start, ir::Dim::Fixed(1));
@@ -131,8 +130,8 @@ absl::Status ClipToValues(const NodeReader& node, GraphBuilder& graph) {
     OCTET_ASSIGN_OR_RETURN(
         x, graph.Compute(node, ir::Binary{kinds[i - 1], {}}, {x, limit}));
     if (graph.dims(x) != dims) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "a limit (input '", node.input(i), "') is no scalar"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("a limit (input '", node.input(i), "') is no scalar"));
     }
   }
   return graph.ResultIs(node, x);
@@ -145,8 +144,8 @@ absl::Status ImportBinary(const NodeReader& node, GraphBuilder& graph) {
                         node.op_type() == "Sum";
   OCTET_RETURN_IF_ERROR(variadic ? node.ExpectInputs(1, node.input_count())
                                  : node.ExpectInputs(2, 2));
-  OCTET_RETURN_IF_ERROR(node.ExpectInputs(node.input_count(),
-                                          node.input_count()));
+  OCTET_RETURN_IF_ERROR(
+      node.ExpectInputs(node.input_count(), node.input_count()));
   const ir::Binary op = {BinaryKindOf(node.op_type()), {}};
   OCTET_ASSIGN_OR_RETURN(ir::ValueId sum, graph.Read(node, 0));
   if (node.input_count() == 1) return graph.ResultIs(node, sum);

@@ -60,10 +60,10 @@ absl::Status CompleteSliceLists(bool has_axes, SliceLists& lists) {
   if (lists.steps.empty()) lists.steps.assign(count, 1);
   if (lists.ends.size() != count || lists.axes.size() != count ||
       lists.steps.size() != count) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "starts, ends, axes and steps have ", count, ", ", lists.ends.size(),
-        ", ", lists.axes.size(), " and ", lists.steps.size(),
-        " entries; expected equally many"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("starts, ends, axes and steps have ", count, ", ",
+                     lists.ends.size(), ", ", lists.axes.size(), " and ",
+                     lists.steps.size(), " entries; expected equally many"));
   }
   return absl::OkStatus();
 }
@@ -89,8 +89,7 @@ absl::Status CutAxis(const AxisCut& cut, int axis, int64_t extent,
   if (cut.step == 0 || cut.step < -kMaxElements || cut.step > kMaxElements) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the step on axis ", axis, " is ", cut.step,
-        "; expected a number other than 0, of magnitude up to ",
-        kMaxElements));
+        "; expected a number other than 0, of magnitude up to ", kMaxElements));
   }
   const auto from_front = [extent](int64_t position) {
     return position < 0 ? position + extent : position;
@@ -173,8 +172,7 @@ absl::StatusOr<ir::Pad> MakePad(PadLists lists, size_t rank) {
   op.end.assign(rank, 0);
   op.value = lists.value;
   for (size_t i = 0; i < count; ++i) {
-    OCTET_ASSIGN_OR_RETURN(const int axis,
-                           NormalizedAxis(lists.axes[i], rank));
+    OCTET_ASSIGN_OR_RETURN(const int axis, NormalizedAxis(lists.axes[i], rank));
     op.begin[axis] = lists.pads[i];
     op.end[axis] = lists.pads[count + i];
     if (op.begin[axis] < 0 || op.end[axis] < 0) {
@@ -272,13 +270,12 @@ absl::Status ImportPad(const NodeReader& node, GraphBuilder& graph) {
   OCTET_ASSIGN_OR_RETURN(const std::string mode,
                          node.String("mode", "constant"));
   if (mode != "constant") {
-    return absl::UnimplementedError(absl::StrCat(
-        "attribute 'mode' is '", mode, "'; octet runs 'constant'"));
+    return absl::UnimplementedError(absl::StrCat("attribute 'mode' is '", mode,
+                                                 "'; octet runs 'constant'"));
   }
   PadLists lists;
-  OCTET_RETURN_IF_ERROR(node.opset() < 11
-                            ? ReadPadAttributes(node, lists)
-                            : ReadPadInputs(node, graph, lists));
+  OCTET_RETURN_IF_ERROR(node.opset() < 11 ? ReadPadAttributes(node, lists)
+                                          : ReadPadInputs(node, graph, lists));
   OCTET_ASSIGN_OR_RETURN(ir::ValueId x, graph.Read(node, 0));
   const ir::TensorType& type = graph.type(x);
   if (type.dtype != DType::kFloat32 && !type.quantization.has_value()) {

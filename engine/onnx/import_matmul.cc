@@ -108,10 +108,10 @@ absl::Status ImportGemm(const NodeReader& node, GraphBuilder& graph) {
   const ir::Binary add = {ir::BinaryKind::kAdd, {}};
   OCTET_ASSIGN_OR_RETURN(const ir::TensorType sum, ir::InferType(add, types));
   if (sum.dims != graph.dims(product)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "C has dimensions ", ir::DimsToString(graph.dims(c)),
-        "; expected what broadcasts to ",
-        ir::DimsToString(graph.dims(product))));
+    return absl::InvalidArgumentError(
+        absl::StrCat("C has dimensions ", ir::DimsToString(graph.dims(c)),
+                     "; expected what broadcasts to ",
+                     ir::DimsToString(graph.dims(product))));
   }
   return graph.Result(node, add, {product, c});
 }
@@ -132,13 +132,13 @@ absl::Status ImportMatMul(const NodeReader& node, GraphBuilder& graph) {
   // axis that this adds is dropped from the result.
   if (a_is_vector) {
     const ir::Dim inner = graph.dims(a)[0];
-    OCTET_ASSIGN_OR_RETURN(a, Reshaped(node, graph, a,
-                                       {ir::Dim::Fixed(1), inner}));
+    OCTET_ASSIGN_OR_RETURN(
+        a, Reshaped(node, graph, a, {ir::Dim::Fixed(1), inner}));
   }
   if (b_is_vector) {
     const ir::Dim inner = graph.dims(b)[0];
-    OCTET_ASSIGN_OR_RETURN(b, Reshaped(node, graph, b,
-                                       {inner, ir::Dim::Fixed(1)}));
+    OCTET_ASSIGN_OR_RETURN(
+        b, Reshaped(node, graph, b, {inner, ir::Dim::Fixed(1)}));
   }
   OCTET_ASSIGN_OR_RETURN(ir::ValueId product,
                          graph.Compute(node, ir::MatMul{}, {a, b}));

@@ -21,9 +21,12 @@ absl::StatusOr<std::vector<int32_t>> ZeroPoints(const Tensor& tensor) {
     return std::vector<int32_t>(span.begin(), span.end());
   };
   switch (tensor.dtype()) {
-    case DType::kInt8: return widened(tensor.data<int8_t>());
-    case DType::kUInt8: return widened(tensor.data<uint8_t>());
-    case DType::kInt32: return widened(tensor.data<int32_t>());
+    case DType::kInt8:
+      return widened(tensor.data<int8_t>());
+    case DType::kUInt8:
+      return widened(tensor.data<uint8_t>());
+    case DType::kInt32:
+      return widened(tensor.data<int32_t>());
     default:
       return absl::UnimplementedError(
           absl::StrCat("the zero point is ", Name(tensor.dtype()),
@@ -38,10 +41,10 @@ absl::Status ExpectScales(const Tensor& tensor, const NodeReader& node) {
                      Name(tensor.dtype()), "; octet runs float32"));
   }
   if (tensor.shape().size() > 1 || tensor.size() == 0) {
-    return absl::UnimplementedError(absl::StrCat(
-        "the scale (input '", node.input(1), "') has the shape ",
-        ShapeToString(tensor.shape()),
-        "; octet runs one scale, or one for each channel"));
+    return absl::UnimplementedError(
+        absl::StrCat("the scale (input '", node.input(1), "') has the shape ",
+                     ShapeToString(tensor.shape()),
+                     "; octet runs one scale, or one for each channel"));
   }
   for (float scale : tensor.data<float>()) {
     if (!(scale > 0) || !std::isfinite(scale)) {
@@ -97,8 +100,7 @@ absl::StatusOr<QuantizationInputs> ReadQuantization(const NodeReader& node,
 
 }  // namespace
 
-absl::Status ImportQuantizeLinear(const NodeReader& node,
-                                  GraphBuilder& graph) {
+absl::Status ImportQuantizeLinear(const NodeReader& node, GraphBuilder& graph) {
   OCTET_RETURN_IF_ERROR(node.ExpectInputs(2, 3));
   node.Ignore("saturate");  // of 8-bit floats
   OCTET_ASSIGN_OR_RETURN(const int64_t output_dtype,
@@ -108,15 +110,14 @@ absl::Status ImportQuantizeLinear(const NodeReader& node,
                          ReadQuantization(node, graph, graph.dims(x)));
   DType dtype = inputs.dtype.value_or(DType::kUInt8);
   if (output_dtype != 0 && !inputs.dtype.has_value()) {
-    OCTET_ASSIGN_OR_RETURN(
-        dtype, DTypeFromOnnx(static_cast<int32_t>(output_dtype)));
+    OCTET_ASSIGN_OR_RETURN(dtype,
+                           DTypeFromOnnx(static_cast<int32_t>(output_dtype)));
   }
   if (dtype != DType::kInt8 && dtype != DType::kUInt8) {
     return absl::UnimplementedError(absl::StrCat(
         "quantizes to ", Name(dtype), "; octet runs int8 and uint8"));
   }
-  return graph.ResultQuantized(node, x, dtype,
-                               std::move(inputs.quantization));
+  return graph.ResultQuantized(node, x, dtype, std::move(inputs.quantization));
 }
 
 absl::Status ImportDequantizeLinear(const NodeReader& node,
@@ -134,9 +135,9 @@ absl::Status ImportDequantizeLinear(const NodeReader& node,
   }
   OCTET_ASSIGN_OR_RETURN(auto inputs, ReadQuantization(node, graph, dims));
   if (inputs.dtype.value_or(dtype) != dtype) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the input is ", Name(dtype), ", the zero point ",
-        Name(*inputs.dtype), "; expected one type"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the input is ", Name(dtype), ", the zero point ",
+                     Name(*inputs.dtype), "; expected one type"));
   }
   if (dtype != DType::kInt8 && dtype != DType::kUInt8 &&
       dtype != DType::kInt32) {

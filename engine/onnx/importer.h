@@ -25,12 +25,12 @@ struct ImportedModel {
 // Turns a serialized ONNX ModelProto (opset 6 to 22) into a verified graph.
 //
 // An input's leading axis is taken for the rows where the file leaves it
-// symbolic or says 1 in every input; where the graph then does not type-check or
-// mixes rows, the model is imported with fixed dimensions instead.
-// Constants are shared, never copied twice. Untrusted input: time and memory are
-// bounded by the size of `bytes` and the limits in the .cc.
-// DATA_LOSS         no protobuf, or tensor bytes that don't fit their shape.
-// INVALID_ARGUMENT  a graph that contradicts itself (unknown value, cycle,
+// symbolic or says 1 in every input; where the graph then does not type-check
+// or mixes rows, the model is imported with fixed dimensions instead. Constants
+// are shared, never copied twice. Untrusted input: time and memory are bounded
+// by the size of `bytes` and the limits in the .cc. DATA_LOSS         no
+// protobuf, or tensor bytes that don't fit their shape. INVALID_ARGUMENT  a
+// graph that contradicts itself (unknown value, cycle,
 //                   shapes that don't fit, bad attribute).
 // UNIMPLEMENTED     an operator, attribute or type octet does not run: node,
 //                   operator, opset, attribute.

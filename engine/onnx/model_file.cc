@@ -27,9 +27,11 @@ absl::StatusOr<int64_t> DefaultOpset(const pb::ModelProto& proto) {
     }
   }
   if (opset < kOldestOpset || opset > kNewestOpset) {
-    return absl::UnimplementedError(absl::StrCat(
-        "the model asks for opset ", opset, " of the default domain; octet "
-        "knows ", kOldestOpset, " to ", kNewestOpset));
+    return absl::UnimplementedError(
+        absl::StrCat("the model asks for opset ", opset,
+                     " of the default domain; octet "
+                     "knows ",
+                     kOldestOpset, " to ", kNewestOpset));
   }
   return opset;
 }
@@ -54,8 +56,7 @@ absl::StatusOr<DeclaredInput> ReadInput(const pb::ValueInfoProto& proto) {
     } else {
       return absl::UnimplementedError(absl::StrCat(
           "dimension ", input.dims.size(), " is not fixed ('",
-          dim.has_dim_value() ? absl::StrCat(dim.dim_value())
-                              : dim.dim_param(),
+          dim.has_dim_value() ? absl::StrCat(dim.dim_value()) : dim.dim_param(),
           "'); octet needs all but the leading one as numbers"));
     }
   }
@@ -107,9 +108,9 @@ class NameTable {
     for (pb::TensorProto& tensor : *graph().mutable_initializer()) {
       if (tensor.name().empty() ||
           !initializers_.emplace(tensor.name(), &tensor).second) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            "an initializer is called '", tensor.name(),
-            "'; expected a name that no other has"));
+        return absl::InvalidArgumentError(
+            absl::StrCat("an initializer is called '", tensor.name(),
+                         "'; expected a name that no other has"));
       }
       file_.names.insert(tensor.name());
     }
@@ -160,9 +161,9 @@ class NameTable {
     for (const pb::NodeProto& node : graph().node()) {
       for (const std::string& input : node.input()) {
         if (!input.empty() && !file_.names.contains(input)) {
-          return absl::InvalidArgumentError(absl::StrCat(
-              "node '", NodeReader(node, file_.opset).name(), "' reads '",
-              input, "', which nothing computes"));
+          return absl::InvalidArgumentError(
+              absl::StrCat("node '", NodeReader(node, file_.opset).name(),
+                           "' reads '", input, "', which nothing computes"));
         }
       }
     }

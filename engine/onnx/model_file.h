@@ -31,7 +31,7 @@ struct DeclaredInput {
 // mean is not looked at yet.
 struct ModelFile {
   pb::ModelProto proto;
-  int64_t opset = 0;  // of the default domain
+  int64_t opset = 0;                  // of the default domain
   std::vector<DeclaredInput> inputs;  // without those that are initializers
   std::vector<std::string> outputs;
   // The nodes that the outputs need, each behind what it reads.

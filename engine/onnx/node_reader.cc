@@ -26,15 +26,13 @@ NodeReader::NodeReader(const pb::NodeProto& proto, int64_t opset)
 
 absl::Status NodeReader::ExpectInputs(int least, int most) const {
   if (proto_.input_size() > most) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("got ", proto_.input_size(), " inputs; expected at most ",
-                     most));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "got ", proto_.input_size(), " inputs; expected at most ", most));
   }
   for (int i = 0; i < least; ++i) {
     if (!HasInput(i)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("input ", i, " is missing; expected at least ", least,
-                       " inputs"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "input ", i, " is missing; expected at least ", least, " inputs"));
     }
   }
   return absl::OkStatus();
@@ -120,8 +118,8 @@ absl::Status NodeReader::ExpectAllKnown() const {
 absl::StatusOr<int> NormalizedAxis(int64_t axis, size_t rank) {
   const int64_t signed_rank = static_cast<int64_t>(rank);
   if (axis < -signed_rank || axis >= signed_rank) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "axis ", axis, " of a tensor with ", rank, " axes"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("axis ", axis, " of a tensor with ", rank, " axes"));
   }
   return static_cast<int>(axis < 0 ? axis + signed_rank : axis);
 }

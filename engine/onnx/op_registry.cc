@@ -43,9 +43,10 @@ RuleMap MakeRules() {
   AddGroup(rules, ImportBinary,
            {"Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Sum"});
   AddGroup(rules, ImportUnary,
-           {"Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Floor", "Ceil",
-            "Round", "Sign", "Erf", "Sigmoid", "Tanh", "Softplus", "Softsign",
-            "Mish", "HardSwish", "LeakyRelu", "Elu", "HardSigmoid"});
+           {"Abs",        "Neg",       "Exp",       "Log",      "Sqrt",
+            "Reciprocal", "Floor",     "Ceil",      "Round",    "Sign",
+            "Erf",        "Sigmoid",   "Tanh",      "Softplus", "Softsign",
+            "Mish",       "HardSwish", "LeakyRelu", "Elu",      "HardSigmoid"});
   AddGroup(rules, ImportReduce,
            {"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd",
             "ReduceSumSquare", "ReduceL1", "ReduceL2"});

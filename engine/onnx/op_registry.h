@@ -63,8 +63,7 @@ absl::Status ImportDequantizeLinear(const NodeReader& node,
                                     GraphBuilder& graph);
 // import_constant.cc
 absl::Status ImportConstant(const NodeReader& node, GraphBuilder& graph);
-absl::Status ImportConstantOfShape(const NodeReader& node,
-                                   GraphBuilder& graph);
+absl::Status ImportConstantOfShape(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportShape(const NodeReader& node, GraphBuilder& graph);
 
 }  // namespace octet::onnx

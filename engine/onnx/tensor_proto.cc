@@ -51,8 +51,8 @@ absl::StatusOr<Tensor> FromField(const char* name, const Field& field,
     if constexpr (sizeof(To) < sizeof(From)) {
       if (element < static_cast<From>(std::numeric_limits<To>::min()) ||
           element > static_cast<From>(std::numeric_limits<To>::max())) {
-        return absl::DataLossError(absl::StrCat(
-            name, " holds ", element, ", which is no ", Name(dtype)));
+        return absl::DataLossError(absl::StrCat(name, " holds ", element,
+                                                ", which is no ", Name(dtype)));
       }
     }
     const To narrowed = static_cast<To>(element);
@@ -70,8 +70,8 @@ absl::StatusOr<Tensor> FromTypedData(const pb::TensorProto& proto, DType dtype,
       return FromField<float>("float_data", proto.float_data(), dtype, shape,
                               count);
     case DType::kFloat64:
-      return FromField<double>("double_data", proto.double_data(), dtype,
-                               shape, count);
+      return FromField<double>("double_data", proto.double_data(), dtype, shape,
+                               count);
     case DType::kInt64:
       return FromField<int64_t>("int64_data", proto.int64_data(), dtype, shape,
                                 count);
@@ -103,19 +103,32 @@ absl::StatusOr<Tensor> FromTypedData(const pb::TensorProto& proto, DType dtype,
 
 absl::StatusOr<DType> DTypeFromOnnx(int32_t data_type) {
   switch (data_type) {
-    case pb::TensorProto::FLOAT: return DType::kFloat32;
-    case pb::TensorProto::DOUBLE: return DType::kFloat64;
-    case pb::TensorProto::FLOAT16: return DType::kFloat16;
-    case pb::TensorProto::BFLOAT16: return DType::kBFloat16;
-    case pb::TensorProto::INT8: return DType::kInt8;
-    case pb::TensorProto::UINT8: return DType::kUInt8;
-    case pb::TensorProto::INT16: return DType::kInt16;
-    case pb::TensorProto::UINT16: return DType::kUInt16;
-    case pb::TensorProto::INT32: return DType::kInt32;
-    case pb::TensorProto::UINT32: return DType::kUInt32;
-    case pb::TensorProto::INT64: return DType::kInt64;
-    case pb::TensorProto::UINT64: return DType::kUInt64;
-    case pb::TensorProto::BOOL: return DType::kBool;
+    case pb::TensorProto::FLOAT:
+      return DType::kFloat32;
+    case pb::TensorProto::DOUBLE:
+      return DType::kFloat64;
+    case pb::TensorProto::FLOAT16:
+      return DType::kFloat16;
+    case pb::TensorProto::BFLOAT16:
+      return DType::kBFloat16;
+    case pb::TensorProto::INT8:
+      return DType::kInt8;
+    case pb::TensorProto::UINT8:
+      return DType::kUInt8;
+    case pb::TensorProto::INT16:
+      return DType::kInt16;
+    case pb::TensorProto::UINT16:
+      return DType::kUInt16;
+    case pb::TensorProto::INT32:
+      return DType::kInt32;
+    case pb::TensorProto::UINT32:
+      return DType::kUInt32;
+    case pb::TensorProto::INT64:
+      return DType::kInt64;
+    case pb::TensorProto::UINT64:
+      return DType::kUInt64;
+    case pb::TensorProto::BOOL:
+      return DType::kBool;
     default:
       return absl::UnimplementedError(absl::StrCat(
           "element type ", data_type,
@@ -126,19 +139,32 @@ absl::StatusOr<DType> DTypeFromOnnx(int32_t data_type) {
 
 int32_t DTypeToOnnx(DType dtype) {
   switch (dtype) {
-    case DType::kFloat32: return pb::TensorProto::FLOAT;
-    case DType::kFloat64: return pb::TensorProto::DOUBLE;
-    case DType::kFloat16: return pb::TensorProto::FLOAT16;
-    case DType::kBFloat16: return pb::TensorProto::BFLOAT16;
-    case DType::kInt8: return pb::TensorProto::INT8;
-    case DType::kUInt8: return pb::TensorProto::UINT8;
-    case DType::kInt16: return pb::TensorProto::INT16;
-    case DType::kUInt16: return pb::TensorProto::UINT16;
-    case DType::kInt32: return pb::TensorProto::INT32;
-    case DType::kUInt32: return pb::TensorProto::UINT32;
-    case DType::kInt64: return pb::TensorProto::INT64;
-    case DType::kUInt64: return pb::TensorProto::UINT64;
-    case DType::kBool: return pb::TensorProto::BOOL;
+    case DType::kFloat32:
+      return pb::TensorProto::FLOAT;
+    case DType::kFloat64:
+      return pb::TensorProto::DOUBLE;
+    case DType::kFloat16:
+      return pb::TensorProto::FLOAT16;
+    case DType::kBFloat16:
+      return pb::TensorProto::BFLOAT16;
+    case DType::kInt8:
+      return pb::TensorProto::INT8;
+    case DType::kUInt8:
+      return pb::TensorProto::UINT8;
+    case DType::kInt16:
+      return pb::TensorProto::INT16;
+    case DType::kUInt16:
+      return pb::TensorProto::UINT16;
+    case DType::kInt32:
+      return pb::TensorProto::INT32;
+    case DType::kUInt32:
+      return pb::TensorProto::UINT32;
+    case DType::kInt64:
+      return pb::TensorProto::INT64;
+    case DType::kUInt64:
+      return pb::TensorProto::UINT64;
+    case DType::kBool:
+      return pb::TensorProto::BOOL;
   }
   return pb::TensorProto::UNDEFINED;
 }

@@ -87,9 +87,10 @@ absl::StatusOr<std::optional<ir::GraphPatch>> FoldBatchNorm(
         patch.AddConstant(stem + "_folded", std::move(folded.weights));
     const ir::ValueId bias =
         patch.AddConstant(stem + "_bias", std::move(folded.bias));
-    patch.Replace(norm.outputs[0],
-                  patch.AddNode(conv->name, op, {conv->inputs[0], weights, bias},
-                                output.name, output.type));
+    patch.Replace(
+        norm.outputs[0],
+        patch.AddNode(conv->name, op, {conv->inputs[0], weights, bias},
+                      output.name, output.type));
     return patch;
   }
   return std::nullopt;

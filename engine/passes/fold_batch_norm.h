@@ -8,8 +8,8 @@ namespace octet::passes {
 
 // Folds a BatchNorm into the weights and bias of the convolution before it:
 // w' = w * g, b' = (b - mean) * g + beta, g = gamma / sqrt(variance + epsilon),
-// computed in double and rounded once. Needs constant float parameters, and that
-// nothing else reads the convolution's plain result.
+// computed in double and rounded once. Needs constant float parameters, and
+// that nothing else reads the convolution's plain result.
 absl::StatusOr<std::optional<ir::GraphPatch>> FoldBatchNorm(
     const ir::Graph& graph, const PassContext& context);
 

@@ -10,10 +10,9 @@ namespace octet::passes {
 namespace {
 
 bool AllInputsConstant(const ir::Graph& graph, const ir::Node& node) {
-  return std::all_of(node.inputs.begin(), node.inputs.end(),
-                     [&](ir::ValueId id) {
-                       return graph.value(id).is_constant();
-                     });
+  return std::all_of(
+      node.inputs.begin(), node.inputs.end(),
+      [&](ir::ValueId id) { return graph.value(id).is_constant(); });
 }
 
 absl::StatusOr<std::optional<ir::GraphPatch>> FoldFirst(

@@ -6,8 +6,9 @@
 
 namespace octet::passes {
 
-// Replaces a node whose inputs are all constants by its value. Leaves Dequantize
-// alone: its integers may still become the weights of an integer operator.
+// Replaces a node whose inputs are all constants by its value. Leaves
+// Dequantize alone: its integers may still become the weights of an integer
+// operator.
 absl::StatusOr<std::optional<ir::GraphPatch>> FoldConstants(
     const ir::Graph& graph, const PassContext& context);
 

@@ -8,9 +8,9 @@
 // The arithmetic they rely on is in engine/ir/README.md.
 namespace octet::passes {
 
-// Conv and MatMul with dequantized data, weights (s8, zero point 0) and residual.
-// Where all readers quantize the result alike the integer operator rounds to
-// that; else it gives float32.
+// Conv and MatMul with dequantized data, weights (s8, zero point 0) and
+// residual. Where all readers quantize the result alike the integer operator
+// rounds to that; else it gives float32.
 absl::StatusOr<std::optional<ir::GraphPatch>> FuseIntegerConvAndMatMul(
     const ir::Graph& graph, const PassContext& context);
 
@@ -19,9 +19,9 @@ absl::StatusOr<std::optional<ir::GraphPatch>> FuseIntegerAddAndPool(
     const ir::Graph& graph, const PassContext& context);
 
 // An operator that only moves elements (max pool, reshape, transpose, slice,
-// pad, concat of equally quantized tensors, clamp at zero) works on the integers
-// just as well: the Dequantize goes behind it. A Concat whose result is
-// quantized takes its inputs requantized to that.
+// pad, concat of equally quantized tensors, clamp at zero) works on the
+// integers just as well: the Dequantize goes behind it. A Concat whose result
+// is quantized takes its inputs requantized to that.
 absl::StatusOr<std::optional<ir::GraphPatch>> MoveDequantizeDown(
     const ir::Graph& graph, const PassContext& context);
 

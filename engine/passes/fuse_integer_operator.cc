@@ -129,8 +129,8 @@ Tensor QuantizeBias(const std::vector<double>& real,
   auto integers = tensor.mutable_data<int32_t>();
   constexpr double kLimit = std::numeric_limits<int32_t>::max();
   for (size_t c = 0; c < real.size(); ++c) {
-    integers[c] = static_cast<int32_t>(std::clamp(
-        std::nearbyint(real[c] / scales[c]), -kLimit, kLimit));
+    integers[c] = static_cast<int32_t>(
+        std::clamp(std::nearbyint(real[c] / scales[c]), -kLimit, kLimit));
   }
   return tensor;
 }

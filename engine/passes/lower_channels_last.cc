@@ -172,8 +172,7 @@ class Lowering {
     const ir::Value& value = source_.value(id);
     const bool conv = std::holds_alternative<ir::Conv>(node.op);
     if (auto* matmul = std::get_if<ir::MatMul>(&op);
-        matmul != nullptr && i == 1 && value.is_constant() &&
-        RankOf(id) == 2) {
+        matmul != nullptr && i == 1 && value.is_constant() && RankOf(id) == 2) {
       if (matmul->transpose_b) return First(id);
       matmul->transpose_b = true;
       return Transposed(value);

@@ -9,12 +9,12 @@
 namespace octet::passes {
 
 // The graph in the form that plans are made of: convolutions and pools work
-// on channels-last tensors, their weights are [O, kernel..., I/groups], constant
-// matrices of MatMul are transposed to [N, K], and explicit Transpose nodes stand where
-// the layout changes (at the inputs and outputs of the graph, and around
-// operators that need the ONNX order, such as Reshape). Elementwise operators,
-// Concat, Slice, Pad, Softmax and Reduce follow the layout of their data.
-// Pure layout: values do not change.
+// on channels-last tensors, their weights are [O, kernel..., I/groups],
+// constant matrices of MatMul are transposed to [N, K], and explicit Transpose
+// nodes stand where the layout changes (at the inputs and outputs of the graph,
+// and around operators that need the ONNX order, such as Reshape). Elementwise
+// operators, Concat, Slice, Pad, Softmax and Reduce follow the layout of their
+// data. Pure layout: values do not change.
 //
 // `watched` values become further outputs, behind the graph's own, in
 // whichever layout they are computed in; a model input keeps its own.

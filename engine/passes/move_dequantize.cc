@@ -58,7 +58,8 @@ std::optional<GraphPatch> RequantizeConcatInputs(const Graph& graph,
     std::optional<ValueId> behind = ActivationBehind(graph, index, id);
     if (!behind) return std::nullopt;
     const TensorType& type = graph.type(*behind);
-    if (type.dtype == target.dtype && type.quantization == target.quantization) {
+    if (type.dtype == target.dtype &&
+        type.quantization == target.quantization) {
       inputs.push_back(*behind);
       continue;
     }
@@ -117,7 +118,8 @@ absl::StatusOr<std::optional<GraphPatch>> CancelDequantizeQuantize(
       continue;
     }
     GraphPatch patch(graph);
-    if (graph.type(*behind) == output.type && !index.IsOutput(node.outputs[0])) {
+    if (graph.type(*behind) == output.type &&
+        !index.IsOutput(node.outputs[0])) {
       patch.Replace(node.outputs[0], *behind);
     } else {
       patch.Replace(node.outputs[0],

@@ -30,9 +30,8 @@ absl::StatusOr<int> RunToEnd(const Pass& pass, const PassContext& context,
     if (!patch.ok()) return InPass(pass, patch.status());
     if (!patch->has_value()) return patches;
     if (patches == limit) {
-      return absl::InternalError(
-          absl::StrCat("pass ", pass.name, " did not stop after ", limit,
-                       " patches"));
+      return absl::InternalError(absl::StrCat(
+          "pass ", pass.name, " did not stop after ", limit, " patches"));
     }
     graph = (*patch)->Apply();
   }

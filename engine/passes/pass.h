@@ -30,8 +30,8 @@ struct PassContext {
 // nothing; it never changes the graph itself.
 struct Pass {
   absl::string_view name;
-  absl::StatusOr<std::optional<ir::GraphPatch>> (*run)(const ir::Graph& graph,
-                                                       const PassContext& context);
+  absl::StatusOr<std::optional<ir::GraphPatch>> (*run)(
+      const ir::Graph& graph, const PassContext& context);
 };
 
 // How often each pass of a run found something.
@@ -41,8 +41,8 @@ struct PassCount {
 };
 
 // Runs each pass until it finds nothing, all of them again until none does, and
-// verifies the graph after each pass that changed it. INTERNAL names the pass that
-// broke it or never stopped.
+// verifies the graph after each pass that changed it. INTERNAL names the pass
+// that broke it or never stopped.
 absl::StatusOr<ir::Graph> RunPasses(ir::Graph graph,
                                     absl::Span<const Pass> passes,
                                     const PassContext& context,

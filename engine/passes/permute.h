@@ -8,7 +8,8 @@
 
 namespace octet::passes {
 
-// The permutation [N, C, spatial...] -> [N, spatial..., C]; identity below rank 3.
+// The permutation [N, C, spatial...] -> [N, spatial..., C]; identity below
+// rank 3.
 std::vector<int> PermToLast(int rank);
 // Its inverse.
 std::vector<int> PermToFirst(int rank);
@@ -26,7 +27,8 @@ std::vector<T> PermuteToLast(const std::vector<T>& values) {
   return result;
 }
 
-// The elements of `tensor` with axis i of the result = axis perm[i] of `tensor`.
+// The elements of `tensor` with axis i of the result = axis perm[i] of
+// `tensor`.
 Tensor Permuted(const Tensor& tensor, const std::vector<int>& perm);
 
 }  // namespace octet::passes

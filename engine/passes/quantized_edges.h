@@ -8,8 +8,8 @@
 #include "engine/ir/graph.h"
 #include "engine/ir/graph_patch.h"
 
-// Questions that the integer passes ask about the Dequantize and Quantize nodes around an
-// operator.
+// Questions that the integer passes ask about the Dequantize and Quantize nodes
+// around an operator.
 namespace octet::passes {
 
 // The integers behind a float value: the input of the Dequantize that computes

@@ -99,8 +99,9 @@ GraphPatch Rewrite(const Graph& graph, const Node& node, ir::Op op,
                    ir::ValueId input) {
   const ir::Value& output = graph.value(node.outputs[0]);
   GraphPatch patch(graph);
-  patch.Replace(node.outputs[0], patch.AddNode(node.name, std::move(op), {input},
-                                               output.name, output.type));
+  patch.Replace(node.outputs[0],
+                patch.AddNode(node.name, std::move(op), {input}, output.name,
+                              output.type));
   return patch;
 }
 

@@ -9,7 +9,8 @@ namespace octet::passes {
 // Removes nodes that change nothing (a Reshape to the same dimensions, a
 // Transpose that moves no axis, a Pad by zero, a Clamp without limits, ...),
 // turns a Transpose that only moves axes of one element into a Reshape, and
-// joins a Reshape with the Reshape before it, a Transpose with the Transpose before it.
+// joins a Reshape with the Reshape before it, a Transpose with the Transpose
+// before it.
 absl::StatusOr<std::optional<ir::GraphPatch>> RemoveNoOps(
     const ir::Graph& graph, const PassContext& context);
 

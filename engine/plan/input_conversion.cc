@@ -55,12 +55,13 @@ std::vector<ir::ValueId> TakeInputConversions(ir::Graph& graph,
   std::vector<const ir::Node*> taken;
   std::vector<ir::ValueId> landings;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    landings.push_back(Take(graph, index, graph.inputs()[i],
-                            inputs[i].conversion, taken));
+    landings.push_back(
+        Take(graph, index, graph.inputs()[i], inputs[i].conversion, taken));
   }
   std::vector<ir::Node> left;
   for (const ir::Node& node : graph.nodes()) {
-    if (std::count(taken.begin(), taken.end(), &node) == 0) left.push_back(node);
+    if (std::count(taken.begin(), taken.end(), &node) == 0)
+      left.push_back(node);
   }
   graph.mutable_nodes() = std::move(left);
   return landings;

@@ -45,12 +45,11 @@ std::string Plan::Dump() const {
   }
   for (const PlannedStep& planned : steps_) {
     const ir::ValueId output = planned.node.outputs[0];
-    absl::StrAppend(&text, ir::OpName(planned.node.op),
-                    ir::OpAttributes(planned.node.op), " [",
-                    planned.step->kernel(), "] ",
-                    TypeToString(graph_.type(planned.node.inputs[0])), " -> ",
-                    TypeToString(graph_.type(output)), " at ",
-                    offsets_[output], "\n");
+    absl::StrAppend(
+        &text, ir::OpName(planned.node.op), ir::OpAttributes(planned.node.op),
+        " [", planned.step->kernel(), "] ",
+        TypeToString(graph_.type(planned.node.inputs[0])), " -> ",
+        TypeToString(graph_.type(output)), " at ", offsets_[output], "\n");
   }
   return text;
 }

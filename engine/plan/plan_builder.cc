@@ -12,8 +12,8 @@
 
 namespace octet::plan {
 
-// Builds a Plan: takes the input conversions out of the graph, asks the backends
-// for steps, and lays out the arena.
+// Builds a Plan: takes the input conversions out of the graph, asks the
+// backends for steps, and lays out the arena.
 class PlanBuilder {
  public:
   PlanBuilder(ir::Graph graph, absl::Span<const Backend* const> backends,
@@ -53,8 +53,8 @@ class PlanBuilder {
   absl::StatusOr<std::shared_ptr<const Step>> MakeStep(const ir::Node& node) {
     std::string refusals;
     for (const Backend* backend : backends_) {
-      absl::StatusOr<std::unique_ptr<Step>> step = backend->CreateStep(
-          {plan_.graph_, node, threads_, weights_});
+      absl::StatusOr<std::unique_ptr<Step>> step =
+          backend->CreateStep({plan_.graph_, node, threads_, weights_});
       if (step.ok()) return std::shared_ptr<const Step>(*std::move(step));
       if (!absl::IsUnimplemented(step.status())) {
         return absl::Status(
@@ -65,9 +65,9 @@ class PlanBuilder {
       absl::StrAppend(&refusals, "; ", backend->name(), ": ",
                       step.status().message());
     }
-    return absl::UnimplementedError(absl::StrCat(
-        "node ", node.name, " (", ir::OpName(node.op),
-        "): no backend runs it", refusals));
+    return absl::UnimplementedError(
+        absl::StrCat("node ", node.name, " (", ir::OpName(node.op),
+                     "): no backend runs it", refusals));
   }
 
   size_t BytesOf(ir::ValueId id) const {

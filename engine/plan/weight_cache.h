@@ -20,8 +20,8 @@ namespace octet::plan {
 // live as long as the cache or the last step that holds one. Thread-safe.
 class WeightCache {
  public:
-  // The entry under `key`, made by `make`, an absl::StatusOr<shared_ptr<const T>>
-  // function, if there is none yet. `bytes_of` says what a new one takes.
+  // The entry under `key`, made by `make`, an absl::StatusOr<shared_ptr<const
+  // T>> function, if there is none yet. `bytes_of` says what a new one takes.
   // REQUIRES: one key always goes with one T.
   template <typename T, typename Make, typename BytesOf>
   absl::StatusOr<std::shared_ptr<const T>> GetOrMake(const std::string& key,

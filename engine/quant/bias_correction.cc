@@ -72,15 +72,13 @@ class TwinBuilder {
         QuantizeWeights(weights, WeightChannelAxis(node.op), bias,
                         schemes_[node.inputs[0]]->scale));
     Graph& graph = twinned_.graph;
-    const ValueId rounded_weights =
-        graph.AddConstant(graph.FreshName("rounded_weights"),
-                          DequantizedWeights(quantized));
+    const ValueId rounded_weights = graph.AddConstant(
+        graph.FreshName("rounded_weights"), DequantizedWeights(quantized));
     const ValueId exact = AddBare(node, node.inputs[0], node.inputs[1]);
     const ValueId rounded =
         AddBare(node, Rounded(node.inputs[0]), rounded_weights);
-    const ValueId error =
-        Add(node, ir::Binary{ir::BinaryKind::kSub, {}}, {exact, rounded},
-            source_.type(node.outputs[0]));
+    const ValueId error = Add(node, ir::Binary{ir::BinaryKind::kSub, {}},
+                              {exact, rounded}, source_.type(node.outputs[0]));
     twinned_.layers.push_back(
         {index, error, weights.shape()[WeightChannelAxis(node.op)]});
     return absl::OkStatus();
@@ -143,8 +141,7 @@ std::vector<double> ChannelMean::Means() const {
   return means;
 }
 
-Graph CorrectBiases(const Graph& graph,
-                    const std::vector<RoundedLayer>& layers,
+Graph CorrectBiases(const Graph& graph, const std::vector<RoundedLayer>& layers,
                     const std::vector<std::vector<double>>& means) {
   Graph corrected = graph;
   for (size_t l = 0; l < layers.size(); ++l) {
@@ -153,9 +150,8 @@ Graph CorrectBiases(const Graph& graph,
     auto values = bias.mutable_data<float>();
     for (int64_t c = 0; c < layers[l].channels; ++c) {
       const double before =
-          HasBias(node)
-              ? graph.value(node.inputs[2]).constant->data<float>()[c]
-              : 0.0;
+          HasBias(node) ? graph.value(node.inputs[2]).constant->data<float>()[c]
+                        : 0.0;
       values[c] = static_cast<float>(before + means[l][c]);
     }
     const std::string stem =

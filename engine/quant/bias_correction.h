@@ -13,9 +13,9 @@
 
 // Rounding the weights and the data of a layer shifts the mean of its result by
 // E[W x - Wq xq], a constant per channel that its bias can take up (Nagel et
-// al., "Data-Free Quantization Through Weight Equalization and Bias Correction",
-// 2019, section 4.2; the mean is measured on calibration samples here, layer by layer, each
-// with its float input rounded).
+// al., "Data-Free Quantization Through Weight Equalization and Bias
+// Correction", 2019, section 4.2; the mean is measured on calibration samples
+// here, layer by layer, each with its float input rounded).
 namespace octet::quant {
 
 // One Conv or MatMul that will compute in integers.

@@ -14,8 +14,7 @@ absl::StatusOr<std::vector<Range>> CalibrateMinMax(
     const ir::Graph& graph, const QuantizationSites& sites,
     const ActivationSource& source) {
   std::vector<MinMaxObserver> observers(sites.rounded.size());
-  const ActivationSink sink = [&](size_t site,
-                                  absl::Span<const float> values) {
+  const ActivationSink sink = [&](size_t site, absl::Span<const float> values) {
     absl::Status observed = observers[site].Observe(values);
     if (observed.ok()) return observed;
     return absl::Status(
@@ -33,8 +32,8 @@ absl::StatusOr<std::vector<Range>> CalibrateMinMax(
           "no calibration samples; expected at least one");
     }
     std::optional<Range>& group = of_group[sites.group[sites.rounded[i]]];
-    group = group ? Union(*group, *observers[i].range())
-                  : *observers[i].range();
+    group =
+        group ? Union(*group, *observers[i].range()) : *observers[i].range();
   }
   std::vector<Range> ranges;
   for (ir::ValueId id : sites.rounded) {

@@ -14,10 +14,10 @@
 
 namespace octet::quant {
 
-// Takes the values of site `site` (an index into QuantizationSites::rounded) for some
-// samples.
-using ActivationSink = std::function<absl::Status(
-    size_t site, absl::Span<const float> values)>;
+// Takes the values of site `site` (an index into QuantizationSites::rounded)
+// for some samples.
+using ActivationSink =
+    std::function<absl::Status(size_t site, absl::Span<const float> values)>;
 
 // Runs the float graph on the next calibration samples and hands the values of
 // every site to `sink`. Returns how many samples it ran, 0 when there are no

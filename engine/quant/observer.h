@@ -15,7 +15,8 @@ namespace octet::quant {
 // Thread-compatible.
 class MinMaxObserver {
  public:
-  // INVALID_ARGUMENT, with nothing kept of `values`, where one is NaN or infinite.
+  // INVALID_ARGUMENT, with nothing kept of `values`, where one is NaN or
+  // infinite.
   absl::Status Observe(absl::Span<const float> values);
 
   // Nothing before the first value.

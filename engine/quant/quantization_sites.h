@@ -14,8 +14,9 @@ struct QuantizationSites {
   // The values to observe and to round, in graph order.
   std::vector<ir::ValueId> rounded;
   // By value of the graph: the members of one group share one scale, because
-  // the integers pass from one to the other unchanged (a Concat's inputs and its result, a
-  // max pool's input and result). Values that stay float are alone.
+  // the integers pass from one to the other unchanged (a Concat's inputs and
+  // its result, a max pool's input and result). Values that stay float are
+  // alone.
   std::vector<ir::ValueId> group;
 };
 
@@ -23,8 +24,8 @@ struct QuantizationSites {
 //
 // Conv and MatMul with constant weights compute in integers, and so do the
 // additions and average pools whose result another integer operator reads;
-// their data is rounded. Operators that only move elements pass integers on. What
-// only float operators or the caller read stays float.
+// their data is rounded. Operators that only move elements pass integers on.
+// What only float operators or the caller read stays float.
 QuantizationSites ChooseSites(const ir::Graph& graph);
 
 // Whether `node` is a Conv or MatMul that has an integer form.

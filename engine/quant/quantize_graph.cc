@@ -24,7 +24,9 @@ class Rewriter {
  public:
   Rewriter(const Graph& source, const QuantizationSites& sites,
            const std::vector<Scheme>& schemes)
-      : source_(source), result_(source), schemes_(source.values().size()),
+      : source_(source),
+        result_(source),
+        schemes_(source.values().size()),
         readable_(source.values().size()) {
     OCTET_CHECK(sites.rounded.size() == schemes.size() &&
                 sites.group.size() == source.values().size());
@@ -55,8 +57,10 @@ class Rewriter {
     std::vector<std::optional<Scheme>> of_group(source_.values().size());
     for (ValueId id : sites.rounded) of_group[sites.group[id]] = schemes_[id];
     for (size_t id = 0; id < schemes_.size(); ++id) {
-      if (!schemes_[id]) carried_.push_back(of_group[sites.group[id]]);
-      else carried_.push_back(schemes_[id]);
+      if (!schemes_[id])
+        carried_.push_back(of_group[sites.group[id]]);
+      else
+        carried_.push_back(schemes_[id]);
     }
   }
 
@@ -82,8 +86,8 @@ class Rewriter {
     if (IsWeighted(source_, node) && data) {
       absl::Status added = AddWeights(node, data->scale, inputs);
       if (!added.ok()) {
-        return absl::Status(added.code(), absl::StrCat("node ", node.name,
-                                                       ": ", added.message()));
+        return absl::Status(added.code(), absl::StrCat("node ", node.name, ": ",
+                                                       added.message()));
       }
     }
     result_.AppendNode({node.name, node.op, std::move(inputs), node.outputs});
@@ -116,9 +120,9 @@ class Rewriter {
   ValueId AddConstant(const std::string& name, Tensor tensor,
                       ir::Quantization quantization) {
     const ir::Dims dims = ir::FixedDims(tensor.shape());
-    const ValueId integers = result_.AddConstant(
-        result_.FreshName(absl::StrCat(name, "_quantized")), std::move(tensor),
-        std::move(quantization));
+    const ValueId integers =
+        result_.AddConstant(result_.FreshName(absl::StrCat(name, "_quantized")),
+                            std::move(tensor), std::move(quantization));
     return result_.AddNode(
         absl::StrCat(name, "/dequantize"), ir::Dequantize{}, {integers},
         result_.FreshName(absl::StrCat(name, "_dequantized")),

@@ -13,11 +13,12 @@ namespace octet::quant {
 
 // Rewrites a float graph with Quantize/Dequantize pairs: one behind each site,
 // which every reader of the value then reads (outputs of the model stay as they
-// were), and integer constants behind a Dequantize for the weights (s8 per channel)
-// and biases (s32) of every Conv and MatMul whose data is quantized.
+// were), and integer constants behind a Dequantize for the weights (s8 per
+// channel) and biases (s32) of every Conv and MatMul whose data is quantized.
 //
-// `sites` is ChooseSites(graph); `schemes[i]` is for `sites.rounded[i]`; members of one group have equal ones.
-// The result means what the float graph does, up to the roundings it shows.
+// `sites` is ChooseSites(graph); `schemes[i]` is for `sites.rounded[i]`;
+// members of one group have equal ones. The result means what the float graph
+// does, up to the roundings it shows.
 absl::StatusOr<ir::Graph> QuantizeGraph(const ir::Graph& graph,
                                         const QuantizationSites& sites,
                                         const std::vector<Scheme>& schemes);

@@ -34,9 +34,8 @@ ChannelStride StrideOf(const Shape& shape, int axis) {
 absl::Status CheckFinite(absl::Span<const float> values, const char* what) {
   for (size_t i = 0; i < values.size(); ++i) {
     if (std::isfinite(values[i])) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat(what, " element ", i, " is ", values[i],
-                     "; expected finite values"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        what, " element ", i, " is ", values[i], "; expected finite values"));
   }
   return absl::OkStatus();
 }
@@ -56,8 +55,8 @@ std::vector<std::optional<float>> ScalesOf(absl::Span<const float> weights,
   return scales;
 }
 
-// The scale of a channel's weights, given its bias: `scale` where the bias fits 32
-// bits then, else the least that makes it fit; 1 where neither asks for any.
+// The scale of a channel's weights, given its bias: `scale` where the bias fits
+// 32 bits then, else the least that makes it fit; 1 where neither asks for any.
 float ScaleWithBias(std::optional<float> scale, double bias,
                     float input_scale) {
   // A little more, so that rounding to float32 can't make it too small.

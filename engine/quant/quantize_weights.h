@@ -13,7 +13,7 @@ namespace octet::quant {
 
 // Weights and bias of one Conv or MatMul as integers.
 struct QuantizedWeights {
-  Tensor weights;  // s8, shaped like the float ones
+  Tensor weights;                        // s8, shaped like the float ones
   ir::Quantization weight_quantization;  // per channel, zero points 0
   std::optional<Tensor> bias;            // s32 [channels]
   ir::Quantization bias_quantization;    // scale s_x * s_w[c], zero points 0
@@ -21,11 +21,11 @@ struct QuantizedWeights {
 
 // Quantizes per channel along `axis`: s_w[c] = max|w[c]| / 127, symmetric.
 //
-// A channel whose bias would not fit 32 bits at scale s_x * s_w[c] gets the least
-// s_w[c] at which it does; that costs nothing, as weights so much smaller than the bias
-// hardly move the result.
-// `bias`, where given, is float32 [channels]; `input_scale` is s_x.
-// INVALID_ARGUMENT where a weight or bias is NaN or infinite.
+// A channel whose bias would not fit 32 bits at scale s_x * s_w[c] gets the
+// least s_w[c] at which it does; that costs nothing, as weights so much smaller
+// than the bias hardly move the result. `bias`, where given, is float32
+// [channels]; `input_scale` is s_x. INVALID_ARGUMENT where a weight or bias is
+// NaN or infinite.
 absl::StatusOr<QuantizedWeights> QuantizeWeights(
     const Tensor& weights, int axis, const std::optional<Tensor>& bias,
     float input_scale);

@@ -55,9 +55,8 @@ Scheme Symmetric(const Range& range) {
 int32_t QuantizeValue(float real, const Scheme& scheme) {
   const double low = scheme.dtype == DType::kInt8 ? -128 : 0;
   const double high = scheme.dtype == DType::kInt8 ? 127 : 255;
-  const double q =
-      static_cast<double>(std::nearbyint(real / scheme.scale)) +
-      scheme.zero_point;
+  const double q = static_cast<double>(std::nearbyint(real / scheme.scale)) +
+                   scheme.zero_point;
   return static_cast<int32_t>(std::clamp(q, low, high));
 }
 

@@ -34,8 +34,8 @@ struct Scheme {
   }
 };
 
-// u8: scale = (max - min) / 255, zero_point = clamp(round(-min / scale), 0, 255),
-// after widening the range to hold 0, so that 0 is exact.
+// u8: scale = (max - min) / 255, zero_point = clamp(round(-min / scale), 0,
+// 255), after widening the range to hold 0, so that 0 is exact.
 Scheme AsymmetricU8(const Range& range);
 
 // Zero point 0. s8 with scale = max|x| / 127, or, where nothing is negative, u8

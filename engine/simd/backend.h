@@ -9,8 +9,8 @@
 namespace octet::simd {
 
 // The backend "simd": our own kernels for integers, bit-identical to
-// `reference` and exact on every machine. Images are channels last. Everything else is UNIMPLEMENTED with
-// the reason.
+// `reference` and exact on every machine. Images are channels last. Everything
+// else is UNIMPLEMENTED with the reason.
 std::unique_ptr<plan::Backend> CreateSimdBackend();
 
 }  // namespace octet::simd

@@ -22,9 +22,9 @@ TensorType Float(Dims dims) {
 class GraphChecksTest : public testing::Test {
  protected:
   GraphChecksTest() {
-    x_ = graph_.AddValue(
-        {"x", Float({Dim::Rows(), Dim::Fixed(4), Dim::Fixed(6)}),
-         std::nullopt});
+    x_ = graph_.AddValue({"x",
+                          Float({Dim::Rows(), Dim::Fixed(4), Dim::Fixed(6)}),
+                          std::nullopt});
     graph_.mutable_inputs() = {x_};
   }
 
@@ -190,16 +190,14 @@ TEST_F(GraphChecksTest, VerifierFindsIncompleteQuantization) {
 TEST_F(GraphChecksTest, QuantizeChoosesItsOutputType) {
   const ValueId q = Add(Quantize{}, {x_});
   ExpectBroken("is declared");
-  graph_.mutable_value(q).type.quantization =
-      Quantization::PerTensor(0.5f, 7);
+  graph_.mutable_value(q).type.quantization = Quantization::PerTensor(0.5f, 7);
   graph_.mutable_value(q).type.dtype = DType::kInt8;
   EXPECT_TRUE(VerifyGraph(graph_).ok()) << VerifyGraph(graph_);
 }
 
 TEST_F(GraphChecksTest, OperatorsThatMoveDataKeepTheQuantization) {
   const ValueId q = Add(Quantize{}, {x_});
-  graph_.mutable_value(q).type.quantization =
-      Quantization::PerTensor(0.5f, 7);
+  graph_.mutable_value(q).type.quantization = Quantization::PerTensor(0.5f, 7);
   const ValueId y = Add(Transpose{{0, 2, 1}}, {q});
   EXPECT_TRUE(VerifyGraph(graph_).ok()) << VerifyGraph(graph_);
   graph_.mutable_value(y).type.quantization->scales[0] = 1;

@@ -135,12 +135,11 @@ TEST(InferTypeTest, ElementwiseKeepsDimensions) {
   EXPECT_EQ(Infer(Clamp{{0, 6}}, {Q(D({4}))}), Text(Q(D({4}))));
   EXPECT_EQ(Infer(Softmax{1}, {x}), Text(x));
   EXPECT_THAT(Infer(Softmax{3}, {x}), HasSubstr("axis is 3"));
-  EXPECT_EQ(Infer(BatchNorm{}, {x, F(D({4})), F(D({4})), F(D({4})),
-                                F(D({4}))}),
+  EXPECT_EQ(Infer(BatchNorm{}, {x, F(D({4})), F(D({4})), F(D({4})), F(D({4}))}),
             Text(x));
-  EXPECT_THAT(Infer(BatchNorm{}, {x, F(D({4})), F(D({2})), F(D({4})),
-                                  F(D({4}))}),
-              HasSubstr("input 2"));
+  EXPECT_THAT(
+      Infer(BatchNorm{}, {x, F(D({4})), F(D({2})), F(D({4})), F(D({4}))}),
+      HasSubstr("input 2"));
   EXPECT_THAT(Infer(Clamp{{kInfinity, 0}}, {x}), HasSubstr("lower <= upper"));
 }
 
@@ -158,9 +157,9 @@ TEST(InferTypeTest, ConcatAddsUpItsAxis) {
             Text(F(D(R(), {5, 5}))));
   EXPECT_THAT(Infer(Concat{1}, {F(D(R(), {2, 5})), F(D({1, 3, 5}))}),
               HasSubstr("equal types but for axis"));
-  EXPECT_THAT(Infer(Concat{1}, {Q(D(R(), {2})), Q(D(R(), {2}), DType::kUInt8,
-                                                  4)}),
-              HasSubstr("equal types"));
+  EXPECT_THAT(
+      Infer(Concat{1}, {Q(D(R(), {2})), Q(D(R(), {2}), DType::kUInt8, 4)}),
+      HasSubstr("equal types"));
 }
 
 TEST(InferTypeTest, SliceAndPadLeaveRowsAlone) {

@@ -119,16 +119,16 @@ TEST(ExporterTest, BatchedMatMulWithBiasKeepsItsMeaning) {
   op.transpose_b = true;
   op.has_bias = true;
   op.activation.upper = 6;
-  graph.mutable_outputs() = {graph.AddNode(
-      "fc", op, {x, w, b}, "y",
-      Float({Dim::Rows(), Dim::Fixed(3), Dim::Fixed(5)}))};
+  graph.mutable_outputs() = {
+      graph.AddNode("fc", op, {x, w, b}, "y",
+                    Float({Dim::Rows(), Dim::Fixed(3), Dim::Fixed(5)}))};
   std::vector<std::string> ops;
   const ir::Graph back = RoundTrip(graph);
   for (const ir::Node& node : back.nodes()) {
     ops.push_back(std::string(ir::OpName(node.op)));
   }
-  EXPECT_THAT(ops, testing::ElementsAre("Transpose", "MatMul", "Add",
-                                        testing::_));
+  EXPECT_THAT(ops,
+              testing::ElementsAre("Transpose", "MatMul", "Add", testing::_));
 }
 
 TEST(ExporterTest, EqualGraphsGiveEqualBytes) {

@@ -97,8 +97,7 @@ TEST(ImporterTest, ClipReadsAttributesThenInputs) {
   auto recent = OneInput(13, {-1, 4});
   recent.Floats("six", {}, {6});
   recent.Node("Clip", {"x", "", "six"}, {"y"});
-  EXPECT_EQ(OnlyOp<ir::Clamp>(Import(old)).range,
-            (ir::Activation{0.0f, 6.0f}));
+  EXPECT_EQ(OnlyOp<ir::Clamp>(Import(old)).range, (ir::Activation{0.0f, 6.0f}));
   const auto range = OnlyOp<ir::Clamp>(Import(recent)).range;
   EXPECT_EQ(range.upper, 6);
   EXPECT_EQ(range.lower, -std::numeric_limits<float>::infinity());
@@ -189,9 +188,7 @@ TEST(ImporterTest, SliceNormalizesPositions) {
 
 TEST(ImporterTest, SliceOfTheOnlyRowKeepsTheBatch) {
   auto model = OneInput(9, {1, 8});
-  model.Node("Slice", {"x"}, {"y"})
-      .Ints("starts", {0, 2})
-      .Ints("ends", {1, 5});
+  model.Node("Slice", {"x"}, {"y"}).Ints("starts", {0, 2}).Ints("ends", {1, 5});
   const auto imported = Import(model);
   EXPECT_TRUE(imported.batches) << imported.why_not_batched;
   EXPECT_EQ(OutputDims(imported), (Dims{Dim::Rows(), Dim::Fixed(3)}));
@@ -278,8 +275,7 @@ TEST(ImporterTest, ConstantDequantizeLinearKeepsTheIntegers) {
   const auto& node = imported.graph.nodes()[0];
   ASSERT_TRUE(std::holds_alternative<ir::Dequantize>(node.op));
   const ir::Value& w = imported.graph.value(node.inputs[0]);
-  EXPECT_EQ(w.type.quantization,
-            (ir::Quantization{{0.5f, 0.25f}, {0, 0}, 0}));
+  EXPECT_EQ(w.type.quantization, (ir::Quantization{{0.5f, 0.25f}, {0, 0}, 0}));
   EXPECT_THAT(w.constant->data<int8_t>(), testing::ElementsAre(5, -7));
 }
 
@@ -365,7 +361,7 @@ TEST(ImporterTest, ScalarInputIsNotBatched) {
 struct BadModel {
   const char* name;
   absl::StatusCode code;
-  const char* part;  // of the message
+  const char* part;                   // of the message
   void (*fill)(ModelBuilder& model);  // x is [N, 3, 8, 8], y the output
 };
 
@@ -417,7 +413,9 @@ const BadModel kBadModels[] = {
        m.Node("Relu", {"b"}, {"y"});
      }},
     {"UnknownInput", kInvalid, "reads 'ghost'",
-     [](ModelBuilder& m) { m.Node("Add", {"x", "ghost"}, {"y"}); }},
+     [](ModelBuilder& m) {
+       m.Node("Add", {"x", "ghost"}, {"y"});
+     }},
     {"ComputedTwice", kInvalid, "has a value already",
      [](ModelBuilder& m) {
        m.Node("Relu", {"x"}, {"y"});
@@ -432,11 +430,12 @@ const BadModel kBadModels[] = {
     {"MissingInput", kInvalid, "input 1 is missing",
      [](ModelBuilder& m) { m.Node("Add", {"x"}, {"y"}); }},
     {"TooManyInputs", kInvalid, "at most 1",
-     [](ModelBuilder& m) { m.Node("Relu", {"x", "x"}, {"y"}); }},
+     [](ModelBuilder& m) {
+       m.Node("Relu", {"x", "x"}, {"y"});
+     }},
     {"SecondOutput", kUnimplemented, "reads 'indices'",
      [](ModelBuilder& m) {
-       m.Node("MaxPool", {"x"}, {"p", "indices"})
-           .Ints("kernel_shape", {2, 2});
+       m.Node("MaxPool", {"x"}, {"p", "indices"}).Ints("kernel_shape", {2, 2});
        m.Node("Cast", {"indices"}, {"y"}).Int("to", 1);
      }},
     {"SymbolicWidth", kUnimplemented, "dimension 1 is not fixed",
@@ -576,9 +575,10 @@ const BadModel kBadModels[] = {
      }},
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    Files, BadModelTest, testing::ValuesIn(kBadModels),
-    [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Files, BadModelTest, testing::ValuesIn(kBadModels),
+                         [](const auto& info) {
+                           return std::string(info.param.name);
+                         });
 
 TEST(ImporterTest, BytesThatAreNoModelAreDataLoss) {
   EXPECT_EQ(ImportModel("not a model").status().code(), kLoss);
@@ -587,8 +587,7 @@ TEST(ImporterTest, BytesThatAreNoModelAreDataLoss) {
 
 TEST(ImportTensorTest, ReadsRawAndTypedData) {
   const Tensor tensor = Tensor::Of<int64_t>({2}, {7, -8});
-  const auto raw =
-      ImportTensor(TensorToProto("t", tensor).SerializeAsString());
+  const auto raw = ImportTensor(TensorToProto("t", tensor).SerializeAsString());
   ASSERT_TRUE(raw.ok()) << raw.status();
   EXPECT_EQ(raw->name, "t");
   EXPECT_THAT(raw->tensor.data<int64_t>(), testing::ElementsAre(7, -8));

@@ -44,9 +44,8 @@ class ModelBuilder {
   explicit ModelBuilder(int64_t opset);
 
   // Dimensions; -1 is the symbol "N".
-  ModelBuilder& Input(
-      const std::string& name, std::vector<int64_t> dims,
-      int32_t type = ::onnx::TensorProto::FLOAT);
+  ModelBuilder& Input(const std::string& name, std::vector<int64_t> dims,
+                      int32_t type = ::onnx::TensorProto::FLOAT);
   ModelBuilder& Output(const std::string& name);
   ModelBuilder& Floats(const std::string& name, Shape shape,
                        std::vector<float> values);

@@ -58,21 +58,21 @@ TEST_P(RealModelTest, ImportsWithRows) {
 // Nodes: what the file has, without Dropout (squeezenet).
 INSTANTIATE_TEST_SUITE_P(
     Models, RealModelTest,
-    testing::Values(
-        RealModel{"models/resnet20_cifar10.onnx", 73},
-        RealModel{"models/resnet56_cifar10.onnx", 199},
-        RealModel{"models/mobilenetv2_imagenet_fp32.onnx", 101},
-        RealModel{"models/squeezenet_imagenet_fp32.onnx", 65},
-        RealModel{"models/mobilenetv1_025_imagenet_fp32.onnx", 58},
-        RealModel{"models/kws_dscnn_fp32.onnx", 22},
-        RealModel{"models/ad01_autoencoder_fp32.onnx", 19},
-        RealModel{"models/mnist_cntk.onnx", 11},
-        RealModel{"models/tinycnn_cifar10.onnx", 30},
-        RealModel{"models/oww_alexa.onnx", 7},
-        RealModel{"models/winml_iris_mlp.onnx", 5},
-        RealModel{"models/fraud_mlp_1.onnx", 16},
-        RealModel{"models_int8/kws_dscnn_qdq.onnx", 70},
-        RealModel{"models_int8/mobilenetv2_imagenet_qdq.onnx", 345}));
+    testing::Values(RealModel{"models/resnet20_cifar10.onnx", 73},
+                    RealModel{"models/resnet56_cifar10.onnx", 199},
+                    RealModel{"models/mobilenetv2_imagenet_fp32.onnx", 101},
+                    RealModel{"models/squeezenet_imagenet_fp32.onnx", 65},
+                    RealModel{"models/mobilenetv1_025_imagenet_fp32.onnx", 58},
+                    RealModel{"models/kws_dscnn_fp32.onnx", 22},
+                    RealModel{"models/ad01_autoencoder_fp32.onnx", 19},
+                    RealModel{"models/mnist_cntk.onnx", 11},
+                    RealModel{"models/tinycnn_cifar10.onnx", 30},
+                    RealModel{"models/oww_alexa.onnx", 7},
+                    RealModel{"models/winml_iris_mlp.onnx", 5},
+                    RealModel{"models/fraud_mlp_1.onnx", 16},
+                    RealModel{"models_int8/kws_dscnn_qdq.onnx", 70},
+                    RealModel{"models_int8/mobilenetv2_imagenet_qdq.onnx",
+                              345}));
 
 }  // namespace
 }  // namespace octet::onnx

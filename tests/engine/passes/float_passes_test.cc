@@ -431,10 +431,18 @@ TEST(FloatPassesTest, FuseANetworkToItsOperatorsAndKeepItsAnswers) {
   ExpectSameAnswers(graph, *optimized, kReordered);
   ASSERT_EQ(counts.size(), passes.size());
   for (const PassCount& count : counts) {
-    if (count.name == "fold_batch_norm") EXPECT_EQ(count.patches, 2);
-    if (count.name == "fuse_residual_add") EXPECT_EQ(count.patches, 1);
-    if (count.name == "fuse_bias") EXPECT_EQ(count.patches, 1);
-    if (count.name == "fuse_activation") EXPECT_EQ(count.patches, 2);
+    if (count.name == "fold_batch_norm") {
+      EXPECT_EQ(count.patches, 2);
+    }
+    if (count.name == "fuse_residual_add") {
+      EXPECT_EQ(count.patches, 1);
+    }
+    if (count.name == "fuse_bias") {
+      EXPECT_EQ(count.patches, 1);
+    }
+    if (count.name == "fuse_activation") {
+      EXPECT_EQ(count.patches, 2);
+    }
   }
 }
 
