@@ -127,7 +127,8 @@ struct RunTimes {
 
 // Runs a model on its own arena and threads: what one lane owns per model.
 //
-// Thread-compatible: one Run() at a time. Allocates nothing after Create().
+// Thread-compatible: one Run() at a time. All memory of tensors is allocated by
+// Create().
 class Executor {
  public:
   // Allocates the arena and binds every plan. Holds a reference on `model`.

@@ -31,7 +31,7 @@ struct Bindings {
 class BoundStep {
  public:
   virtual ~BoundStep() = default;
-  // Computes the outputs from the inputs. Allocates nothing.
+  // Computes the outputs from the inputs, in the memory it is bound to.
   virtual absl::Status Run() = 0;
 };
 
