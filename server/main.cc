@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "engine/engine.h"
 #include "nlohmann/json.hpp"
+#include "server/command_line.h"
 #include "server/config.h"
 #include "server/models/engine_functions.h"
 #include "server/models/model_registry.h"
@@ -77,6 +78,12 @@ int Run(const ServerConfig& config) {
   });
   SetUpLog(config.log_level);
   spdlog::info("octet-server {}: {}", std::string(Version()), ToString(config));
+  if (!IsLoopback(config.bind_address)) {
+    spdlog::warn(
+        "listening on {}, where other machines reach it; --bind-address "
+        "127.0.0.1 keeps them out",
+        config.bind_address);
+  }
 
   auto started = Server::Start(config, TheEngine(),
                                {std::string(Version()), DescribeMachine().isa});
@@ -104,8 +111,15 @@ int Run(const ServerConfig& config) {
 }  // namespace octet
 
 int main(int argc, char** argv) {
-  const octet::CommandLine line = octet::ParseCommandLine(
-      argc, argv, octet::Version(), std::cout, std::cerr);
+  octet::Invocation invocation;
+  invocation.version = std::string(octet::Version());
+  // Not even a program's name is there for certain.
+  for (int i = 1; i < argc; ++i) invocation.arguments.emplace_back(argv[i]);
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    invocation.environment.emplace_back(*entry);
+  }
+  const octet::CommandLine line =
+      octet::ReadCommandLine(invocation, std::cout, std::cerr);
   if (line.exit_code) return *line.exit_code;
   return octet::Run(line.config);
 }

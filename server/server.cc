@@ -112,7 +112,7 @@ absl::Status OctetServer::MakeParts(const Identity& identity) {
   options.max_batch = config_.max_batch;
   QueueLimits queue;
   queue.max_queued_rows = config_.queue_rows;
-  queue.max_queued_bytes = config_.queue_bytes;
+  queue.max_queued_bytes = config_.queue_bytes();
   registry_ = std::make_unique<ModelRegistry>(
       repository_.get(), options,
       LoadedModel::Environment{&engine_, scheduler_.get(), metrics_.get(),
@@ -121,13 +121,13 @@ absl::Status OctetServer::MakeParts(const Identity& identity) {
   lane_pool_ = std::make_unique<LanePool>(scheduler_.get());
   jobs_ = std::make_unique<QuantizationJobs>(QuantizationJobs::Environment{
       &engine_, repository_.get(), registry_.get(), metrics_.get(),
-      config_.max_calibration_bytes, limit.cpus});
+      config_.job_bytes, limit.cpus});
   api_ = {registry_.get(),
           repository_.get(),
           &state_,
           metrics_.get(),
           scheduler_->clock(),
-          {config_.queue_rows, config_.queue_bytes}};
+          {config_.queue_rows, config_.queue_bytes()}};
   return absl::OkStatus();
 }
 

@@ -20,8 +20,8 @@ namespace octet {
 class GrpcServer {
  public:
   struct Options {
-    std::string address = "0.0.0.0";  // IPv6 without brackets
-    int port = 8001;                  // 0 = any free one
+    std::string address = "127.0.0.1";  // IPv6 without brackets
+    int port = 8001;                    // 0 = any free one
     // The largest message that a client may send.
     int64_t max_receive_bytes = int64_t{64} << 20;
     std::string version;  // what ServerMetadata tells

@@ -107,9 +107,9 @@ absl::Status CalibrationData::Append(absl::Span<const CalibrationRows> chunk) {
     more += static_cast<int64_t>(rows.bytes.size());
   }
   if (bytes_ + more > max_bytes_) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "the calibration samples take more than ", max_bytes_,
-        " bytes (the server's --max-calibration-bytes); send fewer samples"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the calibration samples take more than ", max_bytes_,
+                     " bytes (the server's --job-bytes); send fewer samples"));
   }
   if (inputs_.empty()) {
     for (const CalibrationRows& rows : chunk) {

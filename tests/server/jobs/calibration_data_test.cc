@@ -57,8 +57,7 @@ TEST_F(CalibrationDataTest, MemoryIsBounded) {
   ASSERT_TRUE(Append("12345678").ok());
   const absl::Status status = Append("1234567890");
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_THAT(std::string(status.message()),
-              HasSubstr("--max-calibration-bytes"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("--job-bytes"));
   EXPECT_TRUE(Append("12345678").ok());
   EXPECT_EQ(data_.samples(), 8);
 }
