@@ -31,13 +31,17 @@ function(octet_add_library name)
   octet_resolve_sources(sources ${arg_SRCS})
   octet_resolve_sources(headers ${arg_HDRS})
   if(sources)
-    add_library(${name} STATIC ${sources} ${headers})
+    add_library(${name} STATIC ${sources})
     set(scope PUBLIC)
   else()
-    add_library(${name} INTERFACE ${headers})
+    add_library(${name} INTERFACE)
     set(scope INTERFACE)
   endif()
-  target_include_directories(${name} ${scope} "${PROJECT_SOURCE_DIR}")
+  target_include_directories(${name} ${scope}
+                             "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>")
+  # A file set, so that OctetInstall knows the headers of a library.
+  target_sources(${name} ${scope} FILE_SET HEADERS
+                 BASE_DIRS "${PROJECT_SOURCE_DIR}" FILES ${headers})
   target_link_libraries(${name} ${scope} ${arg_DEPS})
 endfunction()
 
@@ -129,9 +133,15 @@ function(octet_add_proto_library name)
       VERBATIM)
     list(APPEND generated ${files})
   endforeach()
+  set(generated_headers "${generated}")
+  list(FILTER generated_headers INCLUDE REGEX "\\.h$")
+  list(FILTER generated EXCLUDE REGEX "\\.h$")
   add_library(${name} STATIC ${generated})
   target_compile_options(${name} PRIVATE -w)
-  target_include_directories(${name} SYSTEM PUBLIC "${out}")
+  target_include_directories(${name} SYSTEM PUBLIC
+                             "$<BUILD_INTERFACE:${out}>")
+  target_sources(${name} PUBLIC FILE_SET HEADERS BASE_DIRS "${out}"
+                 FILES ${generated_headers})
   target_link_libraries(${name} PUBLIC gRPC::grpc++ protobuf::libprotobuf
                                        ${arg_DEPS})
 endfunction()
