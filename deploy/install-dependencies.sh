@@ -32,6 +32,8 @@ packages=(
   protobuf-compiler-grpc libre2-dev libc-ares-dev libssl-dev zlib1g-dev
   libonnx-dev libspdlog-dev libcli11-dev nlohmann-json3-dev
   prometheus-cpp-dev libcivetweb-dev libcurl4-openssl-dev
+  # Files that octet reads: .npz, PNG, JPEG, WAV.
+  libzip-dev libpng-dev libturbojpeg0-dev libsndfile1-dev
   libgtest-dev libgmock-dev libbenchmark-dev
 )
 test_packages=(clang-format git python3 python3-venv prometheus)

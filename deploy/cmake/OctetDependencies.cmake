@@ -14,6 +14,7 @@ endmacro()
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 octet_find_package(Threads)
 octet_find_package(ZLIB)
+octet_find_package(PNG)
 octet_find_package(OpenSSL)
 octet_find_package(absl CONFIG)
 octet_find_package(Protobuf)
@@ -41,6 +42,26 @@ find_program(OCTET_GRPC_CPP_PLUGIN grpc_cpp_plugin)
 if(NOT OCTET_GRPC_CPP_PLUGIN)
   message(FATAL_ERROR "grpc_cpp_plugin was not found: ${octet_install_hint}")
 endif()
+
+# Libraries whose packages describe themselves to pkg-config only, or to CMake
+# with programs that are packaged elsewhere (libzip).
+function(octet_find_library target library header)
+  string(MAKE_C_IDENTIFIER "OCTET_${library}" variable)
+  string(TOUPPER "${variable}" variable)
+  find_library(${variable}_LIBRARY ${library})
+  find_path(${variable}_INCLUDE_DIR ${header})
+  mark_as_advanced(${variable}_LIBRARY ${variable}_INCLUDE_DIR)
+  if(NOT ${variable}_LIBRARY OR NOT ${variable}_INCLUDE_DIR)
+    message(FATAL_ERROR "lib${library} was not found: ${octet_install_hint}")
+  endif()
+  add_library(${target} UNKNOWN IMPORTED GLOBAL)
+  set_target_properties(${target} PROPERTIES
+    IMPORTED_LOCATION "${${variable}_LIBRARY}"
+    INTERFACE_INCLUDE_DIRECTORIES "${${variable}_INCLUDE_DIR}")
+endfunction()
+octet_find_library(libzip::zip zip zip.h)
+octet_find_library(turbojpeg::turbojpeg turbojpeg turbojpeg.h)
+octet_find_library(sndfile::sndfile sndfile sndfile.h)
 
 # onnx::proto: the protobuf classes of ONNX. Some packages hold them as a
 # shared library on libprotobuf, others as a static one on libprotobuf-lite,
