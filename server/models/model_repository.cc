@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/models/model_repository.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
@@ -29,7 +22,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "engine/base/status_macros.h"
+#include "server/models/publishing.h"
 
 namespace octet {
 namespace {
@@ -38,114 +33,11 @@ namespace fs = std::filesystem;
 
 constexpr char kFileName[] = "model.onnx";
 constexpr char kConfigurationName[] = "config.pbtxt";
-// Starts with a dot, so that no listing shows it.
-constexpr char kTemporaryPrefix[] = ".publish-";
-
-// A file descriptor that closes itself.
-class Descriptor {
- public:
-  Descriptor(const std::string& path, int flags)
-      : fd_(open(path.c_str(), flags | O_CLOEXEC, 0644)) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-
-  int get() const { return fd_; }
-
- private:
-  const int fd_;
-};
 
 absl::Status SystemError(absl::string_view what, const std::string& path) {
   return absl::UnavailableError(
       absl::StrCat(what, " ", path, ": ", std::strerror(errno)));
 }
-
-absl::Status WriteAll(int fd, absl::string_view bytes,
-                      const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return SystemError("cannot write", path);
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status SyncFolder(const std::string& path) {
-  const Descriptor folder(path, O_RDONLY | O_DIRECTORY);
-  if (folder.get() < 0 || fsync(folder.get()) != 0) {
-    return SystemError("cannot sync folder", path);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status WriteSynced(const std::string& path, absl::string_view bytes) {
-  const Descriptor file(path, O_WRONLY | O_CREAT | O_EXCL);
-  if (file.get() < 0) return SystemError("cannot create", path);
-  OCTET_RETURN_IF_ERROR(WriteAll(file.get(), bytes, path));
-  if (fsync(file.get()) != 0) return SystemError("cannot sync", path);
-  return absl::OkStatus();
-}
-
-// A folder for unfinished work, removed unless it was renamed. Locked while it
-// is in use, which is how leftovers are told from work in progress.
-class TemporaryFolder {
- public:
-  static absl::StatusOr<std::unique_ptr<TemporaryFolder>> Create(
-      const std::string& root) {
-    std::string path = absl::StrCat(root, "/", kTemporaryPrefix, "XXXXXX");
-    if (mkdtemp(path.data()) == nullptr) {
-      return SystemError("cannot create folder", path);
-    }
-    std::unique_ptr<TemporaryFolder> folder(new TemporaryFolder(path));
-    if (folder->lock_.get() < 0 ||
-        flock(folder->lock_.get(), LOCK_EX | LOCK_NB) != 0) {
-      return SystemError("cannot lock folder", path);
-    }
-    // mkdtemp() keeps everyone else out, but other servers read the model.
-    if (chmod(path.c_str(), 0755) != 0) {
-      return SystemError("cannot open up folder", path);
-    }
-    return folder;
-  }
-
-  ~TemporaryFolder() {
-    std::error_code ignored;  // a leftover does no harm
-    if (!renamed_) fs::remove_all(path_, ignored);
-  }
-
-  const std::string& path() const { return path_; }
-
-  // False where `target` exists already.
-  absl::StatusOr<bool> RenameTo(const std::string& target) {
-    if (renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, target.c_str(),
-                  RENAME_NOREPLACE) == 0) {
-      renamed_ = true;
-      return true;
-    }
-    // Some network file systems know no RENAME_NOREPLACE; a plain rename
-    // replaces nothing but an empty folder.
-    if (errno == EINVAL || errno == ENOSYS) {
-      if (rename(path_.c_str(), target.c_str()) == 0) {
-        renamed_ = true;
-        return true;
-      }
-    }
-    if (errno == EEXIST || errno == ENOTEMPTY) return false;
-    return SystemError("cannot rename to", target);
-  }
-
- private:
-  explicit TemporaryFolder(std::string path)
-      : path_(std::move(path)), lock_(path_, O_RDONLY | O_DIRECTORY) {}
-
-  const std::string path_;
-  const Descriptor lock_;
-  bool renamed_ = false;
-};
 
 std::optional<int64_t> ParseVersionNumber(absl::string_view text) {
   int64_t version = 0;
@@ -205,25 +97,8 @@ absl::StatusOr<std::unique_ptr<ModelRepository>> ModelRepository::Open(
                      "<model>/<version>/model.onnx in it"));
   }
   OCTET_RETURN_IF_ERROR(repository->ListModels().status());
-  repository->RemoveLeftovers();
+  RemoveUnpublished(root);
   return repository;
-}
-
-void ModelRepository::RemoveLeftovers() const {
-  std::vector<std::string> leftovers;
-  std::error_code error;
-  fs::directory_iterator entry(root_, error);
-  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-    if (absl::StartsWith(entry->path().filename().string(), kTemporaryPrefix)) {
-      leftovers.push_back(entry->path().string());
-    }
-  }
-  for (const std::string& path : leftovers) {
-    const Descriptor folder(path, O_RDONLY | O_DIRECTORY);
-    if (folder.get() >= 0 && flock(folder.get(), LOCK_EX | LOCK_NB) == 0) {
-      fs::remove_all(path, error);
-    }
-  }
 }
 
 absl::StatusOr<std::vector<std::string>> ModelRepository::ListModels() const {
@@ -301,29 +176,16 @@ absl::StatusOr<std::string> ModelRepository::Read(const std::string& name,
 
 absl::StatusOr<int64_t> ModelRepository::Publish(
     const std::string& name, absl::string_view bytes) const {
-  OCTET_RETURN_IF_ERROR(CheckModelName(name));
-  OCTET_ASSIGN_OR_RETURN(const std::unique_ptr<TemporaryFolder> temporary,
-                         TemporaryFolder::Create(root_));
-  OCTET_RETURN_IF_ERROR(
-      WriteSynced(absl::StrCat(temporary->path(), "/", kFileName), bytes));
-  OCTET_RETURN_IF_ERROR(SyncFolder(temporary->path()));
+  const VersionFiles files = {{kFileName, bytes}};
+  OCTET_ASSIGN_OR_RETURN(const std::vector<int64_t> versions,
+                         PublishAll(name, {&files, 1}));
+  return versions.front();
+}
 
-  const std::string folder = Folder(name);
-  if (mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) {
-    return SystemError("cannot create folder", folder);
-  }
-  OCTET_RETURN_IF_ERROR(SyncFolder(root_));
-  while (true) {
-    OCTET_ASSIGN_OR_RETURN(const std::vector<int64_t> versions,
-                           ListVersions(name));
-    const int64_t next = versions.empty() ? 1 : versions.back() + 1;
-    OCTET_ASSIGN_OR_RETURN(const bool renamed, temporary->RenameTo(absl::StrCat(
-                                                   folder, "/", next)));
-    // Someone else may have published meanwhile: count again.
-    if (!renamed) continue;
-    OCTET_RETURN_IF_ERROR(SyncFolder(folder));
-    return next;
-  }
+absl::StatusOr<std::vector<int64_t>> ModelRepository::PublishAll(
+    const std::string& name, absl::Span<const VersionFiles> versions) const {
+  OCTET_RETURN_IF_ERROR(CheckModelName(name));
+  return PublishVersions(root_, name, versions);
 }
 
 }  // namespace octet

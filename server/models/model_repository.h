@@ -11,6 +11,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "server/models/publishing.h"
 
 namespace octet {
 
@@ -31,6 +33,7 @@ absl::StatusOr<std::optional<int64_t>> ParseVersion(absl::string_view text);
 // in several processes may share a root.
 class ModelRepository {
  public:
+  // Removes what publishers that were killed left there.
   // FAILED_PRECONDITION unless `root` is a folder that can be read.
   static absl::StatusOr<std::unique_ptr<ModelRepository>> Open(
       const std::string& root);
@@ -57,19 +60,19 @@ class ModelRepository {
   absl::StatusOr<std::string> Read(const std::string& name,
                                    int64_t version) const;
 
-  // Adds `bytes` as the next version of `name`, which may be new, and returns
-  // its number. All or nothing, even when the machine stops in between: the
-  // version appears under its name in one step, complete and on disk.
-  // UNAVAILABLE, with the system's reason, when it cannot be written.
+  // Adds a version with `bytes` as its only file; as PublishAll().
   absl::StatusOr<int64_t> Publish(const std::string& name,
                                   absl::string_view bytes) const;
+
+  // Adds `versions` as the next versions of `name`, which may be new, and
+  // returns their numbers. All or nothing; as PublishVersions().
+  absl::StatusOr<std::vector<int64_t>> PublishAll(
+      const std::string& name, absl::Span<const VersionFiles> versions) const;
 
  private:
   explicit ModelRepository(std::string root) : root_(std::move(root)) {}
 
   std::string Folder(const std::string& name) const;
-  // Removes what interrupted calls of Publish() left, if anything.
-  void RemoveLeftovers() const;
 
   const std::string root_;
 };
