@@ -200,6 +200,9 @@ absl::Status QuantizeCall::Take(const QuantizeRequest& request) {
                              DecodeChunk(request.calibration()));
       return job->Append(rows);
     }
+    case QuantizeRequest::kModel:
+      return absl::UnimplementedError(
+          "got a model chunk, expected a model of the repository");
     case QuantizeRequest::REQUEST_NOT_SET:
       break;
   }
