@@ -95,6 +95,7 @@ class Gathering {
 struct Flags {
   std::map<std::string, std::string> values;  // by the setting's name
   std::optional<std::string> config;          // of --config
+  bool health = false;                        // --health
 };
 
 // CLI11 takes `--name=` for a flag whose value is the next argument.
@@ -129,6 +130,9 @@ void AddFlags(CLI::App* app, Flags* flags) {
   app->add_option("--config", flags->config,
                   "JSON file with settings by their names without dashes, as "
                   "{\"grpc-port\": 8001}; // begins a comment");
+  app->add_flag("--health", flags->health,
+                "Serve nothing: ask the server that runs here with these "
+                "settings whether it is ready. Exit code 0 when it is");
 }
 
 // The flags, or the code to exit with.
@@ -221,8 +225,14 @@ void TakeVariables(const std::map<std::string, std::string>& variables,
 }
 
 // What no value is wrong in by itself.
-void CheckTogether(const ServerConfig& config, Gathering* gathering) {
-  if (config.model_repository.empty()) {
+void CheckTogether(const ServerConfig& config, bool health,
+                   Gathering* gathering) {
+  if (config.http_port == 0 && health) {
+    gathering->Complain(
+        "--health needs the --http-port that the server has: 0 is any free "
+        "one");
+  }
+  if (config.model_repository.empty() && !health) {
     gathering->Complain(
         "--model-repository is required: the folder with "
         "<model>/<version>/model.onnx in it");
@@ -261,11 +271,14 @@ CommandLine ReadCommandLine(const Invocation& invocation, std::ostream& out,
   for (const auto& [name, value] : flags.values) {
     gathering.Set(*FindSetting(name), value, SettingSource::kFlag, "--" + name);
   }
-  if (gathering.problems().empty()) CheckTogether(line.config, &gathering);
+  if (gathering.problems().empty()) {
+    CheckTogether(line.config, flags.health, &gathering);
+  }
   for (const std::string& problem : gathering.problems()) {
     err << "octet-server: " << problem << std::endl;
   }
   if (!gathering.problems().empty()) line.exit_code = kUsageError;
+  line.health = flags.health;
   return line;
 }
 

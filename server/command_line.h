@@ -22,6 +22,8 @@ struct Invocation {
 // --version, 2 after a wrong setting), everything said already.
 struct CommandLine {
   std::optional<int> exit_code;
+  // --health: only to ask the server with these settings whether it is ready.
+  bool health = false;
   ServerConfig config;
 };
 

@@ -14,6 +14,7 @@
 #include "nlohmann/json.hpp"
 #include "server/command_line.h"
 #include "server/config.h"
+#include "server/metrics/readiness_probe.h"
 #include "server/models/engine_functions.h"
 #include "server/models/model_registry.h"
 #include "server/server.h"
@@ -64,6 +65,12 @@ void PrintReady(Server* server) {
 int Fail(const absl::Status& status) {
   std::cerr << "octet-server: " << status.message() << std::endl;
   return 1;
+}
+
+int AskHealth(const ServerConfig& config) {
+  const absl::Status status =
+      ProbeReadiness(config.bind_address, config.http_port, absl::Seconds(5));
+  return status.ok() ? 0 : Fail(status);
 }
 
 int Run(const ServerConfig& config) {
@@ -121,5 +128,6 @@ int main(int argc, char** argv) {
   const octet::CommandLine line =
       octet::ReadCommandLine(invocation, std::cout, std::cerr);
   if (line.exit_code) return *line.exit_code;
+  if (line.health) return octet::AskHealth(line.config);
   return octet::Run(line.config);
 }

@@ -287,6 +287,16 @@ TEST_F(ConfigTest, HelpAndVersionExitWithZero) {
   EXPECT_THAT(out_.str(), HasSubstr("octet-server 1.2.3"));
 }
 
+TEST_F(ConfigTest, HealthNeedsOnlyWhereTheServerListens) {
+  const CommandLine asked = Read({"--health", "--http-port=8012"});
+  EXPECT_EQ(asked.exit_code, std::nullopt) << err_.str();
+  EXPECT_TRUE(asked.health);
+  EXPECT_EQ(asked.config.http_port, 8012);
+  EXPECT_THAT(Complaint({"--health", "--http-port=0"}),
+              HasSubstr("--health needs the --http-port"));
+  EXPECT_FALSE(Read({"--model-repository=/m"}).health);
+}
+
 TEST_F(ConfigTest, TheTableInTheReadmeIsComplete) {
   std::ifstream file(OCTET_SOURCE_DIR "/server/README.md");
   std::stringstream readme;
