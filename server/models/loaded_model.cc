@@ -20,6 +20,7 @@
 #include "server/metrics/metrics.h"
 #include "server/models/engine_functions.h"
 #include "server/models/inference_task.h"
+#include "server/models/model_configuration.h"
 #include "server/scheduler/batch_scheduler.h"
 #include "server/scheduler/task.h"
 
@@ -66,9 +67,11 @@ void InferenceTask::Drop(absl::Status reason) {
 }
 
 LoadedModel::LoadedModel(Identity identity, std::shared_ptr<const Model> model,
+                         const ModelConfiguration& configuration,
                          const Environment& environment)
     : identity_(std::move(identity)),
       version_text_(absl::StrCat(identity_.version)),
+      configuration_(CompleteConfiguration(configuration, *model)),
       model_(std::move(model)),
       scheduler_(environment.scheduler),
       lanes_(environment.scheduler->lanes()) {}
@@ -83,9 +86,10 @@ LoadedModel::~LoadedModel() {
 
 absl::StatusOr<std::shared_ptr<LoadedModel>> LoadedModel::Create(
     Identity identity, std::shared_ptr<const Model> model,
-    const Environment& environment) {
-  std::shared_ptr<LoadedModel> loaded(
-      new LoadedModel(std::move(identity), std::move(model), environment));
+    const ModelConfiguration& configuration, const Environment& environment) {
+  OCTET_RETURN_IF_ERROR(CheckSignature(configuration, *model));
+  std::shared_ptr<LoadedModel> loaded(new LoadedModel(
+      std::move(identity), std::move(model), configuration, environment));
   OCTET_RETURN_IF_ERROR(loaded->MakeLanes(*environment.engine));
   OCTET_ASSIGN_OR_RETURN(
       loaded->metrics_,
@@ -95,9 +99,14 @@ absl::StatusOr<std::shared_ptr<LoadedModel>> LoadedModel::Create(
   loaded->metrics_->SetReferenceSteps(CountReferenceSteps(facts));
 
   QueueLimits limits = environment.queue;
-  limits.max_batch_rows = facts.batches() ? facts.options().max_batch : 1;
+  limits.max_batch_rows = std::max(EffectiveBatch(configuration, facts), 1);
   loaded->queue_ = environment.scheduler->AddQueue(limits, loaded.get());
   return loaded;
+}
+
+int64_t LoadedModel::memory_bytes() const {
+  return model_->weight_bytes() +
+         model_->arena_bytes() * static_cast<int64_t>(lanes_.size());
 }
 
 absl::Status LoadedModel::MakeLanes(const EngineFunctions& engine) {

@@ -13,9 +13,11 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "engine/engine.h"
+#include "proto/model_config.pb.h"
 #include "server/metrics/metrics.h"
 #include "server/models/engine_functions.h"
 #include "server/models/inference_task.h"
+#include "server/models/model_configuration.h"
 #include "server/scheduler/batch_scheduler.h"
 
 namespace octet {
@@ -42,10 +44,11 @@ class LoadedModel : public BatchRunner,
   };
 
   // Makes and warms an executor for every lane: one run of zeros per bucket.
-  // The engine's error where one of them fails.
+  // The engine's error where one of them fails, CheckSignature()'s where
+  // `configuration` does not fit the model.
   static absl::StatusOr<std::shared_ptr<LoadedModel>> Create(
       Identity identity, std::shared_ptr<const Model> model,
-      const Environment& environment);
+      const ModelConfiguration& configuration, const Environment& environment);
 
   ~LoadedModel() override;
 
@@ -54,6 +57,12 @@ class LoadedModel : public BatchRunner,
   const std::string& version_text() const { return version_text_; }
   const Model& model() const { return *model_; }
   ModelMetrics& metrics() { return *metrics_; }
+
+  // As it is in effect: complete, with the model's inputs and outputs.
+  const inference::ModelConfig& configuration() const { return configuration_; }
+
+  // Of the weights and of the arenas of all lanes.
+  int64_t memory_bytes() const;
 
   // Takes `task` only if it returns OK; it is then completed by Done().
   //   INVALID_ARGUMENT, RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED, UNAVAILABLE
@@ -83,6 +92,7 @@ class LoadedModel : public BatchRunner,
   };
 
   LoadedModel(Identity identity, std::shared_ptr<const Model> model,
+              const ModelConfiguration& configuration,
               const Environment& environment);
 
   absl::Status MakeLanes(const EngineFunctions& engine);
@@ -93,6 +103,7 @@ class LoadedModel : public BatchRunner,
 
   const Identity identity_;
   const std::string version_text_;
+  const inference::ModelConfig configuration_;
   std::shared_ptr<const Model> model_;  // constant until destruction
   BatchScheduler* const scheduler_;
   std::shared_ptr<ModelMetrics> metrics_;

@@ -121,7 +121,6 @@ absl::Status ModelRegistry::LoadNow(const std::string& name) {
                                             "' has no version: expected ",
                                             repository_->FilePath(name, 1)));
   }
-  WarnOfConfiguration(name);
   const int64_t version = versions.back();
   {
     absl::MutexLock lock(&mutex_);
@@ -153,12 +152,24 @@ absl::Status ModelRegistry::LoadNow(const std::string& name) {
 absl::StatusOr<std::shared_ptr<LoadedModel>> ModelRegistry::Build(
     const std::string& name, int64_t version) {
   const absl::Time start = absl::Now();
-  OCTET_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model,
-                         environment_.engine->load(
-                             repository_->FilePath(name, version), options_));
+  OCTET_ASSIGN_OR_RETURN(const ModelConfiguration configuration,
+                         Configuration(name));
+  for (const std::string& note : configuration.notes) {
+    spdlog::warn("{}: {}", configuration.origin, note);
+  }
+  const std::string& file = configuration.model_file;
+  OCTET_RETURN_IF_ERROR(repository_->CheckModelFile(name, version, file));
+  ModelOptions options = options_;
+  if (configuration.max_batch.value_or(0) > 0) {
+    options.max_batch = *configuration.max_batch;
+  }
   OCTET_ASSIGN_OR_RETURN(
-      std::shared_ptr<LoadedModel> loaded,
-      LoadedModel::Create({name, version}, std::move(model), environment_));
+      std::shared_ptr<const Model> model,
+      environment_.engine->load(repository_->FilePath(name, version, file),
+                                options));
+  OCTET_ASSIGN_OR_RETURN(std::shared_ptr<LoadedModel> loaded,
+                         LoadedModel::Create({name, version}, std::move(model),
+                                             configuration, environment_));
   {
     absl::MutexLock lock(&mutex_);
     live_models_ += 1;
@@ -239,10 +250,16 @@ void ModelRegistry::Refresh(const std::string& name,
   }
 }
 
-void ModelRegistry::WarnOfConfiguration(const std::string& name) {
-  if (!repository_->HasConfiguration(name)) return;
-  if (!warned_of_.insert(name).second) return;
-  spdlog::warn("model '{}': config.pbtxt is ignored", name);
+absl::StatusOr<ModelConfiguration> ModelRegistry::Configuration(
+    const std::string& name) const {
+  const ConfigurationSource source = {
+      name,
+      repository_->ConfigurationPath(name),
+      {options_.max_batch, environment_.scheduler->lanes()}};
+  OCTET_ASSIGN_OR_RETURN(const std::optional<std::string> text,
+                         repository_->ReadConfiguration(name));
+  if (!text) return DefaultConfiguration(source);
+  return ParseConfigurationText(*text, source);
 }
 
 ModelState ModelRegistry::StateOf(const Entry& entry, int64_t number,

@@ -12,13 +12,13 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "engine/engine.h"
 #include "server/models/loaded_model.h"
+#include "server/models/model_configuration.h"
 #include "server/models/model_repository.h"
 #include "server/models/serial_worker.h"
 
@@ -108,7 +108,9 @@ class ModelRegistry {
   // Takes the version folders that exist now into the books.
   void Refresh(const std::string& name, const std::vector<int64_t>& versions);
   void OnDestroyed(const std::string& name, int64_t version);
-  void WarnOfConfiguration(const std::string& name);
+  // config.pbtxt of `name`, or the default where it has none.
+  absl::StatusOr<ModelConfiguration> Configuration(
+      const std::string& name) const;
   void Changed();
 
   std::shared_ptr<LoadedModel> RetireLocked(Entry* entry,
@@ -126,9 +128,6 @@ class ModelRegistry {
   mutable absl::Mutex mutex_;
   absl::flat_hash_map<std::string, Entry> entries_ ABSL_GUARDED_BY(mutex_);
   int live_models_ ABSL_GUARDED_BY(mutex_) = 0;
-
-  // The worker's alone.
-  absl::flat_hash_set<std::string> warned_of_;
 
   SerialWorker worker_{"octet-loader"};  // last, so that it ends first
 };

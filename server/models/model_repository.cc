@@ -31,7 +31,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kFileName[] = "model.onnx";
 constexpr char kConfigurationName[] = "config.pbtxt";
 
 absl::Status SystemError(absl::string_view what, const std::string& path) {
@@ -147,14 +146,31 @@ std::string ModelRepository::Folder(const std::string& name) const {
   return absl::StrCat(root_, "/", name);
 }
 
-std::string ModelRepository::FilePath(const std::string& name,
-                                      int64_t version) const {
-  return absl::StrCat(Folder(name), "/", version, "/", kFileName);
+std::string ModelRepository::FilePath(const std::string& name, int64_t version,
+                                      const std::string& file) const {
+  return absl::StrCat(Folder(name), "/", version, "/", file);
 }
 
-bool ModelRepository::HasConfiguration(const std::string& name) const {
-  std::error_code error;
-  return fs::exists(absl::StrCat(Folder(name), "/", kConfigurationName), error);
+std::string ModelRepository::ConfigurationPath(const std::string& name) const {
+  return absl::StrCat(Folder(name), "/", kConfigurationName);
+}
+
+absl::StatusOr<std::optional<std::string>> ModelRepository::ReadConfiguration(
+    const std::string& name) const {
+  OCTET_RETURN_IF_ERROR(CheckModelName(name));
+  absl::StatusOr<std::string> text =
+      files_.Read(absl::StrCat(name, "/", kConfigurationName),
+                  static_cast<int64_t>(kMaxConfigurationBytes));
+  if (absl::IsNotFound(text.status())) return std::optional<std::string>();
+  if (!text.ok()) return text.status();
+  return std::optional<std::string>(*std::move(text));
+}
+
+absl::Status ModelRepository::CheckModelFile(const std::string& name,
+                                             int64_t version,
+                                             const std::string& file) const {
+  OCTET_RETURN_IF_ERROR(CheckModelName(name));
+  return files_.CheckFile(absl::StrCat(name, "/", version, "/", file));
 }
 
 absl::StatusOr<std::string> ModelRepository::Read(const std::string& name,
@@ -165,7 +181,7 @@ absl::StatusOr<std::string> ModelRepository::Read(const std::string& name,
   if (!fs::exists(path, error)) {
     return absl::NotFoundError(absl::StrCat("model '", name, "' version ",
                                             version, ": there is no file ",
-                                            kFileName));
+                                            kDefaultModelFile));
   }
   std::ifstream file(path, std::ios::binary);
   std::ostringstream bytes;
@@ -176,7 +192,7 @@ absl::StatusOr<std::string> ModelRepository::Read(const std::string& name,
 
 absl::StatusOr<int64_t> ModelRepository::Publish(
     const std::string& name, absl::string_view bytes) const {
-  const VersionFiles files = {{kFileName, bytes}};
+  const VersionFiles files = {{kDefaultModelFile, bytes}};
   OCTET_ASSIGN_OR_RETURN(const std::vector<int64_t> versions,
                          PublishAll(name, {&files, 1}));
   return versions.front();

@@ -6,12 +6,15 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "server/models/contained_files.h"
+#include "server/models/model_configuration.h"
 #include "server/models/publishing.h"
 
 namespace octet {
@@ -39,6 +42,7 @@ class ModelRepository {
       const std::string& root);
 
   const std::string& root() const { return root_; }
+  const ContainedFiles& files() const { return files_; }
 
   // Names, sorted. UNAVAILABLE when the root cannot be read any more.
   absl::StatusOr<std::vector<std::string>> ListModels() const;
@@ -50,10 +54,21 @@ class ModelRepository {
 
   // Where the model's file is, whether it exists or not.
   // REQUIRES: CheckModelName(name) is OK.
-  std::string FilePath(const std::string& name, int64_t version) const;
+  std::string FilePath(const std::string& name, int64_t version,
+                       const std::string& file = kDefaultModelFile) const;
 
-  // Whether `name` has a config.pbtxt.
-  bool HasConfiguration(const std::string& name) const;
+  // Where config.pbtxt of `name` is, whether it exists or not.
+  std::string ConfigurationPath(const std::string& name) const;
+
+  // The content of config.pbtxt; nullopt where there is none. Errors as
+  // ContainedFiles::Read().
+  absl::StatusOr<std::optional<std::string>> ReadConfiguration(
+      const std::string& name) const;
+
+  // OK if the version's `file` is a regular file inside the repository; errors
+  // as ContainedFiles.
+  absl::Status CheckModelFile(const std::string& name, int64_t version,
+                              const std::string& file) const;
 
   // The bytes of the model's file. NOT_FOUND, or UNAVAILABLE when it cannot be
   // read.
@@ -70,11 +85,13 @@ class ModelRepository {
       const std::string& name, absl::Span<const VersionFiles> versions) const;
 
  private:
-  explicit ModelRepository(std::string root) : root_(std::move(root)) {}
+  explicit ModelRepository(std::string root)
+      : root_(std::move(root)), files_(root_) {}
 
   std::string Folder(const std::string& name) const;
 
   const std::string root_;
+  const ContainedFiles files_;
 };
 
 }  // namespace octet

@@ -186,6 +186,33 @@ TEST_F(ModelRegistryTest, WarmsEveryBucketBeforeItServes) {
   EXPECT_THAT(engine_.TakeRuns(), ElementsAre(1, 2, 4));
 }
 
+TEST_F(ModelRegistryTest, ServesAsConfigPbtxtSays) {
+  folder_.Write("m/config.pbtxt",
+                "max_batch_size: 2 default_model_filename: \"net.onnx\"");
+  folder_.Write("m/1/net.onnx", "scale 7");
+  Start();
+  EXPECT_THAT(engine_.TakeRuns(), ElementsAre(1, 2));
+  EXPECT_EQ(Answer("m"), 7);
+  const auto model = Find("m");
+  EXPECT_EQ(model->configuration().max_batch_size(), 2);
+  EXPECT_EQ(model->configuration().input(0).name(), "x");
+  EXPECT_EQ(model->memory_bytes(), 1000 + 200);
+}
+
+TEST_F(ModelRegistryTest, AWrongConfigurationIsTheReasonInTheIndex) {
+  folder_.Write("m/config.pbtxt", "max_batch_size: 5");
+  folder_.Write("m/1/model.onnx", "scale 1");
+  folder_.Write("n/config.pbtxt", "input { name: \"x\" dims: 5 }");
+  folder_.Write("n/1/model.onnx", "scale 1");
+  Start();
+  EXPECT_THAT(
+      Index(),
+      ElementsAre(AllOf(HasSubstr("m/1 UNAVAILABLE"),
+                        HasSubstr("m/config.pbtxt: max_batch_size: got 5")),
+                  AllOf(HasSubstr("n/1 UNAVAILABLE"),
+                        HasSubstr("input 'x' dims: got [5]"))));
+}
+
 TEST_F(ModelRegistryTest, UnknownNamesAndVersionsSayWhatThereIs) {
   folder_.Write("a/1/model.onnx", "scale 1");
   folder_.Write("a/2/model.onnx", "scale 2");

@@ -62,8 +62,11 @@ TEST_F(ModelRepositoryTest, ListsModelsAndNumericVersions) {
   EXPECT_THAT(Models(), ElementsAre("a", "b"));
   EXPECT_THAT(Versions("b"), ElementsAre(2, 10));
   EXPECT_THAT(Versions("a"), IsEmpty());
-  EXPECT_TRUE(repository_->HasConfiguration("a"));
-  EXPECT_FALSE(repository_->HasConfiguration("b"));
+  const auto a = repository_->ReadConfiguration("a");
+  const auto b = repository_->ReadConfiguration("b");
+  ASSERT_TRUE(a.ok() && b.ok()) << a.status() << b.status();
+  EXPECT_EQ(*a, "");
+  EXPECT_EQ(*b, std::nullopt);
   EXPECT_EQ(repository_->ListVersions("c").status().code(),
             absl::StatusCode::kNotFound);
 }

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "engine/base/dtype.h"
+#include "engine/base/status_macros.h"
+#include "proto/model_config.pb.h"
+#include "server/models/configuration_check.h"
+#include "server/models/input_form_setting.h"
+#include "server/models/model_configuration.h"
+
+namespace octet {
+namespace {
+
+constexpr char kLabelPrefix[] = "version_label.";
+constexpr char kInputPrefix[] = "input.";
+// More channels than any picture has.
+constexpr size_t kMostNumbers = 4096;
+
+absl::Status Wrong(absl::string_view key, absl::string_view got,
+                   absl::string_view expected) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      "parameters['", absl::CHexEscape(key.substr(0, 255)), "']: got '",
+      absl::CHexEscape(got.substr(0, 64)), "', expected ", expected));
+}
+
+absl::Status ReadLabel(absl::string_view key, const std::string& value,
+                       ModelConfiguration* configuration) {
+  const absl::string_view label = absl::StripPrefix(key, kLabelPrefix);
+  if (!IsVersionLabel(label)) {
+    return Wrong(key, label,
+                 "a label of at most 64 letters, digits, '_', '-' and '.' "
+                 "that starts with a letter or '_'");
+  }
+  int64_t version = 0;
+  if (!absl::SimpleAtoi(value, &version) || version < 1) {
+    return Wrong(key, value, "a version's number in string_value");
+  }
+  configuration->labels[std::string(label)] = version;
+  return absl::OkStatus();
+}
+
+// Comma-separated finite numbers.
+absl::StatusOr<std::vector<float>> ReadNumbers(absl::string_view key,
+                                               const std::string& value) {
+  std::vector<float> numbers;
+  for (const absl::string_view part : absl::StrSplit(value, ',')) {
+    float number = 0;
+    if (!absl::SimpleAtof(part, &number) || !std::isfinite(number) ||
+        numbers.size() == kMostNumbers) {
+      return Wrong(key, value,
+                   "finite numbers, comma-separated, one or one a channel");
+    }
+    numbers.push_back(number);
+  }
+  return numbers;
+}
+
+absl::Status ReadDatatype(absl::string_view key, const std::string& value,
+                          InputFormSetting* form) {
+  if (value == "UINT8") {
+    form->dtype = DType::kUInt8;
+  } else if (value == "FP16") {
+    form->dtype = DType::kFloat16;
+  } else if (value == "FP32") {
+    form->dtype = DType::kFloat32;
+  } else {
+    return Wrong(key, value, "UINT8, FP16 or FP32");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadLayout(absl::string_view key, const std::string& value,
+                        InputFormSetting* form) {
+  if (value == "NHWC") {
+    form->layout = InputFormSetting::Layout::kChannelsLast;
+  } else if (value == "NCHW") {
+    form->layout = InputFormSetting::Layout::kChannelsFirst;
+  } else {
+    return Wrong(key, value, "NHWC or NCHW");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadInputField(absl::string_view key, absl::string_view field,
+                            const std::string& value, InputFormSetting* form) {
+  if (field == "datatype") return ReadDatatype(key, value, form);
+  if (field == "layout") return ReadLayout(key, value, form);
+  if (field == "channel_order") {
+    if (value != "keep" && value != "reverse") {
+      return Wrong(key, value, "keep or reverse");
+    }
+    form->reverse_channels = value == "reverse";
+    return absl::OkStatus();
+  }
+  if (field == "mean") {
+    OCTET_ASSIGN_OR_RETURN(form->mean, ReadNumbers(key, value));
+    return absl::OkStatus();
+  }
+  if (field == "scale") {
+    OCTET_ASSIGN_OR_RETURN(form->scale, ReadNumbers(key, value));
+    if (std::find(form->scale.begin(), form->scale.end(), 0.0f) !=
+        form->scale.end()) {
+      return Wrong(key, value, "numbers other than 0");
+    }
+    return absl::OkStatus();
+  }
+  return Wrong(key, field,
+               "input.NAME. and datatype, layout, channel_order, mean or "
+               "scale");
+}
+
+absl::Status ReadInput(absl::string_view key, const std::string& value,
+                       ModelConfiguration* configuration) {
+  // An input's name may hold dots, a field's does not.
+  const absl::string_view rest = absl::StripPrefix(key, kInputPrefix);
+  const size_t dot = rest.rfind('.');
+  if (dot == absl::string_view::npos || dot == 0) {
+    return Wrong(key, key, "input.NAME.FIELD");
+  }
+  const std::string name(rest.substr(0, dot));
+  std::vector<InputFormSetting>& forms = configuration->input_forms;
+  auto form = std::find_if(forms.begin(), forms.end(),
+                           [&](const auto& f) { return f.input == name; });
+  if (form == forms.end()) {
+    forms.emplace_back();
+    form = forms.end() - 1;
+    form->input = name;
+  }
+  return ReadInputField(key, rest.substr(dot + 1), value, &*form);
+}
+
+}  // namespace
+
+absl::Status ReadParameters(ModelConfiguration* configuration) {
+  for (const auto& [key, parameter] : configuration->proto.parameters()) {
+    const std::string& value = parameter.string_value();
+    if (absl::StartsWith(key, kLabelPrefix)) {
+      OCTET_RETURN_IF_ERROR(ReadLabel(key, value, configuration));
+    } else if (absl::StartsWith(key, kInputPrefix)) {
+      OCTET_RETURN_IF_ERROR(ReadInput(key, value, configuration));
+    }
+  }
+  // The order of a protobuf map differs from run to run.
+  std::sort(configuration->input_forms.begin(),
+            configuration->input_forms.end(),
+            [](const auto& a, const auto& b) { return a.input < b.input; });
+  return absl::OkStatus();
+}
+
+}  // namespace octet
