@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -62,7 +63,7 @@ class ActivationRunner {
         Tensor(DType::kUInt8, {static_cast<int64_t>(plan_->arena_bytes())});
     for (const plan::PlanTensor& input : plan_->inputs()) {
       OCTET_ASSIGN_OR_RETURN(RowGatherer gatherer,
-                             RowGatherer::Create(input, batches));
+                             RowGatherer::Create(input, batches, std::nullopt));
       gatherers_.push_back(std::move(gatherer));
     }
     OCTET_ASSIGN_OR_RETURN(bound_, plan_->Bind(arena_.mutable_bytes(), &pool_));

@@ -45,6 +45,35 @@ enum class BackendChoice {
   kReference,  // plain loops only: the oracle
 };
 
+// How the elements of a caller's image lie: which of the three axes of a row
+// are the channels.
+enum class InputLayout {
+  kAsModel,        // as the model has them
+  kChannelsFirst,  // [C, H, W]
+  kChannelsLast,   // [H, W, C]
+};
+
+// A form in which callers send an input that the model takes as float32. The
+// executor folds the conversion into the gathering of rows:
+//   the model's value = (x - mean) * scale
+// in float32, both operations rounded, channels and layout then put into the
+// model's order. The answers are the bytes that a caller gets who does the same
+// and sends float32 to the model without the form.
+//
+// The model's channels are the first axis of a row, or the last of three where
+// that one is 1 to 4 long and the first is longer. (A model that does not
+// batch: axes are counted behind the leading one.)
+struct InputForm {
+  std::string input;              // its name in the model
+  DType dtype = DType::kFloat32;  // or kUInt8, kFloat16, kBFloat16
+  InputLayout layout = InputLayout::kAsModel;
+  bool reverse_channels = false;  // BGR to a model of RGB
+  // Nothing, one for all, or one for each channel of the model, in its order;
+  // finite, scales not 0.
+  std::vector<float> mean;
+  std::vector<float> scale;
+};
+
 struct ModelOptions {
   BackendChoice backend = BackendChoice::kDefault;
   // Threads that one run of the model uses; 1 to 256.
@@ -52,6 +81,9 @@ struct ModelOptions {
   // The most rows computed at once; larger runs are cut. 1 to 1024. Memory and
   // load time grow with it. Ignored by models that do not batch.
   int max_batch = 8;
+  // Inputs that callers send in another form than the model's; at most one
+  // form an input. Model::inputs() then tells the callers' form.
+  std::vector<InputForm> input_forms;
 };
 
 // A stage of a model's life that can be printed; see engine/README.md.
@@ -71,7 +103,8 @@ struct StepDescription {
 // Immutable and thread-safe; shared by the executors of all lanes.
 class Model {
  public:
-  // INVALID_ARGUMENT  broken or inconsistent model or options.
+  // INVALID_ARGUMENT  broken or inconsistent model or options; an input form
+  //                   that does not fit: names the input and what is wrong.
   // UNIMPLEMENTED     an operator, attribute or type octet does not run: names
   //                   node, operator, opset and attribute.
   // DATA_LOSS         the bytes are no ONNX protobuf.
@@ -83,7 +116,7 @@ class Model {
 
   virtual ~Model() = default;
 
-  // In the order of the ONNX graph.
+  // In the order of the ONNX graph, as callers send and get them.
   virtual const std::vector<TensorSpec>& inputs() const = 0;
   virtual const std::vector<TensorSpec>& outputs() const = 0;
 

@@ -45,9 +45,11 @@ class ArenaExecutor : public Executor {
       bucket.rows = rows;
       OCTET_ASSIGN_OR_RETURN(bucket.plan,
                              plan.Bind(arena_.mutable_bytes(), &pool_));
-      for (const plan::PlanTensor& input : plan.inputs()) {
+      for (size_t i = 0; i < plan.inputs().size(); ++i) {
+        const plan::PlanTensor& input = plan.inputs()[i];
         OCTET_ASSIGN_OR_RETURN(RowGatherer gatherer,
-                               RowGatherer::Create(input, model_->batches()));
+                               RowGatherer::Create(input, model_->batches(),
+                                                   model_->input_forms()[i]));
         bucket.gatherers.push_back(std::move(gatherer));
         bucket.landings.push_back(arena_.mutable_bytes() + input.offset);
       }

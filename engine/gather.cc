@@ -20,8 +20,9 @@ void ToChannelsLast(const float* source, int64_t channels, int64_t pixels,
 
 }  // namespace
 
-absl::StatusOr<RowGatherer> RowGatherer::Create(const plan::PlanTensor& input,
-                                                bool batches) {
+absl::StatusOr<RowGatherer> RowGatherer::Create(
+    const plan::PlanTensor& input, bool batches,
+    const std::optional<ResolvedForm>& form) {
   RowGatherer gatherer(input, batches);
   if (const auto& type = input.conversion.quantized) {
     OCTET_ASSIGN_OR_RETURN(
@@ -30,11 +31,21 @@ absl::StatusOr<RowGatherer> RowGatherer::Create(const plan::PlanTensor& input,
             type->quantization->scales[0],
             {type->dtype, type->quantization->zero_points[0]}));
   }
+  if (form) {
+    const simd::PixelTarget target = {
+        form->channels, form->channel_pixels,
+        form->model_channels_last || input.conversion.to_channels_last,
+        gatherer.quantizer_};
+    OCTET_ASSIGN_OR_RETURN(gatherer.converter_,
+                           simd::PixelConverter::Create(form->pixels, target));
+    gatherer.images_ =
+        gatherer.row_elements_ / (target.channels * target.pixels);
+  }
   return gatherer;
 }
 
 RowGatherer::RowGatherer(const plan::PlanTensor& input, bool batches)
-    : conversion_(input.conversion), dtype_(input.type.dtype) {
+    : conversion_(input.conversion) {
   Shape shape = ir::ConcreteShape(input.type.dims);
   // One row is one image; a model that does not batch is one row of all its
   // images.
@@ -47,17 +58,21 @@ RowGatherer::RowGatherer(const plan::PlanTensor& input, bool batches)
   const int64_t elements = ElementCount(shape);
   if (conversion_.to_channels_last) channels_ = shape[0];
   pixels_ = channels_ == 0 ? 0 : elements / channels_;
-  source_row_bytes_ = images_ * elements * SizeOf(dtype_);
-  landing_row_bytes_ =
-      images_ * elements *
-      SizeOf(conversion_.quantized ? conversion_.quantized->dtype : dtype_);
+  row_elements_ = images_ * elements;
+  landing_row_bytes_ = row_elements_ * SizeOf(conversion_.quantized
+                                                  ? conversion_.quantized->dtype
+                                                  : input.type.dtype);
 }
 
 void RowGatherer::Gather(const void* source, int64_t first_row, int64_t rows,
                          std::byte* landing) const {
   std::byte* target = landing + first_row * landing_row_bytes_;
+  if (converter_) {
+    converter_->Convert(source, rows * images_, target);
+    return;
+  }
   if (conversion_.none()) {
-    std::memcpy(target, source, rows * source_row_bytes_);
+    std::memcpy(target, source, rows * landing_row_bytes_);
     return;
   }
   const auto* values = static_cast<const float*>(source);

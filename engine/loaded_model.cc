@@ -69,7 +69,6 @@ absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Create(
   model->imported_ = std::move(imported);
   const ir::Graph& graph = model->imported_.graph;
   const bool batches = model->imported_.batches;
-  model->inputs_ = Signature(graph, graph.inputs(), batches);
   model->outputs_ = Signature(graph, graph.outputs(), batches);
   OCTET_ASSIGN_OR_RETURN(model->optimized_, Optimize(graph));
   OCTET_ASSIGN_OR_RETURN(model->lowered_, Lower(model->optimized_));
@@ -81,6 +80,11 @@ absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Create(
   model->buckets_ =
       batches ? BucketsUpTo(options.max_batch) : std::vector<int>{1};
   OCTET_RETURN_IF_ERROR(model->BuildPlans());
+  OCTET_ASSIGN_OR_RETURN(
+      model->inputs_,
+      ResolveInputForms(options.input_forms,
+                        Signature(graph, graph.inputs(), batches),
+                        model->plans_.begin()->second->inputs(), batches));
   return std::shared_ptr<const LoadedModel>(std::move(model));
 }
 

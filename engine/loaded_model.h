@@ -4,11 +4,13 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/compile.h"
 #include "engine/engine.h"
+#include "engine/input_form.h"
 
 // The implementation of Model, for the executor. Internal to the facade.
 namespace octet::internal {
@@ -19,7 +21,9 @@ class LoadedModel : public Model {
   static absl::StatusOr<std::shared_ptr<const LoadedModel>> Create(
       onnx::ImportedModel imported, const ModelOptions& options);
 
-  const std::vector<TensorSpec>& inputs() const override { return inputs_; }
+  const std::vector<TensorSpec>& inputs() const override {
+    return inputs_.specs;
+  }
   const std::vector<TensorSpec>& outputs() const override { return outputs_; }
   bool batches() const override { return imported_.batches; }
   const std::string& why_not_batched() const override {
@@ -32,6 +36,11 @@ class LoadedModel : public Model {
   std::vector<StepDescription> Steps() const override;
   std::string Dump(DumpStage stage) const override;
   bool quantized() const override { return quantized_; }
+
+  // One an input: the callers' form where it is not the model's own.
+  const std::vector<std::optional<ResolvedForm>>& input_forms() const {
+    return inputs_.forms;
+  }
 
   // The plan for `bucket` rows. REQUIRES: one of buckets().
   const plan::Plan& PlanFor(int bucket) const { return *plans_.at(bucket); }
@@ -47,7 +56,7 @@ class LoadedModel : public Model {
   ir::Graph optimized_;
   ir::Graph lowered_;
   bool quantized_ = false;
-  std::vector<TensorSpec> inputs_;
+  ModelInputs inputs_;
   std::vector<TensorSpec> outputs_;
   std::vector<int> buckets_;
   plan::WeightCache weights_;

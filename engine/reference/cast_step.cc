@@ -2,7 +2,8 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "engine/reference/half_types.h"
+#include "engine/base/half_types.h"
+#include "engine/reference/integer_from_real.h"
 #include "engine/reference/steps.h"
 
 namespace octet::reference {

@@ -5,9 +5,10 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/half_types.h"
 #include "engine/base/status_macros.h"
 #include "engine/plan/requantization.h"
-#include "engine/reference/half_types.h"
+#include "engine/reference/integer_from_real.h"
 #include "engine/reference/steps.h"
 #include "engine/reference/strides.h"
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/reference/half_types.h"
+#include "engine/base/half_types.h"
 
 #include <algorithm>
-#include <cstring>
+#include <cmath>
 
-namespace octet::reference {
+namespace octet {
 namespace {
 
 constexpr int kHalfFractionBits = 10;
@@ -31,37 +31,12 @@ uint16_t HalfFromFloat(float value) {
   return sign | static_cast<uint16_t>(std::min(bits, kHalfInfinity));
 }
 
-float FloatFromHalf(uint16_t bits) {
-  const int exponent = (bits >> kHalfFractionBits) & 0x1f;
-  const int fraction = bits & 0x3ff;
-  float magnitude;
-  if (exponent == 0x1f) {
-    magnitude = fraction == 0 ? std::numeric_limits<float>::infinity()
-                              : std::numeric_limits<float>::quiet_NaN();
-  } else if (exponent == 0) {
-    magnitude = std::ldexp(static_cast<float>(fraction),
-                           1 - kHalfBias - kHalfFractionBits);
-  } else {
-    magnitude = std::ldexp(static_cast<float>(fraction | 0x400),
-                           exponent - kHalfBias - kHalfFractionBits);
-  }
-  return (bits & 0x8000) != 0 ? -magnitude : magnitude;
-}
-
 uint16_t BFloat16FromFloat(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, sizeof(bits));
+  const uint32_t bits = internal::BitsOfFloat(value);
   // A NaN's payload must not round up to infinity.
   if (std::isnan(value)) return static_cast<uint16_t>((bits >> 16) | 0x40);
   const uint32_t last_bit_kept = (bits >> 16) & 1;
   return static_cast<uint16_t>((bits + 0x7fff + last_bit_kept) >> 16);
 }
 
-float FloatFromBFloat16(uint16_t bits) {
-  const uint32_t wide = static_cast<uint32_t>(bits) << 16;
-  float value;
-  std::memcpy(&value, &wide, sizeof(value));
-  return value;
-}
-
-}  // namespace octet::reference
+}  // namespace octet

@@ -1,24 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef OCTET_ENGINE_REFERENCE_HALF_TYPES_H_
-#define OCTET_ENGINE_REFERENCE_HALF_TYPES_H_
+#ifndef OCTET_ENGINE_REFERENCE_INTEGER_FROM_REAL_H_
+#define OCTET_ENGINE_REFERENCE_INTEGER_FROM_REAL_H_
 
-#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <type_traits>
 
-// Conversions between C++ numbers and the element types that C++ has none for,
-// and from reals to integers without undefined behaviour.
+// From reals to integers without undefined behaviour.
 namespace octet::reference {
-
-// IEEE 754 binary16, as its bits. Rounds to nearest, ties to even; beyond the
-// range is infinity; NaN stays NaN.
-uint16_t HalfFromFloat(float value);
-float FloatFromHalf(uint16_t bits);
-
-// bfloat16: the upper half of a float32. Rounds to nearest, ties to even.
-uint16_t BFloat16FromFloat(float value);
-float FloatFromBFloat16(uint16_t bits);
 
 // `value` without its fraction. What ONNX leaves open: NaN and values beyond
 // int64 (beyond uint64 for T = uint64_t) become the least int64, as the
@@ -38,4 +27,4 @@ T IntegerFromReal(double value) {
 
 }  // namespace octet::reference
 
-#endif  // OCTET_ENGINE_REFERENCE_HALF_TYPES_H_
+#endif  // OCTET_ENGINE_REFERENCE_INTEGER_FROM_REAL_H_

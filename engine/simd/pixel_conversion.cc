@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/simd/pixel_conversion.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/half_types.h"
+
+namespace octet::simd {
+namespace {
+
+constexpr int64_t kByteValues = 256;
+// Tables of more channels than that would push everything else out of the
+// nearest cache.
+constexpr int64_t kMostTables = 16;
+
+// A block's values stay in the nearest cache between its stages.
+constexpr int64_t kBlockValues = 2048;
+constexpr int64_t kBlockChannels = 64;
+
+absl::Status CheckCount(size_t count, int64_t channels, const char* what) {
+  if (count == 1 || count == static_cast<size_t>(channels)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "got ", count, " numbers for ", what,
+      ", expected one for all channels or one for each of the ", channels));
+}
+
+// `count` elements of any address to float32.
+void ToFloats(const std::byte* source, DType dtype, int64_t count,
+              float* values) {
+  switch (dtype) {
+    case DType::kUInt8:
+      for (int64_t i = 0; i < count; ++i) {
+        values[i] = static_cast<float>(std::to_integer<int>(source[i]));
+      }
+      return;
+    case DType::kFloat16:
+      for (int64_t i = 0; i < count; ++i) {
+        uint16_t bits;
+        std::memcpy(&bits, source + i * sizeof(bits), sizeof(bits));
+        values[i] = FloatFromHalf(bits);
+      }
+      return;
+    case DType::kBFloat16:
+      for (int64_t i = 0; i < count; ++i) {
+        uint16_t bits;
+        std::memcpy(&bits, source + i * sizeof(bits), sizeof(bits));
+        values[i] = FloatFromBFloat16(bits);
+      }
+      return;
+    default:
+      std::memcpy(values, source, count * sizeof(float));
+  }
+}
+
+void Normalize(float* values, int64_t count, float mean, float scale) {
+  for (int64_t i = 0; i < count; ++i) values[i] = (values[i] - mean) * scale;
+}
+
+// [channels, pixels] -> [pixels, channels], `stride` elements from pixel to
+// pixel.
+template <typename T>
+void Interleave(const T* planes, int64_t channels, int64_t pixels,
+                int64_t stride, T* target) {
+  if (channels == 3) {
+    for (int64_t i = 0; i < pixels; ++i) {
+      target[i * stride] = planes[i];
+      target[i * stride + 1] = planes[pixels + i];
+      target[i * stride + 2] = planes[2 * pixels + i];
+    }
+    return;
+  }
+  for (int64_t c = 0; c < channels; ++c) {
+    for (int64_t i = 0; i < pixels; ++i) {
+      target[i * stride + c] = planes[c * pixels + i];
+    }
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<PixelConverter> PixelConverter::Create(PixelSource source,
+                                                      PixelTarget target) {
+  if (source.dtype != DType::kUInt8 && source.dtype != DType::kFloat16 &&
+      source.dtype != DType::kBFloat16 && source.dtype != DType::kFloat32) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("pixels are ", Name(source.dtype),
+                     ", expected uint8, float16, bfloat16 or float32"));
+  }
+  if (target.channels < 1 || target.pixels < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("an image has ", target.channels, " channels of ",
+                     target.pixels, " pixels, expected at least one"));
+  }
+  if (absl::Status status =
+          CheckCount(source.mean.size(), target.channels, "the mean");
+      !status.ok()) {
+    return status;
+  }
+  if (absl::Status status =
+          CheckCount(source.scale.size(), target.channels, "the scale");
+      !status.ok()) {
+    return status;
+  }
+  return PixelConverter(std::move(source), std::move(target));
+}
+
+PixelConverter::PixelConverter(PixelSource source, PixelTarget target)
+    : source_(std::move(source)), target_(std::move(target)) {
+  const bool uniform = source_.mean.size() == 1 && source_.scale.size() == 1;
+  const bool same_order = source_.channels_last == target_.channels_last &&
+                          !source_.reverse_channels;
+  if (target_.pixels == 1 && !source_.reverse_channels && uniform) {
+    source_.channels_last = target_.channels_last = false;
+  }
+  // Where no element moves and all mean the same, an image is one channel.
+  if (target_.channels == 1 || (uniform && same_order)) {
+    target_.pixels *= std::exchange(target_.channels, 1);
+    source_.channels_last = target_.channels_last = false;
+    source_.reverse_channels = false;
+  }
+  if (source_.dtype == DType::kUInt8 && target_.channels <= kMostTables) {
+    MakeTables();
+  }
+}
+
+void PixelConverter::MakeTables() {
+  std::vector<float> values(target_.channels * kByteValues);
+  for (int64_t c = 0; c < target_.channels; ++c) {
+    float* const table = values.data() + c * kByteValues;
+    std::iota(table, table + kByteValues, 0.0f);
+    Normalize(table, kByteValues, MeanOf(c), ScaleOf(c));
+  }
+  if (!target_.quantizer) {
+    float_tables_ = std::move(values);
+    return;
+  }
+  byte_tables_.resize(values.size());
+  target_.quantizer->Quantize(values.data(), byte_tables_.data(), 0,
+                              static_cast<int64_t>(values.size()));
+  std::vector<uint8_t> same(kByteValues);
+  std::iota(same.begin(), same.end(), uint8_t{0});
+  copies_ = target_.channels == 1 && byte_tables_ == same;
+}
+
+template <typename T>
+void PixelConverter::LookUp(const uint8_t* source, const std::vector<T>& tables,
+                            T* target) const {
+  const int64_t channels = target_.channels;
+  const int64_t pixels = target_.pixels;
+  const int64_t from_step = source_.channels_last ? channels : 1;
+  const int64_t to_step = target_.channels_last ? channels : 1;
+  const auto from = [&](int64_t c) {
+    return source + SourceChannel(c) * (source_.channels_last ? 1 : pixels);
+  };
+  if (channels == 3) {
+    const uint8_t* const a = from(0);
+    const uint8_t* const b = from(1);
+    const uint8_t* const c = from(2);
+    const T* const table = tables.data();
+    const int64_t plane = target_.channels_last ? 1 : pixels;
+    for (int64_t i = 0; i < pixels; ++i) {
+      T* const to = target + i * to_step;
+      to[0] = table[a[i * from_step]];
+      to[plane] = table[kByteValues + b[i * from_step]];
+      to[2 * plane] = table[2 * kByteValues + c[i * from_step]];
+    }
+    return;
+  }
+  for (int64_t c = 0; c < channels; ++c) {
+    const T* const table = tables.data() + c * kByteValues;
+    const uint8_t* const plane = from(c);
+    T* const to = target + c * (target_.channels_last ? 1 : pixels);
+    for (int64_t i = 0; i < pixels; ++i) {
+      to[i * to_step] = table[plane[i * from_step]];
+    }
+  }
+}
+
+void PixelConverter::Load(const std::byte* source, const Block& block,
+                          float* values) const {
+  const auto size = static_cast<int64_t>(SizeOf(source_.dtype));
+  if (!source_.channels_last) {
+    for (int64_t k = 0; k < block.channels; ++k) {
+      const int64_t c = block.first_channel + k;
+      const int64_t first =
+          SourceChannel(c) * target_.pixels + block.first_pixel;
+      float* const plane = values + k * block.pixels;
+      ToFloats(source + first * size, source_.dtype, block.pixels, plane);
+      Normalize(plane, block.pixels, MeanOf(c), ScaleOf(c));
+    }
+    return;
+  }
+  float interleaved[kBlockValues];
+  const int64_t last = block.first_channel + block.channels - 1;
+  const int64_t lowest =
+      std::min(SourceChannel(block.first_channel), SourceChannel(last));
+  // Whole pixels are one run of elements.
+  const int64_t runs = block.channels == target_.channels ? 1 : block.pixels;
+  const int64_t run = block.channels * block.pixels / runs;
+  for (int64_t i = 0; i < runs; ++i) {
+    const int64_t first = (block.first_pixel + i) * target_.channels + lowest;
+    ToFloats(source + first * size, source_.dtype, run, interleaved + i * run);
+  }
+  for (int64_t k = 0; k < block.channels; ++k) {
+    const int64_t c = block.first_channel + k;
+    const float* const from = interleaved + SourceChannel(c) - lowest;
+    float* const plane = values + k * block.pixels;
+    for (int64_t i = 0; i < block.pixels; ++i) {
+      plane[i] = from[i * block.channels];
+    }
+    Normalize(plane, block.pixels, MeanOf(c), ScaleOf(c));
+  }
+}
+
+void PixelConverter::Store(const float* values, const Block& block,
+                           std::byte* target) const {
+  const int64_t count = block.channels * block.pixels;
+  const auto place = [&](const auto* planes, auto* image) {
+    if (target_.channels_last) {
+      Interleave(
+          planes, block.channels, block.pixels, target_.channels,
+          image + block.first_pixel * target_.channels + block.first_channel);
+      return;
+    }
+    for (int64_t k = 0; k < block.channels; ++k) {
+      std::memcpy(image + (block.first_channel + k) * target_.pixels +
+                      block.first_pixel,
+                  planes + k * block.pixels, block.pixels * sizeof(*planes));
+    }
+  };
+  if (!target_.quantizer) {
+    place(values, reinterpret_cast<float*>(target));
+    return;
+  }
+  auto* const bytes = reinterpret_cast<uint8_t*>(target);
+  if (target_.channels_last && block.channels == target_.channels) {
+    target_.quantizer->QuantizePlanes(
+        {block.channels, block.pixels}, values,
+        bytes + block.first_pixel * target_.channels, 0, block.pixels);
+    return;
+  }
+  uint8_t quantized[kBlockValues];
+  target_.quantizer->Quantize(values, quantized, 0, count);
+  place(quantized, bytes);
+}
+
+void PixelConverter::ConvertImage(const std::byte* source,
+                                  std::byte* target) const {
+  float values[kBlockValues];
+  const int64_t channels = std::min(target_.channels, kBlockChannels);
+  // Vector kernels take 32 pixels at a time.
+  const int64_t pixels = kBlockValues / channels / 32 * 32;
+  for (int64_t p = 0; p < target_.pixels; p += pixels) {
+    for (int64_t c = 0; c < target_.channels; c += channels) {
+      const Block block = {c, std::min(channels, target_.channels - c), p,
+                           std::min(pixels, target_.pixels - p)};
+      Load(source, block, values);
+      Store(values, block, target);
+    }
+  }
+}
+
+void PixelConverter::Convert(const void* source, int64_t images,
+                             void* target) const {
+  const int64_t elements = target_.channels * target_.pixels;
+  const auto* bytes = static_cast<const uint8_t*>(source);
+  if (copies_) {
+    std::memcpy(target, source, images * elements);
+  } else if (!byte_tables_.empty()) {
+    for (int64_t i = 0; i < images; ++i) {
+      LookUp(bytes + i * elements, byte_tables_,
+             static_cast<uint8_t*>(target) + i * elements);
+    }
+  } else if (!float_tables_.empty()) {
+    for (int64_t i = 0; i < images; ++i) {
+      LookUp(bytes + i * elements, float_tables_,
+             static_cast<float*>(target) + i * elements);
+    }
+  } else {
+    const auto from = static_cast<int64_t>(SizeOf(source_.dtype)) * elements;
+    const int64_t to = target_.quantizer ? elements : elements * sizeof(float);
+    for (int64_t i = 0; i < images; ++i) {
+      ConvertImage(static_cast<const std::byte*>(source) + i * from,
+                   static_cast<std::byte*>(target) + i * to);
+    }
+  }
+}
+
+}  // namespace octet::simd

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_ENGINE_SIMD_PIXEL_CONVERSION_H_
+#define OCTET_ENGINE_SIMD_PIXEL_CONVERSION_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "engine/base/dtype.h"
+#include "engine/simd/elementwise.h"
+
+namespace octet::simd {
+
+// How images arrive and what their elements mean:
+//   value = (x - mean) * scale
+// in float32, both operations rounded.
+struct PixelSource {
+  DType dtype = DType::kFloat32;  // or kUInt8, kFloat16, kBFloat16
+  bool channels_last = false;     // [pixels, C] rather than [C, pixels]
+  bool reverse_channels = false;  // the target's first channel comes last
+  // One for all channels, or one for each of the target's.
+  std::vector<float> mean = {0};
+  std::vector<float> scale = {1};
+};
+
+// What becomes of the values.
+struct PixelTarget {
+  int64_t channels = 1;
+  int64_t pixels = 1;  // of one channel of one image
+  bool channels_last = false;
+  std::optional<Quantizer> quantizer;  // none: they stay float32
+};
+
+// Images from the form they arrive in to the form that a plan reads, in one
+// pass. The results are the bytes that computing the values in float32 and
+// quantizing those gives. Immutable and thread-safe.
+class PixelConverter {
+ public:
+  // INVALID_ARGUMENT  another dtype, sizes below 1, or neither one nor
+  //                   `channels` means and scales.
+  static absl::StatusOr<PixelConverter> Create(PixelSource source,
+                                               PixelTarget target);
+
+  // `source` and `target` hold `images` dense images and need no alignment
+  // (float targets: that of a float).
+  void Convert(const void* source, int64_t images, void* target) const;
+
+ private:
+  // A part of an image: channels (of the target) and pixels from the given
+  // ones on.
+  struct Block {
+    int64_t first_channel;
+    int64_t channels;
+    int64_t first_pixel;
+    int64_t pixels;
+  };
+
+  PixelConverter(PixelSource source, PixelTarget target);
+
+  void MakeTables();
+  template <typename T>
+  void LookUp(const uint8_t* source, const std::vector<T>& tables,
+              T* target) const;
+  void ConvertImage(const std::byte* source, std::byte* target) const;
+  void Load(const std::byte* source, const Block& block, float* values) const;
+  void Store(const float* values, const Block& block, std::byte* target) const;
+
+  // Which channel of the source is the target's channel `c`.
+  int64_t SourceChannel(int64_t c) const {
+    return source_.reverse_channels ? target_.channels - 1 - c : c;
+  }
+  float MeanOf(int64_t c) const {
+    return source_.mean[source_.mean.size() == 1 ? 0 : c];
+  }
+  float ScaleOf(int64_t c) const {
+    return source_.scale[source_.scale.size() == 1 ? 0 : c];
+  }
+
+  PixelSource source_;
+  PixelTarget target_;
+  // What each of the 256 bytes becomes, by the target's channel; at most one
+  // of them is not empty.
+  std::vector<uint8_t> byte_tables_;
+  std::vector<float> float_tables_;
+  bool copies_ = false;  // bytes become themselves, in place
+};
+
+}  // namespace octet::simd
+
+#endif  // OCTET_ENGINE_SIMD_PIXEL_CONVERSION_H_
