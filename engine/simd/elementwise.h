@@ -62,6 +62,9 @@ class Quantizer {
   static absl::StatusOr<Quantizer> Create(float scale, const ByteType& type,
                                           Isa isa = ActiveIsa());
 
+  float scale() const { return scale_; }
+  const ByteType& type() const { return type_; }
+
   void Quantize(const float* x, void* q, int64_t begin, int64_t end) const;
   void Dequantize(const void* q, float* y, int64_t begin, int64_t end) const;
 

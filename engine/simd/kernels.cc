@@ -19,6 +19,8 @@ constexpr Kernels kPortableKernels = {
     .quantize = portable::Quantize,
     .dequantize = portable::Dequantize,
     .quantize_planes = portable::QuantizePlanes,
+    .widen_halves = portable::WidenHalves,
+    .scale_bytes = nullptr,
     .max_pool = portable::MaxPool,
     .average_pool = portable::AveragePool,
 };
@@ -35,6 +37,8 @@ constexpr Kernels kAvx2Kernels = {
     .quantize = avx2::Quantize,
     .dequantize = avx2::Dequantize,
     .quantize_planes = avx2::QuantizePlanes,
+    .widen_halves = avx2::WidenHalves,
+    .scale_bytes = avx2::ScaleBytes,
     .max_pool = avx2::MaxPool,
     .average_pool = avx2::AveragePool,
 };

@@ -139,6 +139,17 @@ struct QuantizeTask {
   int64_t count = 0;
 };
 
+// Bytes to bytes by y = saturate(round(fma(x, multiplier, addend))), whole
+// pixels in each group of lanes.
+struct ByteScaling {
+  static constexpr int kLanes = 16;
+  int step = kLanes;      // lanes of whole pixels
+  uint8_t order[kLanes];  // lane i is made of byte order[i]
+  float multiplier[kLanes];
+  float addend[kLanes];
+  bool is_signed = false;  // y is int8
+};
+
 // One window of a pool: rows x columns positions of `channels` bytes each.
 struct PoolWindow {
   const uint8_t* first = nullptr;
@@ -175,6 +186,12 @@ struct Kernels {
   // pixel by pixel.
   void (*quantize_planes)(const QuantizeTask& task, const float* src,
                           int64_t plane_stride, int64_t channels, uint8_t* dst);
+  // `n` halves of any address to float32.
+  void (*widen_halves)(const void* src, int64_t n, float* dst);
+  // As many of `n` bytes, in steps, as groups of lanes fit; returns how many.
+  // Null where the instruction set has none.
+  int64_t (*scale_bytes)(const ByteScaling& task, const uint8_t* src, int64_t n,
+                         uint8_t* dst);
   // The largest byte of every channel; the dtype's lowest of an empty window.
   void (*max_pool)(const PoolWindow& window, uint8_t* dst);
   void (*average_pool)(const PoolWindow& window, const AverageOutput& out);

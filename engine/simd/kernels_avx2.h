@@ -21,6 +21,9 @@ void Quantize(const QuantizeTask& task, const float* src, uint8_t* dst);
 void Dequantize(const QuantizeTask& task, const uint8_t* src, float* dst);
 void QuantizePlanes(const QuantizeTask& task, const float* src,
                     int64_t plane_stride, int64_t channels, uint8_t* dst);
+void WidenHalves(const void* src, int64_t n, float* dst);
+int64_t ScaleBytes(const ByteScaling& task, const uint8_t* src, int64_t n,
+                   uint8_t* dst);
 void MaxPool(const PoolWindow& window, uint8_t* dst);
 void AveragePool(const PoolWindow& window, const AverageOutput& out);
 

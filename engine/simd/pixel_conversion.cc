@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/half_types.h"
+#include "engine/simd/kernels.h"
 
 namespace octet::simd {
 namespace {
@@ -28,34 +29,6 @@ absl::Status CheckCount(size_t count, int64_t channels, const char* what) {
   return absl::InvalidArgumentError(absl::StrCat(
       "got ", count, " numbers for ", what,
       ", expected one for all channels or one for each of the ", channels));
-}
-
-// `count` elements of any address to float32.
-void ToFloats(const std::byte* source, DType dtype, int64_t count,
-              float* values) {
-  switch (dtype) {
-    case DType::kUInt8:
-      for (int64_t i = 0; i < count; ++i) {
-        values[i] = static_cast<float>(std::to_integer<int>(source[i]));
-      }
-      return;
-    case DType::kFloat16:
-      for (int64_t i = 0; i < count; ++i) {
-        uint16_t bits;
-        std::memcpy(&bits, source + i * sizeof(bits), sizeof(bits));
-        values[i] = FloatFromHalf(bits);
-      }
-      return;
-    case DType::kBFloat16:
-      for (int64_t i = 0; i < count; ++i) {
-        uint16_t bits;
-        std::memcpy(&bits, source + i * sizeof(bits), sizeof(bits));
-        values[i] = FloatFromBFloat16(bits);
-      }
-      return;
-    default:
-      std::memcpy(values, source, count * sizeof(float));
-  }
 }
 
 void Normalize(float* values, int64_t count, float mean, float scale) {
@@ -85,7 +58,8 @@ void Interleave(const T* planes, int64_t channels, int64_t pixels,
 }  // namespace
 
 absl::StatusOr<PixelConverter> PixelConverter::Create(PixelSource source,
-                                                      PixelTarget target) {
+                                                      PixelTarget target,
+                                                      Isa isa) {
   if (source.dtype != DType::kUInt8 && source.dtype != DType::kFloat16 &&
       source.dtype != DType::kBFloat16 && source.dtype != DType::kFloat32) {
     return absl::InvalidArgumentError(
@@ -107,11 +81,15 @@ absl::StatusOr<PixelConverter> PixelConverter::Create(PixelSource source,
       !status.ok()) {
     return status;
   }
-  return PixelConverter(std::move(source), std::move(target));
+  return PixelConverter(std::move(source), std::move(target),
+                        internal::KernelsFor(isa));
 }
 
-PixelConverter::PixelConverter(PixelSource source, PixelTarget target)
-    : source_(std::move(source)), target_(std::move(target)) {
+PixelConverter::PixelConverter(PixelSource source, PixelTarget target,
+                               const internal::Kernels& kernels)
+    : source_(std::move(source)),
+      target_(std::move(target)),
+      kernels_(&kernels) {
   const bool uniform = source_.mean.size() == 1 && source_.scale.size() == 1;
   const bool same_order = source_.channels_last == target_.channels_last &&
                           !source_.reverse_channels;
@@ -126,6 +104,10 @@ PixelConverter::PixelConverter(PixelSource source, PixelTarget target)
   }
   if (source_.dtype == DType::kUInt8 && target_.channels <= kMostTables) {
     MakeTables();
+    MakeScaling();
+  } else if (source_.channels_last && target_.channels_last &&
+             !source_.reverse_channels && target_.channels <= kBlockValues) {
+    MakePatterns();
   }
 }
 
@@ -146,6 +128,113 @@ void PixelConverter::MakeTables() {
   std::vector<uint8_t> same(kByteValues);
   std::iota(same.begin(), same.end(), uint8_t{0});
   copies_ = target_.channels == 1 && byte_tables_ == same;
+}
+
+// Looking up is a byte at a time, arithmetic many; but only the table knows
+// what the operations of the definition, each rounded, come to. The arithmetic
+// is therefore tried on every byte, and kept where it is never wrong.
+void PixelConverter::MakeScaling() {
+  const int64_t channels = target_.channels;
+  if (kernels_->scale_bytes == nullptr || byte_tables_.empty() || copies_ ||
+      source_.channels_last != target_.channels_last) {
+    return;
+  }
+  if (channels > 1 && !source_.channels_last) return;
+  internal::ByteScaling scaling;
+  constexpr int kLanes = internal::ByteScaling::kLanes;
+  scaling.step = static_cast<int>(kLanes / channels * channels);
+  scaling.is_signed = target_.quantizer->type().dtype == DType::kInt8;
+  const double step = target_.quantizer->scale();
+  for (int lane = 0; lane < kLanes; ++lane) {
+    const int64_t c = lane % channels;
+    scaling.order[lane] = static_cast<uint8_t>(
+        lane < scaling.step ? lane - c + SourceChannel(c) : lane);
+    const double multiplier = ScaleOf(c) / step;
+    scaling.multiplier[lane] = static_cast<float>(multiplier);
+    scaling.addend[lane] = static_cast<float>(
+        target_.quantizer->type().zero_point - MeanOf(c) * multiplier);
+  }
+  // Every byte in every channel; what the vectors leave over repeats others.
+  std::vector<uint8_t> bytes((kByteValues + kLanes) * channels);
+  std::vector<uint8_t> looked_up(bytes.size());
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = static_cast<uint8_t>(i / channels);
+    looked_up[i] = byte_tables_[i % channels * kByteValues + bytes[i]];
+  }
+  std::vector<uint8_t> computed(bytes.size());
+  const int64_t done = kernels_->scale_bytes(scaling, bytes.data(),
+                                             static_cast<int64_t>(bytes.size()),
+                                             computed.data());
+  if (std::equal(computed.begin(), computed.begin() + done,
+                 looked_up.begin())) {
+    scaling_ = std::make_shared<const internal::ByteScaling>(scaling);
+  }
+}
+
+void PixelConverter::MakePatterns() {
+  const int64_t count = kBlockValues / target_.channels * target_.channels;
+  for (int64_t i = 0; i < count; ++i) {
+    mean_pattern_.push_back(MeanOf(i % target_.channels));
+    scale_pattern_.push_back(ScaleOf(i % target_.channels));
+  }
+}
+
+// `count` elements of any address to float32.
+void PixelConverter::ToFloats(const std::byte* source, int64_t count,
+                              float* values) const {
+  switch (source_.dtype) {
+    case DType::kUInt8:
+      for (int64_t i = 0; i < count; ++i) {
+        values[i] = static_cast<float>(std::to_integer<int>(source[i]));
+      }
+      return;
+    case DType::kFloat16:
+      kernels_->widen_halves(source, count, values);
+      return;
+    case DType::kBFloat16:
+      for (int64_t i = 0; i < count; ++i) {
+        uint16_t bits;
+        std::memcpy(&bits, source + i * sizeof(bits), sizeof(bits));
+        values[i] = FloatFromBFloat16(bits);
+      }
+      return;
+    default:
+      std::memcpy(values, source, count * sizeof(float));
+  }
+}
+
+// The pixels of an image of bytes by arithmetic, the last few by the tables.
+void PixelConverter::ScaleImage(const uint8_t* source, uint8_t* target) const {
+  const int64_t channels = target_.channels;
+  const int64_t count = channels * target_.pixels;
+  for (int64_t i = kernels_->scale_bytes(*scaling_, source, count, target);
+       i < count; ++i) {
+    const int64_t c = i % channels;
+    target[i] =
+        byte_tables_[c * kByteValues + source[i - c + SourceChannel(c)]];
+  }
+}
+
+// Pixels that stay pixels, channels in their order.
+void PixelConverter::ConvertInterleaved(const std::byte* source,
+                                        std::byte* target) const {
+  float values[kBlockValues];
+  const auto size = static_cast<int64_t>(SizeOf(source_.dtype));
+  const int64_t elements = target_.channels * target_.pixels;
+  const auto block = static_cast<int64_t>(mean_pattern_.size());
+  for (int64_t first = 0; first < elements; first += block) {
+    const int64_t count = std::min(block, elements - first);
+    ToFloats(source + first * size, count, values);
+    for (int64_t i = 0; i < count; ++i) {
+      values[i] = (values[i] - mean_pattern_[i]) * scale_pattern_[i];
+    }
+    if (target_.quantizer) {
+      target_.quantizer->Quantize(values, target + first, 0, count);
+    } else {
+      std::memcpy(target + first * sizeof(float), values,
+                  count * sizeof(float));
+    }
+  }
 }
 
 template <typename T>
@@ -191,7 +280,7 @@ void PixelConverter::Load(const std::byte* source, const Block& block,
       const int64_t first =
           SourceChannel(c) * target_.pixels + block.first_pixel;
       float* const plane = values + k * block.pixels;
-      ToFloats(source + first * size, source_.dtype, block.pixels, plane);
+      ToFloats(source + first * size, block.pixels, plane);
       Normalize(plane, block.pixels, MeanOf(c), ScaleOf(c));
     }
     return;
@@ -205,7 +294,7 @@ void PixelConverter::Load(const std::byte* source, const Block& block,
   const int64_t run = block.channels * block.pixels / runs;
   for (int64_t i = 0; i < runs; ++i) {
     const int64_t first = (block.first_pixel + i) * target_.channels + lowest;
-    ToFloats(source + first * size, source_.dtype, run, interleaved + i * run);
+    ToFloats(source + first * size, run, interleaved + i * run);
   }
   for (int64_t k = 0; k < block.channels; ++k) {
     const int64_t c = block.first_channel + k;
@@ -269,25 +358,29 @@ void PixelConverter::ConvertImage(const std::byte* source,
 void PixelConverter::Convert(const void* source, int64_t images,
                              void* target) const {
   const int64_t elements = target_.channels * target_.pixels;
-  const auto* bytes = static_cast<const uint8_t*>(source);
   if (copies_) {
     std::memcpy(target, source, images * elements);
-  } else if (!byte_tables_.empty()) {
-    for (int64_t i = 0; i < images; ++i) {
-      LookUp(bytes + i * elements, byte_tables_,
-             static_cast<uint8_t*>(target) + i * elements);
-    }
-  } else if (!float_tables_.empty()) {
-    for (int64_t i = 0; i < images; ++i) {
-      LookUp(bytes + i * elements, float_tables_,
-             static_cast<float*>(target) + i * elements);
-    }
-  } else {
-    const auto from = static_cast<int64_t>(SizeOf(source_.dtype)) * elements;
-    const int64_t to = target_.quantizer ? elements : elements * sizeof(float);
-    for (int64_t i = 0; i < images; ++i) {
-      ConvertImage(static_cast<const std::byte*>(source) + i * from,
-                   static_cast<std::byte*>(target) + i * to);
+    return;
+  }
+  const int64_t from_bytes =
+      elements * static_cast<int64_t>(SizeOf(source_.dtype));
+  const int64_t to_bytes = target_.quantizer
+                               ? elements
+                               : elements * static_cast<int64_t>(sizeof(float));
+  for (int64_t i = 0; i < images; ++i) {
+    const auto* from = static_cast<const std::byte*>(source) + i * from_bytes;
+    auto* to = static_cast<std::byte*>(target) + i * to_bytes;
+    const auto* bytes = reinterpret_cast<const uint8_t*>(from);
+    if (scaling_ != nullptr) {
+      ScaleImage(bytes, reinterpret_cast<uint8_t*>(to));
+    } else if (!byte_tables_.empty()) {
+      LookUp(bytes, byte_tables_, reinterpret_cast<uint8_t*>(to));
+    } else if (!float_tables_.empty()) {
+      LookUp(bytes, float_tables_, reinterpret_cast<float*>(to));
+    } else if (!mean_pattern_.empty()) {
+      ConvertInterleaved(from, to);
+    } else {
+      ConvertImage(from, to);
     }
   }
 }

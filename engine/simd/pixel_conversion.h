@@ -4,14 +4,21 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "engine/base/dtype.h"
+#include "engine/simd/cpu_features.h"
 #include "engine/simd/elementwise.h"
+#include "engine/simd/quantized_types.h"
 
 namespace octet::simd {
+
+namespace internal {
+struct ByteScaling;
+}  // namespace internal
 
 // How images arrive and what their elements mean:
 //   value = (x - mean) * scale
@@ -41,7 +48,8 @@ class PixelConverter {
   // INVALID_ARGUMENT  another dtype, sizes below 1, or neither one nor
   //                   `channels` means and scales.
   static absl::StatusOr<PixelConverter> Create(PixelSource source,
-                                               PixelTarget target);
+                                               PixelTarget target,
+                                               Isa isa = ActiveIsa());
 
   // `source` and `target` hold `images` dense images and need no alignment
   // (float targets: that of a float).
@@ -57,13 +65,19 @@ class PixelConverter {
     int64_t pixels;
   };
 
-  PixelConverter(PixelSource source, PixelTarget target);
+  PixelConverter(PixelSource source, PixelTarget target,
+                 const internal::Kernels& kernels);
 
   void MakeTables();
+  void MakeScaling();
+  void MakePatterns();
   template <typename T>
   void LookUp(const uint8_t* source, const std::vector<T>& tables,
               T* target) const;
+  void ScaleImage(const uint8_t* source, uint8_t* target) const;
+  void ConvertInterleaved(const std::byte* source, std::byte* target) const;
   void ConvertImage(const std::byte* source, std::byte* target) const;
+  void ToFloats(const std::byte* source, int64_t count, float* values) const;
   void Load(const std::byte* source, const Block& block, float* values) const;
   void Store(const float* values, const Block& block, std::byte* target) const;
 
@@ -80,11 +94,17 @@ class PixelConverter {
 
   PixelSource source_;
   PixelTarget target_;
+  const internal::Kernels* kernels_;
   // What each of the 256 bytes becomes, by the target's channel; at most one
   // of them is not empty.
   std::vector<uint8_t> byte_tables_;
   std::vector<float> float_tables_;
   bool copies_ = false;  // bytes become themselves, in place
+  // Where arithmetic was found to give all of `byte_tables_` and is faster.
+  std::shared_ptr<const internal::ByteScaling> scaling_;
+  // Of the elements of a block of whole pixels, where these stay interleaved.
+  std::vector<float> mean_pattern_;
+  std::vector<float> scale_pattern_;
 };
 
 }  // namespace octet::simd

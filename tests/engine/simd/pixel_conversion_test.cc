@@ -113,7 +113,7 @@ void Check(const Case& c, Random& random) {
   for (Isa isa : TestedIsas()) {
     PixelTarget target = {c.channels, c.pixels, c.channels_last, std::nullopt};
     if (c.type) target.quantizer = *Quantizer::Create(c.step, *c.type, isa);
-    const auto converter = PixelConverter::Create(c.source, target);
+    const auto converter = PixelConverter::Create(c.source, target, isa);
     ASSERT_TRUE(converter.ok()) << converter.status();
     // Exactly sized, and at an odd address.
     std::vector<uint8_t> moved(source.size() + 1);
