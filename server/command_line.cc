@@ -242,7 +242,7 @@ void CheckTogether(const ServerConfig& config, bool health,
         "--tls-client-ca needs --tls-folder: there are no client certificates "
         "without TLS");
   }
-  if (config.control_access == ControlAccess::kCertificate &&
+  if (config.control_access == ControlAccessSetting::kCertificate &&
       config.tls_client_ca.empty()) {
     gathering->Complain(
         "--control-access certificate needs --tls-client-ca: nothing else says "

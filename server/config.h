@@ -21,7 +21,7 @@ enum class ModelControl {
 };
 
 // Who may change what the server does: load, unload, quantize, and so on.
-enum class ControlAccess {
+enum class ControlAccessSetting {
   kAuto,         // everyone on a loopback address, else nobody
   kOpen,         // everyone
   kCertificate,  // clients with a certificate of `tls_client_ca`
@@ -70,8 +70,8 @@ struct ServerConfig {
   // The file with the authorities of client certificates; empty: clients need
   // no certificate.
   std::string tls_client_ca;
-  ControlAccess control_access = ControlAccess::kAuto;
-  std::string control_token_file;  // with ControlAccess::kToken
+  ControlAccessSetting control_access = ControlAccessSetting::kAuto;
+  std::string control_token_file;  // with ControlAccessSetting::kToken
 
   // Memory of the requests that wait, and of their answers, per model.
   int64_t queue_bytes() const { return 4 * max_receive_bytes; }

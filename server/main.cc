@@ -90,6 +90,17 @@ int Run(const ServerConfig& config) {
         "listening on {}, where other machines reach it; --bind-address "
         "127.0.0.1 keeps them out",
         config.bind_address);
+    if (config.control_access == ControlAccessSetting::kOpen) {
+      spdlog::warn(
+          "everyone who reaches it may load, unload and quantize models: "
+          "--control-access says open");
+    }
+    if (config.control_access == ControlAccessSetting::kToken &&
+        config.tls_folder.empty()) {
+      spdlog::warn(
+          "the tokens of --control-access travel unencrypted without "
+          "--tls-folder");
+    }
   }
 
   auto started = Server::Start(config, TheEngine(),

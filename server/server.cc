@@ -12,10 +12,13 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "engine/base/status_macros.h"
 #include "server/api/grpc_server.h"
+#include "server/api/server_service.h"
 #include "server/config.h"
+#include "server/control_rule.h"
 #include "server/jobs/quantization_jobs.h"
 #include "server/metrics/http_server.h"
 #include "server/metrics/metrics.h"
@@ -44,6 +47,16 @@ absl::StatusOr<int> CountLanes(const ServerConfig& config,
       limit.affinity, ", control group quota ",
       limit.quota ? absl::StrCat(*limit.quota) : std::string("none"),
       "): lower --lanes or --threads-per-lane"));
+}
+
+ServerFacts FactsOf(const ServerConfig& config,
+                    const Server::Identity& identity, int lanes) {
+  ServerFacts facts{identity.version, identity.isa, lanes, absl::Now(), {}};
+  for (EffectiveSetting& setting : EffectiveSettings(config)) {
+    facts.settings.push_back({std::move(setting.name), std::move(setting.value),
+                              std::string(SourceName(setting.source))});
+  }
+  return facts;
 }
 
 class OctetServer final : public Server {
@@ -160,8 +173,12 @@ absl::Status OctetServer::Listen(const Identity& identity) {
   OCTET_RETURN_IF_ERROR(ListenHttp());
   OCTET_ASSIGN_OR_RETURN(
       std::shared_ptr<GrpcServer> grpc,
-      GrpcServer::Start({config_.bind_address, config_.grpc_port,
-                         config_.max_receive_bytes, identity.version},
+      GrpcServer::Start({config_.bind_address,
+                         config_.grpc_port,
+                         config_.max_receive_bytes,
+                         {config_.tls_folder, config_.tls_client_ca},
+                         ControlRuleOf(config_),
+                         FactsOf(config_, identity, scheduler_->lanes())},
                         api_, jobs_.get()));
   grpc_port_ = grpc->port();
   absl::MutexLock lock(&mutex_);

@@ -31,6 +31,7 @@ class Server {
   // Listens on both ports; live, not ready.
   //   FAILED_PRECONDITION  the repository is no folder, or there are fewer
   //                        CPUs than lanes x threads
+  //   INVALID_ARGUMENT     the TLS files or the tokens cannot be used
   //   UNAVAILABLE          a port cannot be had
   static absl::StatusOr<std::unique_ptr<Server>> Start(
       const ServerConfig& config, const EngineFunctions& engine,

@@ -177,10 +177,10 @@ Setting Control() {
 }
 
 Setting Access() {
-  static const auto* const kNames =
-      new Names<ControlAccess>{{kAuto, ControlAccess::kAuto},
-                               {"open", ControlAccess::kOpen},
-                               {"certificate", ControlAccess::kCertificate}};
+  static const auto* const kNames = new Names<ControlAccessSetting>{
+      {kAuto, ControlAccessSetting::kAuto},
+      {"open", ControlAccessSetting::kOpen},
+      {"certificate", ControlAccessSetting::kCertificate}};
   Setting setting;
   setting.expected = absl::StrCat(JoinNames(*kNames), " or token:FILE");
   setting.parse = [](absl::string_view text, ServerConfig* config) {
@@ -193,7 +193,7 @@ Setting Access() {
     absl::string_view file = text;
     if (!absl::ConsumePrefix(&file, kTokenRule) || file.empty()) return false;
     if (absl::StrContains(file, '\0')) return false;
-    config->control_access = ControlAccess::kToken;
+    config->control_access = ControlAccessSetting::kToken;
     config->control_token_file = std::string(file);
     return true;
   };

@@ -16,9 +16,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "engine/base/status_macros.h"
+#include "server/api/control_access.h"
+#include "server/api/guarded_services.h"
 #include "server/api/health_service.h"
-#include "server/api/inference_service.h"
-#include "server/api/quantization_service.h"
+#include "server/api/server_service.h"
+#include "server/api/tls_certificates.h"
+#include "server/api/tls_credentials.h"
 
 namespace octet {
 namespace {
@@ -39,8 +43,10 @@ class OctetGrpcServer final : public GrpcServer {
  public:
   OctetGrpcServer(const Options& options, const ApiContext& api,
                   QuantizationJobs* jobs)
-      : inference_(&api, options.version),
-        quantization_(&api, jobs),
+      : access_(options.control),
+        inference_(&access_, &api, options.facts.version),
+        quantization_(&access_, &api, jobs),
+        about_(options.facts),
         health_(api.registry, api.state) {}
 
   ~OctetGrpcServer() override {
@@ -54,14 +60,31 @@ class OctetGrpcServer final : public GrpcServer {
   void Shutdown(absl::Duration limit) override;
 
  private:
-  InferenceService inference_;
-  QuantizationServiceImpl quantization_;
+  absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(
+      const TlsFiles& files);
+
+  const ControlAccess access_;
+  GuardedInferenceService inference_;
+  GuardedQuantizationService quantization_;
+  ServerService about_;
   HealthService health_;
   int port_ = 0;
+  std::unique_ptr<TlsCertificates> certificates_;  // null without TLS
   std::unique_ptr<grpc::Server> server_;
 };
 
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>>
+OctetGrpcServer::MakeCredentials(const TlsFiles& files) {
+  if (files.folder.empty()) return grpc::InsecureServerCredentials();
+  OCTET_ASSIGN_OR_RETURN(certificates_, TlsCertificates::Open(files));
+  return MakeTlsCredentials(certificates_.get(), !files.client_ca.empty());
+}
+
 absl::Status OctetGrpcServer::Listen(const Options& options) {
+  OCTET_RETURN_IF_ERROR(access_.CheckRule());
+  OCTET_ASSIGN_OR_RETURN(
+      const std::shared_ptr<grpc::ServerCredentials> credentials,
+      MakeCredentials(options.tls));
   static std::once_flag reflection;
   std::call_once(reflection, [] {
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
@@ -72,7 +95,7 @@ absl::Status OctetGrpcServer::Listen(const Options& options) {
                        : options.address,
                    ":", options.port);
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(endpoint, grpc::InsecureServerCredentials(), &port_);
+  builder.AddListeningPort(endpoint, credentials, &port_);
   // Or two servers could share the port, and neither would know.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_receive_bytes));
@@ -84,6 +107,7 @@ absl::Status OctetGrpcServer::Listen(const Options& options) {
                   kShortestClientPing);
   builder.RegisterService(&inference_);
   builder.RegisterService(&quantization_);
+  builder.RegisterService(&about_);
   builder.RegisterService(&health_);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr || port_ == 0) {

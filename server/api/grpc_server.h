@@ -8,13 +8,16 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/api/control_access.h"
 #include "server/api/infer_call.h"
+#include "server/api/server_service.h"
+#include "server/api/tls_certificates.h"
 #include "server/jobs/quantization_jobs.h"
 
 namespace octet {
 
-// The gRPC side of the server: the inference service, the quantization
-// service, health and reflection behind one port.
+// The gRPC side of the server: inference, quantization, the server's own
+// service, health and reflection behind one port, with or without TLS.
 //
 // Thread-safe.
 class GrpcServer {
@@ -24,11 +27,14 @@ class GrpcServer {
     int port = 8001;                    // 0 = any free one
     // The largest message that a client may send.
     int64_t max_receive_bytes = int64_t{64} << 20;
-    std::string version;  // what ServerMetadata tells
+    TlsFiles tls;
+    ControlRule control;
+    ServerFacts facts;  // what is told by ServerMetadata and Configuration
   };
 
   // Listens until destroyed; `api` and `jobs` must outlive the server.
-  // UNAVAILABLE when it cannot listen there.
+  //   INVALID_ARGUMENT  the TLS files or the tokens cannot be used
+  //   UNAVAILABLE       it cannot listen there
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
       const Options& options, const ApiContext& api, QuantizationJobs* jobs);
 
