@@ -23,8 +23,12 @@ grpc_ssl_certificate_config_reload_status Reload(
   if (!texts) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
   const grpc_ssl_pem_key_cert_pair pair = {texts->key.c_str(),
                                            texts->chain.c_str()};
-  *config = grpc_ssl_server_certificate_config_create(
-      texts->client_ca.empty() ? nullptr : texts->client_ca.c_str(), &pair, 1);
+  // gRPC insists on authorities even where it asks no client for anything; the
+  // chain is one text that is sure to parse.
+  const std::string& authorities =
+      texts->client_ca.empty() ? texts->chain : texts->client_ca;
+  *config =
+      grpc_ssl_server_certificate_config_create(authorities.c_str(), &pair, 1);
   return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
 }
 

@@ -74,7 +74,8 @@ grpc::Status CallEmpty(const std::shared_ptr<grpc::Channel>& channel,
   const auto call = stub.PrepareCall(&context, method, &queue);
   call->StartCall(nullptr);
   step();
-  call->WriteLast(grpc::ByteBuffer(), grpc::WriteOptions(), nullptr);
+  const grpc::Slice nothing;  // the encoding of an empty message
+  call->WriteLast(grpc::ByteBuffer(&nothing, 1), grpc::WriteOptions(), nullptr);
   step();
   grpc::ByteBuffer answer;
   call->Read(&answer, nullptr);
