@@ -16,9 +16,9 @@
 #include "absl/strings/strip.h"
 #include "engine/base/dtype.h"
 #include "engine/base/status_macros.h"
+#include "engine/engine.h"
 #include "proto/model_config.pb.h"
 #include "server/models/configuration_check.h"
-#include "server/models/input_form_setting.h"
 #include "server/models/model_configuration.h"
 
 namespace octet {
@@ -69,7 +69,7 @@ absl::StatusOr<std::vector<float>> ReadNumbers(absl::string_view key,
 }
 
 absl::Status ReadDatatype(absl::string_view key, const std::string& value,
-                          InputFormSetting* form) {
+                          InputForm* form) {
   if (value == "UINT8") {
     form->dtype = DType::kUInt8;
   } else if (value == "FP16") {
@@ -83,11 +83,11 @@ absl::Status ReadDatatype(absl::string_view key, const std::string& value,
 }
 
 absl::Status ReadLayout(absl::string_view key, const std::string& value,
-                        InputFormSetting* form) {
+                        InputForm* form) {
   if (value == "NHWC") {
-    form->layout = InputFormSetting::Layout::kChannelsLast;
+    form->layout = InputLayout::kChannelsLast;
   } else if (value == "NCHW") {
-    form->layout = InputFormSetting::Layout::kChannelsFirst;
+    form->layout = InputLayout::kChannelsFirst;
   } else {
     return Wrong(key, value, "NHWC or NCHW");
   }
@@ -95,7 +95,7 @@ absl::Status ReadLayout(absl::string_view key, const std::string& value,
 }
 
 absl::Status ReadInputField(absl::string_view key, absl::string_view field,
-                            const std::string& value, InputFormSetting* form) {
+                            const std::string& value, InputForm* form) {
   if (field == "datatype") return ReadDatatype(key, value, form);
   if (field == "layout") return ReadLayout(key, value, form);
   if (field == "channel_order") {
@@ -131,7 +131,7 @@ absl::Status ReadInput(absl::string_view key, const std::string& value,
     return Wrong(key, key, "input.NAME.FIELD");
   }
   const std::string name(rest.substr(0, dot));
-  std::vector<InputFormSetting>& forms = configuration->input_forms;
+  std::vector<InputForm>& forms = configuration->input_forms;
   auto form = std::find_if(forms.begin(), forms.end(),
                            [&](const auto& f) { return f.input == name; });
   if (form == forms.end()) {

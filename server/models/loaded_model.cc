@@ -2,7 +2,6 @@
 #include "server/models/loaded_model.h"
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -21,36 +20,12 @@
 #include "server/models/engine_functions.h"
 #include "server/models/inference_task.h"
 #include "server/models/model_configuration.h"
+#include "server/models/warm_up.h"
 #include "server/scheduler/batch_scheduler.h"
 #include "server/scheduler/task.h"
 
 namespace octet {
 namespace {
-
-// Memory for `rows` rows of every one of `specs`, all zero.
-class ZeroRows {
- public:
-  ZeroRows(const std::vector<TensorSpec>& specs, int64_t rows) {
-    for (const TensorSpec& spec : specs) {
-      // Never null, not even for a tensor without elements.
-      memory_.emplace_back(std::max<size_t>(rows * spec.row_bytes(), 1));
-    }
-    for (std::vector<std::byte>& bytes : memory_) {
-      pointers_.push_back(bytes.data());
-      const_pointers_.push_back(bytes.data());
-    }
-  }
-
-  absl::Span<void* const> pointers() const { return pointers_; }
-  absl::Span<const void* const> const_pointers() const {
-    return const_pointers_;
-  }
-
- private:
-  std::vector<std::vector<std::byte>> memory_;
-  std::vector<void*> pointers_;
-  std::vector<const void*> const_pointers_;
-};
 
 int64_t CountReferenceSteps(const Model& model) {
   const std::vector<StepDescription> steps = model.Steps();
@@ -86,11 +61,11 @@ LoadedModel::~LoadedModel() {
 
 absl::StatusOr<std::shared_ptr<LoadedModel>> LoadedModel::Create(
     Identity identity, std::shared_ptr<const Model> model,
-    const ModelConfiguration& configuration, const Environment& environment) {
-  OCTET_RETURN_IF_ERROR(CheckSignature(configuration, *model));
+    const ModelConfiguration& configuration,
+    absl::Span<const WarmUpRun> warm_up, const Environment& environment) {
   std::shared_ptr<LoadedModel> loaded(new LoadedModel(
       std::move(identity), std::move(model), configuration, environment));
-  OCTET_RETURN_IF_ERROR(loaded->MakeLanes(*environment.engine));
+  OCTET_RETURN_IF_ERROR(loaded->MakeLanes(*environment.engine, warm_up));
   OCTET_ASSIGN_OR_RETURN(
       loaded->metrics_,
       environment.metrics->ForModel(loaded->name(), loaded->version_text()));
@@ -104,33 +79,11 @@ absl::StatusOr<std::shared_ptr<LoadedModel>> LoadedModel::Create(
   return loaded;
 }
 
-int64_t LoadedModel::memory_bytes() const {
-  return model_->weight_bytes() +
-         model_->arena_bytes() * static_cast<int64_t>(lanes_.size());
-}
-
-absl::Status LoadedModel::MakeLanes(const EngineFunctions& engine) {
+absl::Status LoadedModel::MakeLanes(const EngineFunctions& engine,
+                                    absl::Span<const WarmUpRun> warm_up) {
   for (Lane& lane : lanes_) {
     OCTET_ASSIGN_OR_RETURN(lane.executor, engine.make_executor(model_));
-    OCTET_RETURN_IF_ERROR(WarmUp(lane.executor.get()));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status LoadedModel::WarmUp(Executor* executor) const {
-  const std::vector<int>& buckets = model_->buckets();
-  if (buckets.empty()) return absl::OkStatus();
-  const int64_t most = *std::max_element(buckets.begin(), buckets.end());
-  const ZeroRows inputs(model_->inputs(), most);
-  const ZeroRows outputs(model_->outputs(), most);
-  for (const int rows : buckets) {
-    const RowBlock block = {rows, inputs.const_pointers(), outputs.pointers()};
-    if (absl::Status status = executor->Run({&block, 1}, nullptr);
-        !status.ok()) {
-      return absl::Status(status.code(),
-                          absl::StrCat("warm-up with ", rows,
-                                       " rows of zeros: ", status.message()));
-    }
+    OCTET_RETURN_IF_ERROR(WarmUp(*model_, warm_up, lane.executor.get()));
   }
   return absl::OkStatus();
 }

@@ -2,6 +2,7 @@
 #ifndef OCTET_SERVER_MODELS_LOADED_MODEL_H_
 #define OCTET_SERVER_MODELS_LOADED_MODEL_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -18,6 +19,7 @@
 #include "server/models/engine_functions.h"
 #include "server/models/inference_task.h"
 #include "server/models/model_configuration.h"
+#include "server/models/warm_up.h"
 #include "server/scheduler/batch_scheduler.h"
 
 namespace octet {
@@ -43,12 +45,13 @@ class LoadedModel : public BatchRunner,
     QueueLimits queue;  // max_batch_rows is taken from the model
   };
 
-  // Makes and warms an executor for every lane: one run of zeros per bucket.
-  // The engine's error where one of them fails, CheckSignature()'s where
-  // `configuration` does not fit the model.
+  // Makes an executor for every lane and warms it with `warm_up`; WarmUp()'s
+  // or the engine's error where that fails.
+  // REQUIRES: CheckSignature(configuration, *model) is OK.
   static absl::StatusOr<std::shared_ptr<LoadedModel>> Create(
       Identity identity, std::shared_ptr<const Model> model,
-      const ModelConfiguration& configuration, const Environment& environment);
+      const ModelConfiguration& configuration,
+      absl::Span<const WarmUpRun> warm_up, const Environment& environment);
 
   ~LoadedModel() override;
 
@@ -62,7 +65,11 @@ class LoadedModel : public BatchRunner,
   const inference::ModelConfig& configuration() const { return configuration_; }
 
   // Of the weights and of the arenas of all lanes.
-  int64_t memory_bytes() const;
+  int64_t memory_bytes() const { return MemoryBytes(*model_, lanes_.size()); }
+  static int64_t MemoryBytes(const Model& model, size_t lanes) {
+    return model.weight_bytes() +
+           model.arena_bytes() * static_cast<int64_t>(lanes);
+  }
 
   // Takes `task` only if it returns OK; it is then completed by Done().
   //   INVALID_ARGUMENT, RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED, UNAVAILABLE
@@ -95,8 +102,8 @@ class LoadedModel : public BatchRunner,
               const ModelConfiguration& configuration,
               const Environment& environment);
 
-  absl::Status MakeLanes(const EngineFunctions& engine);
-  absl::Status WarmUp(Executor* executor) const;
+  absl::Status MakeLanes(const EngineFunctions& engine,
+                         absl::Span<const WarmUpRun> warm_up);
   absl::Status Compute(Lane* lane,
                        absl::Span<const std::shared_ptr<Task>> batch,
                        RunTimes* times);

@@ -14,7 +14,6 @@
 #include "absl/strings/string_view.h"
 #include "engine/engine.h"
 #include "proto/model_config.pb.h"
-#include "server/models/input_form_setting.h"
 
 namespace octet {
 
@@ -51,7 +50,7 @@ struct ModelConfiguration {
   // A plain name within the version's folder.
   std::string model_file = kDefaultModelFile;
   std::map<std::string, int64_t> labels;  // version by label
-  std::vector<InputFormSetting> input_forms;
+  std::vector<InputForm> input_forms;
   // What is taken otherwise than written, a sentence each.
   std::vector<std::string> notes;
 };

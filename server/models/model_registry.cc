@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/models/model_registry.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -14,19 +17,25 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/string_view.h"
+#include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "engine/base/status_macros.h"
+#include "server/models/folder_state.h"
+#include "server/models/load_request.h"
 #include "server/models/loaded_model.h"
+#include "server/models/model_books.h"
+#include "server/models/model_configuration.h"
 #include "server/models/model_repository.h"
+#include "server/models/version_choice.h"
 #include "spdlog/spdlog.h"
 
 namespace octet {
 namespace {
+
+// Requests go first while a model is compiled.
+constexpr int kLoaderNiceness = 10;
 
 // A token whose last copy calls `done` when it goes.
 std::shared_ptr<void> WhenGone(std::function<void()> done) {
@@ -36,37 +45,37 @@ std::shared_ptr<void> WhenGone(std::function<void()> done) {
 
 }  // namespace
 
-absl::string_view StateName(ModelState state) {
-  switch (state) {
-    case ModelState::kUnavailable:
-      return "UNAVAILABLE";
-    case ModelState::kLoading:
-      return "LOADING";
-    case ModelState::kReady:
-      return "READY";
-    case ModelState::kUnloading:
-      return "UNLOADING";
-  }
-  return "UNKNOWN";
-}
+struct ModelRegistry::Attempt {
+  const LoadRequest& request;
+  ModelConfiguration configuration;
+  std::vector<LoadedVersion> versions;  // those wanted, ascending
+};
 
 ModelRegistry::ModelRegistry(const ModelRepository* repository,
                              const ModelOptions& options,
-                             const LoadedModel::Environment& environment)
-    : repository_(repository), options_(options), environment_(environment) {}
+                             const LoadedModel::Environment& environment,
+                             const Limits& limits)
+    : repository_(repository),
+      options_(options),
+      environment_(environment),
+      limits_(limits),
+      budget_(limits.memory_bytes),
+      builder_(&repository->files(), options, environment, &budget_),
+      turns_(&worker_),
+      worker_("octet-loader", kLoaderNiceness) {}
 
 ModelRegistry::~ModelRegistry() {
-  absl::Notification idle;
-  worker_.Do([&idle] { idle.Notify(); });
-  idle.WaitForNotification();
-  std::vector<std::shared_ptr<LoadedModel>> retired;
+  turns_.AwaitIdle();
+  ModelBooks::Models ended;
   {
     absl::MutexLock lock(&mutex_);
-    for (auto& [name, entry] : entries_) {
-      retired.push_back(RetireLocked(&entry, "the server stops"));
+    for (const std::string& name : books_.Names()) {
+      for (auto& model : books_.Retire(name, "the server stops")) {
+        ended.push_back(std::move(model));
+      }
     }
   }
-  retired.clear();
+  ended.clear();
   absl::MutexLock lock(&mutex_);
   mutex_.Await(absl::Condition(
       +[](int* live) { return *live == 0; }, &live_models_));
@@ -77,107 +86,159 @@ void ModelRegistry::SetListener(std::function<void()> listener) {
 }
 
 void ModelRegistry::Changed() {
-  int64_t serving = 0;
+  int serving = 0;
   {
     absl::ReaderMutexLock lock(&mutex_);
-    serving = std::count_if(
-        entries_.begin(), entries_.end(),
-        [](const auto& entry) { return entry.second.serving != nullptr; });
+    serving = books_.CountServing();
   }
   environment_.metrics->SetLoadedModels(serving);
   if (listener_) listener_();
 }
 
 absl::Status ModelRegistry::LoadAll() {
-  OCTET_ASSIGN_OR_RETURN(const std::vector<std::string> names,
+  OCTET_ASSIGN_OR_RETURN(std::vector<std::string> names,
                          repository_->ListModels());
-  absl::Notification loaded;
-  worker_.Do([this, &names, &loaded] {
-    for (const std::string& name : names) {
-      if (absl::Status status = LoadNow(name); !status.ok()) {
-        spdlog::error("model '{}' is not served: {}", name, status.ToString());
-      }
-    }
-    loaded.Notify();
-  });
-  loaded.WaitForNotification();
+  const size_t most = static_cast<size_t>(limits_.models);
+  if (names.size() > most) {
+    spdlog::warn(
+        "the repository has {} models, of which the first {} are loaded and {} "
+        "left out: that is the most that octet-server takes",
+        names.size(), most, names.size() - most);
+    names.resize(most);
+  }
+  absl::BlockingCounter left(static_cast<int>(names.size()));
+  for (const std::string& name : names) {
+    Load(name, [&name, &left](absl::Status status) {
+      if (!status.ok())
+        spdlog::error("model '{}': {}", name, status.ToString());
+      left.DecrementCount();
+    });
+  }
+  left.Wait();
   return absl::OkStatus();
 }
 
-void ModelRegistry::Load(const std::string& name, Done done) {
-  worker_.Do([this, name, done = std::move(done)] { done(LoadNow(name)); });
+void ModelRegistry::Load(const LoadRequest& request, Done done) {
+  turns_.DoLong(request.model, [this, request, done = std::move(done)] {
+    done(LoadNow(request));
+  });
 }
 
 void ModelRegistry::Unload(const std::string& name, Done done) {
-  worker_.Do([this, name, done = std::move(done)] { UnloadNow(name, done); });
+  turns_.DoShort(
+      name, [this, name, done = std::move(done)] { UnloadNow(name, done); });
 }
 
-absl::Status ModelRegistry::LoadNow(const std::string& name) {
+absl::Status ModelRegistry::LoadNow(const LoadRequest& request) {
+  Attempt attempt = {request, {}, {}};
+  if (absl::Status status = Prepare(request, &attempt); !status.ok()) {
+    {
+      absl::MutexLock lock(&mutex_);
+      books_.SetReasons(request.model, status);
+    }
+    Changed();
+    return status;
+  }
+  BuildAll(&attempt);
+  return Install(&attempt);
+}
+
+absl::Status ModelRegistry::Prepare(const LoadRequest& request,
+                                    Attempt* attempt) {
+  const std::string& name = request.model;
   OCTET_ASSIGN_OR_RETURN(const std::vector<int64_t> versions,
                          repository_->ListVersions(name));
-  Refresh(name, versions);
+  OCTET_RETURN_IF_ERROR(CheckModelCount(name));
+  {
+    absl::MutexLock lock(&mutex_);
+    books_.SetOnDisk(name, versions);
+  }
   if (versions.empty()) {
     return absl::NotFoundError(absl::StrCat("model '", name,
                                             "' has no version: expected ",
                                             repository_->FilePath(name, 1)));
   }
-  const int64_t version = versions.back();
-  {
-    absl::MutexLock lock(&mutex_);
-    entries_[name].loading = version;
+  OCTET_ASSIGN_OR_RETURN(attempt->configuration, Configuration(request));
+  for (const std::string& note : attempt->configuration.notes) {
+    spdlog::warn("{}: {}", attempt->configuration.origin, note);
   }
-  Changed();
-  absl::StatusOr<std::shared_ptr<LoadedModel>> built = Build(name, version);
-  std::shared_ptr<LoadedModel> retired;
+  for (const int64_t number : ChooseVersions(
+           attempt->configuration.proto.version_policy(), versions)) {
+    attempt->versions.push_back({number, nullptr, ""});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ModelRegistry::CheckModelCount(const std::string& name) const {
+  absl::ReaderMutexLock lock(&mutex_);
+  if (books_.CountServing() < limits_.models ||
+      books_.Serves(name).value_or(false)) {
+    return absl::OkStatus();
+  }
+  return absl::ResourceExhaustedError(
+      absl::StrCat("model '", name, "' is not loaded: ", limits_.models,
+                   " models are, and octet-server takes no more; unload one"));
+}
+
+absl::StatusOr<ModelConfiguration> ModelRegistry::Configuration(
+    const LoadRequest& request) const {
+  ConfigurationSource source = {
+      request.model,
+      repository_->ConfigurationPath(request.model),
+      {options_.max_batch, environment_.scheduler->lanes()}};
+  if (request.configuration) {
+    source.origin = "load parameter 'config'";
+    return ParseConfigurationJson(*request.configuration, source);
+  }
+  OCTET_ASSIGN_OR_RETURN(const std::optional<std::string> text,
+                         repository_->ReadConfiguration(request.model));
+  if (!text) return DefaultConfiguration(source);
+  return ParseConfigurationText(*text, source);
+}
+
+void ModelRegistry::BuildAll(Attempt* attempt) {
+  const std::string& name = attempt->request.model;
   {
     absl::MutexLock lock(&mutex_);
-    Entry& entry = entries_[name];
-    entry.loading.reset();
-    if (built.ok()) {
-      retired =
-          RetireLocked(&entry, absl::StrCat("replaced by version ", version));
-      entry.serving = *built;
-      entry.versions[version].reason.clear();
-    } else if (entry.serving == nullptr ||
-               entry.serving->version() != version) {
-      entry.versions[version].reason = built.status().ToString();
+    for (const LoadedVersion& version : attempt->versions) {
+      books_.SetLoading(name, version.number, true);
     }
   }
-  // Frees the old version here, unless requests still hold it.
-  retired.reset();
   Changed();
-  return built.status();
+  const std::string configuration = attempt->configuration.proto.DebugString();
+  for (LoadedVersion& version : attempt->versions) {
+    const std::string folder = absl::StrCat(name, "/", version.number);
+    const absl::Time start = absl::Now();
+    const FolderState state =
+        ReadFolderState(absl::StrCat(repository_->root(), "/", folder));
+    const std::string fingerprint =
+        absl::StrCat(configuration, "\n", state.text);
+    {
+      absl::ReaderMutexLock lock(&mutex_);
+      if (books_.ServesAs(name, version.number, fingerprint)) continue;
+    }
+    version.loaded =
+        Build({name, version.number}, folder, attempt->configuration);
+    if (state.newest <= start - limits_.settled_after) {
+      version.fingerprint = fingerprint;
+    }
+  }
 }
 
 absl::StatusOr<std::shared_ptr<LoadedModel>> ModelRegistry::Build(
-    const std::string& name, int64_t version) {
+    const LoadedModel::Identity& identity, const std::string& folder,
+    const ModelConfiguration& configuration) {
   const absl::Time start = absl::Now();
-  OCTET_ASSIGN_OR_RETURN(const ModelConfiguration configuration,
-                         Configuration(name));
-  for (const std::string& note : configuration.notes) {
-    spdlog::warn("{}: {}", configuration.origin, note);
-  }
-  const std::string& file = configuration.model_file;
-  OCTET_RETURN_IF_ERROR(repository_->CheckModelFile(name, version, file));
-  ModelOptions options = options_;
-  if (configuration.max_batch.value_or(0) > 0) {
-    options.max_batch = *configuration.max_batch;
-  }
-  OCTET_ASSIGN_OR_RETURN(
-      std::shared_ptr<const Model> model,
-      environment_.engine->load(repository_->FilePath(name, version, file),
-                                options));
   OCTET_ASSIGN_OR_RETURN(std::shared_ptr<LoadedModel> loaded,
-                         LoadedModel::Create({name, version}, std::move(model),
-                                             configuration, environment_));
+                         builder_.Build(identity, folder, configuration));
   {
     absl::MutexLock lock(&mutex_);
     live_models_ += 1;
   }
-  loaded->KeepUntilDrained(
-      WhenGone([this, name, version] { OnDestroyed(name, version); }));
-  spdlog::info("model '{}' version {} loaded in {} ms{}", name, version,
-               absl::ToInt64Milliseconds(absl::Now() - start),
+  loaded->KeepUntilDrained(WhenGone(
+      [this, identity] { OnDestroyed(identity.name, identity.version); }));
+  spdlog::info("model '{}' version {} loaded in {} ms{}", identity.name,
+               identity.version, absl::ToInt64Milliseconds(absl::Now() - start),
                loaded->model().batches()
                    ? std::string()
                    : absl::StrCat("; it is not batched: ",
@@ -185,184 +246,132 @@ absl::StatusOr<std::shared_ptr<LoadedModel>> ModelRegistry::Build(
   return loaded;
 }
 
-std::shared_ptr<LoadedModel> ModelRegistry::RetireLocked(
-    Entry* entry, const std::string& reason) {
-  if (entry->serving == nullptr) return nullptr;
-  Version& version = entry->versions[entry->serving->version()];
-  version.draining += 1;
-  version.reason = reason;
-  return std::move(entry->serving);
+absl::Status ModelRegistry::Install(Attempt* attempt) {
+  const std::string& name = attempt->request.model;
+  ModelBooks::Models ended;
+  absl::Status labels;
+  {
+    absl::MutexLock lock(&mutex_);
+    ended = books_.Swap(name, attempt->versions);
+    labels = books_.SetLabels(name, attempt->configuration.labels);
+  }
+  absl::Status failed;
+  for (const LoadedVersion& version : attempt->versions) {
+    if (failed.ok() && !version.loaded.ok()) {
+      failed = absl::Status(
+          version.loaded.status().code(),
+          absl::StrCat("model '", name, "' version ", version.number, ": ",
+                       version.loaded.status().message()));
+    }
+  }
+  // Frees what has ended here, unless requests still hold it.
+  attempt->versions.clear();
+  ended.clear();
+  Changed();
+  return failed.ok() ? labels : failed;
 }
 
 void ModelRegistry::OnDestroyed(const std::string& name, int64_t version) {
   {
     absl::MutexLock lock(&mutex_);
-    const auto entry = entries_.find(name);
-    if (entry != entries_.end()) {
-      const auto facts = entry->second.versions.find(version);
-      if (facts != entry->second.versions.end()) facts->second.draining -= 1;
-    }
+    books_.OnDestroyed(name, version);
   }
   Changed();
+  ReturnMemory();
   // The last touch of the registry: its destructor waits for this.
   absl::MutexLock lock(&mutex_);
   live_models_ -= 1;
 }
 
+void ModelRegistry::ReturnMemory() {
+#ifdef __GLIBC__
+  {
+    absl::MutexLock lock(&mutex_);
+    if (std::exchange(returning_memory_, true)) return;
+  }
+  // What is freed in small pieces stays with the process otherwise.
+  worker_.Do([this] {
+    {
+      absl::MutexLock lock(&mutex_);
+      returning_memory_ = false;
+    }
+    malloc_trim(0);
+  });
+#endif
+}
+
 void ModelRegistry::UnloadNow(const std::string& name, const Done& done) {
   const absl::StatusOr<std::vector<int64_t>> versions =
       repository_->ListVersions(name);
-  std::shared_ptr<LoadedModel> retired;
-  absl::Status status;
+  ModelBooks::Models ended;
   {
     absl::MutexLock lock(&mutex_);
-    const auto entry = entries_.find(name);
-    if (entry != entries_.end()) {
-      retired = RetireLocked(&entry->second, "unloaded");
-    }
-    if (retired == nullptr) {
-      status = versions.ok() ? absl::FailedPreconditionError(absl::StrCat(
-                                   "model '", name, "' is not loaded"))
-                             : versions.status();
-    }
+    ended = books_.Retire(name, "unloaded");
   }
-  if (retired == nullptr) {
-    done(status);
+  if (ended.empty()) {
+    done(versions.ok() ? absl::FailedPreconditionError(
+                             absl::StrCat("model '", name, "' is not loaded"))
+                       : versions.status());
     return;
   }
-  spdlog::info("model '{}' version {} is unloaded", name, retired->version());
-  retired->KeepUntilDrained(WhenGone([done] { done(absl::OkStatus()); }));
+  spdlog::info("model '{}' is unloaded", name);
+  const std::shared_ptr<void> drained =
+      WhenGone([done] { done(absl::OkStatus()); });
+  for (const auto& model : ended) model->KeepUntilDrained(drained);
   Changed();
-}
-
-void ModelRegistry::Refresh(const std::string& name,
-                            const std::vector<int64_t>& versions) {
-  absl::MutexLock lock(&mutex_);
-  Entry& entry = entries_[name];
-  for (const int64_t version : versions) entry.versions[version];
-  // A folder that is gone is forgotten once nothing of it is in memory.
-  for (auto it = entry.versions.begin(); it != entry.versions.end();) {
-    const bool exists =
-        std::binary_search(versions.begin(), versions.end(), it->first);
-    const bool idle =
-        StateOf(entry, it->first, it->second) == ModelState::kUnavailable;
-    it = !exists && idle ? entry.versions.erase(it) : std::next(it);
-  }
-}
-
-absl::StatusOr<ModelConfiguration> ModelRegistry::Configuration(
-    const std::string& name) const {
-  const ConfigurationSource source = {
-      name,
-      repository_->ConfigurationPath(name),
-      {options_.max_batch, environment_.scheduler->lanes()}};
-  OCTET_ASSIGN_OR_RETURN(const std::optional<std::string> text,
-                         repository_->ReadConfiguration(name));
-  if (!text) return DefaultConfiguration(source);
-  return ParseConfigurationText(*text, source);
-}
-
-ModelState ModelRegistry::StateOf(const Entry& entry, int64_t number,
-                                  const Version& version) {
-  if (entry.serving != nullptr && entry.serving->version() == number) {
-    return ModelState::kReady;
-  }
-  if (entry.loading == number) return ModelState::kLoading;
-  if (version.draining > 0) return ModelState::kUnloading;
-  return ModelState::kUnavailable;
-}
-
-std::string ModelRegistry::LoadedNamesLocked() const {
-  std::vector<absl::string_view> names;
-  for (const auto& [name, entry] : entries_) {
-    if (entry.serving != nullptr) names.push_back(name);
-  }
-  if (names.empty()) return "no model is loaded";
-  std::sort(names.begin(), names.end());
-  return absl::StrCat("loaded: ", absl::StrJoin(names, ", "));
 }
 
 absl::StatusOr<std::shared_ptr<LoadedModel>> ModelRegistry::Find(
     const std::string& name, const std::string& version) const {
-  OCTET_ASSIGN_OR_RETURN(const std::optional<int64_t> wanted,
-                         ParseVersion(version));
   absl::ReaderMutexLock lock(&mutex_);
-  const auto position = entries_.find(name);
-  if (position == entries_.end()) {
-    OCTET_RETURN_IF_ERROR(CheckModelName(name));
-    return absl::NotFoundError(
-        absl::StrCat("there is no model '", name, "'; ", LoadedNamesLocked()));
-  }
-  const Entry& entry = position->second;
-  if (entry.serving != nullptr &&
-      (!wanted || *wanted == entry.serving->version())) {
-    return entry.serving;
-  }
-  const std::string served =
-      entry.serving == nullptr
-          ? "no version of it is loaded"
-          : absl::StrCat("version ", entry.serving->version(), " is loaded");
-  if (wanted) {
-    const auto facts = entry.versions.find(*wanted);
-    if (facts == entry.versions.end()) {
-      return absl::NotFoundError(absl::StrCat(
-          "model '", name, "' has no version ", *wanted, "; ", served));
-    }
-    return absl::FailedPreconditionError(absl::StrCat(
-        "version ", *wanted, " of model '", name, "' is ",
-        StateName(StateOf(entry, *wanted, facts->second)), "; ", served));
-  }
-  std::string reason;
-  if (!entry.versions.empty() &&
-      !entry.versions.rbegin()->second.reason.empty()) {
-    reason = absl::StrCat(" (", entry.versions.rbegin()->second.reason, ")");
-  }
-  return absl::FailedPreconditionError(
-      absl::StrCat("model '", name, "' is not loaded", reason,
-                   "; RepositoryModelLoad loads it"));
+  return books_.Find(name, version);
+}
+
+std::vector<std::shared_ptr<LoadedModel>> ModelRegistry::Serving(
+    const std::string& name) const {
+  absl::ReaderMutexLock lock(&mutex_);
+  return books_.Serving(name);
 }
 
 absl::StatusOr<std::vector<VersionStatus>> ModelRegistry::Index() {
   OCTET_ASSIGN_OR_RETURN(const std::vector<std::string> names,
                          repository_->ListModels());
-  for (const std::string& name : names) {
+  std::vector<VersionStatus> index;
+  for (size_t i = 0; i < names.size(); ++i) {
+    const std::string& name = names[i];
+    if (i >= static_cast<size_t>(limits_.models) && !Serves(name)) {
+      index.push_back({name, "", ModelState::kUnavailable,
+                       absl::StrCat("left out: octet-server takes ",
+                                    limits_.models, " models")});
+      continue;
+    }
     const auto versions = repository_->ListVersions(name);
-    if (versions.ok()) Refresh(name, *versions);
+    if (!versions.ok()) continue;
+    absl::MutexLock lock(&mutex_);
+    books_.SetOnDisk(name, *versions);
+    if (versions->empty() && books_.Rows(name).empty()) {
+      index.push_back({name, "", ModelState::kUnavailable,
+                       "the model has no version folder"});
+    }
   }
-  std::vector<std::pair<int64_t, VersionStatus>> found;
   {
-    absl::ReaderMutexLock lock(&mutex_);
-    for (const auto& [name, entry] : entries_) {
-      const bool on_disk = std::binary_search(names.begin(), names.end(), name);
-      if (entry.versions.empty() && on_disk) {
-        found.push_back({0,
-                         {name, "", ModelState::kUnavailable,
-                          "the model has no version folder"}});
-      }
-      for (const auto& [number, version] : entry.versions) {
-        const ModelState state = StateOf(entry, number, version);
-        if (!on_disk && state == ModelState::kUnavailable) continue;
-        found.push_back({number,
-                         {name, absl::StrCat(number), state,
-                          state == ModelState::kReady ? ""
-                          : version.reason.empty()    ? "not loaded"
-                                                      : version.reason}});
+    absl::MutexLock lock(&mutex_);
+    books_.ForgetBut(names);
+    for (const std::string& name : books_.Names()) {
+      for (VersionStatus& row : books_.Rows(name)) {
+        index.push_back(std::move(row));
       }
     }
   }
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.second.name, a.first) < std::tie(b.second.name, b.first);
-  });
-  std::vector<VersionStatus> index;
-  for (auto& [number, status] : found) index.push_back(std::move(status));
+  std::stable_sort(
+      index.begin(), index.end(),
+      [](const auto& a, const auto& b) { return a.name < b.name; });
   return index;
 }
 
 std::optional<bool> ModelRegistry::Serves(const std::string& name) const {
   absl::ReaderMutexLock lock(&mutex_);
-  const auto entry = entries_.find(name);
-  if (entry == entries_.end()) return std::nullopt;
-  return entry->second.serving != nullptr;
+  return books_.Serves(name);
 }
 
 }  // namespace octet

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -16,41 +17,46 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "engine/engine.h"
+#include "server/models/load_request.h"
 #include "server/models/loaded_model.h"
+#include "server/models/memory_budget.h"
+#include "server/models/model_books.h"
+#include "server/models/model_builder.h"
 #include "server/models/model_configuration.h"
 #include "server/models/model_repository.h"
+#include "server/models/model_turns.h"
 #include "server/models/serial_worker.h"
 
 namespace octet {
 
-enum class ModelState { kUnavailable, kLoading, kReady, kUnloading };
-
-// "READY" and so on, as the inference protocol spells them.
-absl::string_view StateName(ModelState state);
-
-struct VersionStatus {
-  std::string name;
-  std::string version;  // empty for a model without any version folder
-  ModelState state = ModelState::kUnavailable;
-  std::string reason;  // why it is not ready; empty where there is nothing said
-};
-
-// Which models of the repository are served: one version each, the latest at
-// the time it was loaded.
-//
-// A load while another version serves builds the new one beside it, swaps in
-// one step, and lets the old one finish what it has. A load that fails leaves
-// the old one serving.
+// Which versions of the repository's models are served; README.md says how a
+// load goes.
 //
 // Thread-safe.
 class ModelRegistry {
  public:
   using Done = std::function<void(absl::Status)>;
 
+  struct Limits {
+    // Of weights and arenas of everything that is loaded.
+    int64_t memory_bytes = std::numeric_limits<int64_t>::max();
+    int models = 1000;
+    // A load keeps a version whose files and configuration have not changed
+    // since it was loaded. Files' times are coarse, so what changed this
+    // shortly before it was loaded may have changed again unseen, and is loaded
+    // anew.
+    absl::Duration settled_after = absl::Seconds(2);
+  };
+
   // `repository` and what `environment` points at must outlive the registry.
   ModelRegistry(const ModelRepository* repository, const ModelOptions& options,
-                const LoadedModel::Environment& environment);
+                const LoadedModel::Environment& environment,
+                const Limits& limits);
+  ModelRegistry(const ModelRepository* repository, const ModelOptions& options,
+                const LoadedModel::Environment& environment)
+      : ModelRegistry(repository, options, environment, Limits()) {}
 
   // Waits for loads that run and for every model to drain.
   ~ModelRegistry();
@@ -59,29 +65,46 @@ class ModelRegistry {
   // lock. REQUIRES: called before the first load.
   void SetListener(std::function<void()> listener);
 
-  // Loads the latest version of every model; what fails is told by Index().
-  // UNAVAILABLE when the repository cannot be read.
+  // Loads every model, as far as their number is within the limit; what fails
+  // is told by Index(). UNAVAILABLE when the repository cannot be read.
   absl::Status LoadAll();
 
-  // Loads the latest version of `name`, then calls `done`, on a thread of the
-  // registry. Loads and unloads happen one after the other.
-  //   INVALID_ARGUMENT  no model's name, or a broken model
-  //   NOT_FOUND         no such model, or it has no version
-  //   others            as Model::FromFile()
-  void Load(const std::string& name, Done done);
+  // Makes the versions of the model serve that its configuration wants, then
+  // calls `done`, on a thread of the registry. The versions that are new or
+  // changed are built beside what serves and swapped in in one step; those that
+  // are not wanted any more then drain. One that fails leaves what serves and
+  // is the error; Index() says why. What `request` points at must live until
+  // `done` is called. Loads and unloads of one model happen in their order.
+  //   INVALID_ARGUMENT     no model's name, a broken model, a wrong
+  //                        configuration
+  //   NOT_FOUND            no such model, or it has no such version
+  //   RESOURCE_EXHAUSTED   the memory budget or the number of models
+  //   FAILED_PRECONDITION  everything is loaded, but a label stays where it was
+  //                        because the version it names is not served
+  //   others               as ModelBuilder::Build()
+  void Load(const LoadRequest& request, Done done);
+  void Load(const std::string& name, Done done) {
+    Load(LoadRequest{name, {}, {}}, std::move(done));
+  }
 
-  // Stops routing requests to `name`, then calls `done` when the requests it
-  // had are answered, on any thread.
+  // Stops routing requests to all versions of `name`, then calls `done` when
+  // the requests they had are answered, on any thread.
   //   NOT_FOUND            no such model
   //   FAILED_PRECONDITION  it is not loaded
   void Unload(const std::string& name, Done done);
 
-  // The version that is served, if `version` is empty or names it.
-  //   INVALID_ARGUMENT     no name, or no version number
-  //   NOT_FOUND            no such model or version; says which are loaded
+  // The version that serves: `version` is a number, a label, or empty for the
+  // highest one.
+  //   INVALID_ARGUMENT     neither a model's name, nor a version or a label
+  //   NOT_FOUND            no such model, version or label; says what there is
   //   FAILED_PRECONDITION  it is in the repository but not loaded
   absl::StatusOr<std::shared_ptr<LoadedModel>> Find(
       const std::string& name, const std::string& version) const;
+
+  // The versions of `name` that serve, or of every model if it is empty, by
+  // name and number.
+  std::vector<std::shared_ptr<LoadedModel>> Serving(
+      const std::string& name) const;
 
   // Every version of every model, by name and number.
   // UNAVAILABLE when the repository cannot be read.
@@ -91,45 +114,38 @@ class ModelRegistry {
   std::optional<bool> Serves(const std::string& name) const;
 
  private:
-  struct Version {
-    int draining = 0;  // retired, not yet destroyed
-    std::string reason;
-  };
-  struct Entry {
-    std::map<int64_t, Version> versions;
-    std::shared_ptr<LoadedModel> serving;
-    std::optional<int64_t> loading;
-  };
+  struct Attempt;  // one load while it runs
 
-  absl::Status LoadNow(const std::string& name);
-  absl::StatusOr<std::shared_ptr<LoadedModel>> Build(const std::string& name,
-                                                     int64_t version);
-  void UnloadNow(const std::string& name, const Done& done);
-  // Takes the version folders that exist now into the books.
-  void Refresh(const std::string& name, const std::vector<int64_t>& versions);
-  void OnDestroyed(const std::string& name, int64_t version);
-  // config.pbtxt of `name`, or the default where it has none.
+  absl::Status LoadNow(const LoadRequest& request);
   absl::StatusOr<ModelConfiguration> Configuration(
-      const std::string& name) const;
+      const LoadRequest& request) const;
+  absl::Status CheckModelCount(const std::string& name) const;
+  absl::Status Prepare(const LoadRequest& request, Attempt* attempt);
+  void BuildAll(Attempt* attempt);
+  absl::StatusOr<std::shared_ptr<LoadedModel>> Build(
+      const LoadedModel::Identity& identity, const std::string& folder,
+      const ModelConfiguration& configuration);
+  absl::Status Install(Attempt* attempt);
+  void UnloadNow(const std::string& name, const Done& done);
+  void OnDestroyed(const std::string& name, int64_t version);
   void Changed();
-
-  std::shared_ptr<LoadedModel> RetireLocked(Entry* entry,
-                                            const std::string& reason)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::string LoadedNamesLocked() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
-  static ModelState StateOf(const Entry& entry, int64_t number,
-                            const Version& version);
+  void ReturnMemory();
 
   const ModelRepository* const repository_;
   const ModelOptions options_;
   const LoadedModel::Environment environment_;
+  const Limits limits_;
   std::function<void()> listener_;  // constant after SetListener()
+  MemoryBudget budget_;
 
   mutable absl::Mutex mutex_;
-  absl::flat_hash_map<std::string, Entry> entries_ ABSL_GUARDED_BY(mutex_);
+  ModelBooks books_ ABSL_GUARDED_BY(mutex_);
   int live_models_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool returning_memory_ ABSL_GUARDED_BY(mutex_) = false;
 
-  SerialWorker worker_{"octet-loader"};  // last, so that it ends first
+  ModelBuilder builder_;  // the worker's alone
+  ModelTurns turns_;
+  SerialWorker worker_;  // last, so that it ends first
 };
 
 }  // namespace octet

@@ -2,6 +2,7 @@
 #include "server/models/serial_worker.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include <functional>
 #include <string>
@@ -12,8 +13,8 @@
 
 namespace octet {
 
-SerialWorker::SerialWorker(const std::string& name)
-    : thread_([this] { Work(); }) {
+SerialWorker::SerialWorker(const std::string& name, int niceness)
+    : thread_([this, niceness] { Work(niceness); }) {
   pthread_setname_np(thread_.native_handle(), name.c_str());
 }
 
@@ -30,7 +31,9 @@ void SerialWorker::Do(std::function<void()> job) {
   jobs_.push_back(std::move(job));
 }
 
-void SerialWorker::Work() {
+void SerialWorker::Work(int niceness) {
+  // On Linux niceness is a thread's own. Without it the work is done as well.
+  if (niceness > 0) setpriority(PRIO_PROCESS, 0, niceness);
   const auto something_to_do = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
     return stopping_ || !jobs_.empty();
   };

@@ -17,8 +17,10 @@ namespace octet {
 // Thread-safe.
 class SerialWorker {
  public:
-  // `name` is what the system calls the thread; at most 15 bytes.
-  explicit SerialWorker(const std::string& name);
+  // `name` is what the system calls the thread; at most 15 bytes. `niceness`,
+  // 0 to 19, lets other threads of the system go first; threads that the jobs
+  // start inherit it.
+  explicit SerialWorker(const std::string& name, int niceness = 0);
 
   // Does everything that it was given, then ends.
   ~SerialWorker();
@@ -29,7 +31,7 @@ class SerialWorker {
   void Do(std::function<void()> job);
 
  private:
-  void Work();
+  void Work(int niceness);
 
   absl::Mutex mutex_;
   std::deque<std::function<void()>> jobs_ ABSL_GUARDED_BY(mutex_);

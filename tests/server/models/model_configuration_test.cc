@@ -118,10 +118,10 @@ TEST_F(ModelConfigurationTest, ReadsWhatItActsOn) {
   EXPECT_EQ(parsed->instances, 1);
   EXPECT_THAT(parsed->labels, ElementsAre(Pair("stable", 3)));
   ASSERT_EQ(parsed->input_forms.size(), 1u);
-  const InputFormSetting& form = parsed->input_forms[0];
+  const InputForm& form = parsed->input_forms[0];
   EXPECT_EQ(form.input, "a.b");
   EXPECT_EQ(form.dtype, DType::kUInt8);
-  EXPECT_EQ(form.layout, InputFormSetting::Layout::kChannelsLast);
+  EXPECT_EQ(form.layout, InputLayout::kChannelsLast);
   EXPECT_TRUE(form.reverse_channels);
   EXPECT_THAT(form.mean, ElementsAre(1, 2.5, -3));
   EXPECT_THAT(form.scale, ElementsAre(0.25));
