@@ -23,6 +23,7 @@
 #include "server/metrics/http_server.h"
 #include "server/metrics/metrics.h"
 #include "server/models/engine_functions.h"
+#include "server/models/memory_limit.h"
 #include "server/models/model_registry.h"
 #include "server/models/model_repository.h"
 #include "server/models/serving_state.h"
@@ -57,6 +58,14 @@ ServerFacts FactsOf(const ServerConfig& config,
                               std::string(SourceName(setting.source))});
   }
   return facts;
+}
+
+// What all models together may take.
+ModelRegistry::Limits Limits(const ServerConfig& config) {
+  ModelRegistry::Limits limits;
+  limits.memory_bytes =
+      config.model_memory_bytes.value_or(ReadMemoryLimit() / 4 * 3);
+  return limits;
 }
 
 class OctetServer final : public Server {
@@ -129,7 +138,8 @@ absl::Status OctetServer::MakeParts(const Identity& identity) {
   registry_ = std::make_unique<ModelRegistry>(
       repository_.get(), options,
       LoadedModel::Environment{&engine_, scheduler_.get(), metrics_.get(),
-                               queue});
+                               queue},
+      Limits(config_));
   registry_->SetListener([this] { NotifyHealth(); });
   lane_pool_ = std::make_unique<LanePool>(scheduler_.get());
   jobs_ = std::make_unique<QuantizationJobs>(QuantizationJobs::Environment{
@@ -187,7 +197,9 @@ absl::Status OctetServer::Listen(const Identity& identity) {
 }
 
 absl::Status OctetServer::Load() {
-  OCTET_RETURN_IF_ERROR(registry_->LoadAll());
+  if (config_.model_control != ModelControl::kExplicit) {
+    OCTET_RETURN_IF_ERROR(registry_->LoadAll());
+  }
   SetPhase(ServingPhase::kReady);
   return absl::OkStatus();
 }
