@@ -120,6 +120,7 @@ absl::Status OctetGrpcServer::Listen(const Options& options) {
 
 void OctetGrpcServer::Shutdown(absl::Duration limit) {
   health_.EndWatches();
+  inference_.EndStreams();
   server_->Shutdown(absl::ToChronoTime(absl::Now() + limit));
   server_->Wait();
   server_.reset();

@@ -17,6 +17,8 @@
 #include "proto/inference.grpc.pb.h"
 #include "server/api/grpc_status.h"
 #include "server/api/infer_call.h"
+#include "server/api/infer_stream.h"
+#include "server/api/model_statistics.h"
 #include "server/api/wire_type.h"
 #include "server/models/loaded_model.h"
 #include "server/models/model_registry.h"
@@ -117,6 +119,7 @@ ServerUnaryReactor* InferenceService::ServerMetadata(
   response->add_extensions("binary_tensor_data");
   response->add_extensions("model_repository");
   response->add_extensions("parameters");
+  response->add_extensions("statistics");
   return Answer(context, absl::OkStatus());
 }
 
@@ -147,6 +150,16 @@ ServerUnaryReactor* InferenceService::ModelInfer(
   auto* const call = new InferCall(api_, context, request, response);
   call->Start();
   return call;
+}
+
+InferStreams::Reactor* InferenceService::ModelStreamInfer(Context* context) {
+  return streams_.Open(context);
+}
+
+ServerUnaryReactor* InferenceService::ModelStatistics(
+    Context* context, const inference::ModelStatisticsRequest* request,
+    inference::ModelStatisticsResponse* response) {
+  return Answer(context, ReportStatistics(*api_.registry, *request, response));
 }
 
 ServerUnaryReactor* InferenceService::RepositoryIndex(

@@ -9,7 +9,8 @@
 #include <utility>
 
 #include "proto/inference.grpc.pb.h"
-#include "server/api/infer_call.h"
+#include "server/api/api_context.h"
+#include "server/api/infer_stream.h"
 #include "server/api/unsupported_rpcs.h"
 
 namespace octet {
@@ -23,7 +24,10 @@ class InferenceService : public UnsupportedRpcs {
   // `api` must outlive the service. `server_version` is what ServerMetadata
   // tells.
   InferenceService(const ApiContext* api, std::string server_version)
-      : api_(*api), server_version_(std::move(server_version)) {}
+      : api_(*api), server_version_(std::move(server_version)), streams_(api) {}
+
+  // Ends every stream, and those to come, once what is under way is answered.
+  void EndStreams() { streams_.EndAll(); }
 
   Unary* ServerLive(Context* context, const inference::ServerLiveRequest*,
                     inference::ServerLiveResponse* response) override;
@@ -41,6 +45,10 @@ class InferenceService : public UnsupportedRpcs {
   Unary* ModelInfer(Context* context,
                     const inference::ModelInferRequest* request,
                     inference::ModelInferResponse* response) override;
+  InferStreams::Reactor* ModelStreamInfer(Context* context) override;
+  Unary* ModelStatistics(Context* context,
+                         const inference::ModelStatisticsRequest* request,
+                         inference::ModelStatisticsResponse* response) override;
   Unary* RepositoryIndex(Context* context,
                          const inference::RepositoryIndexRequest* request,
                          inference::RepositoryIndexResponse* response) override;
@@ -55,6 +63,7 @@ class InferenceService : public UnsupportedRpcs {
  private:
   const ApiContext& api_;
   const std::string server_version_;
+  InferStreams streams_;
 };
 
 }  // namespace octet

@@ -24,32 +24,12 @@ grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext* context,
   return reactor;
 }
 
-class RefusedStream
-    : public grpc::ServerBidiReactor<inference::ModelInferRequest,
-                                     inference::ModelStreamInferResponse> {
- public:
-  RefusedStream() { Finish(Unsupported("ModelStreamInfer")); }
-  void OnDone() override { delete this; }
-};
-
 }  // namespace
-
-grpc::ServerBidiReactor<inference::ModelInferRequest,
-                        inference::ModelStreamInferResponse>*
-UnsupportedRpcs::ModelStreamInfer(Context*) {
-  return new RefusedStream;  // deletes itself
-}
 
 grpc::ServerUnaryReactor* UnsupportedRpcs::ModelConfig(
     Context* context, const inference::ModelConfigRequest*,
     inference::ModelConfigResponse*) {
   return Refuse(context, "ModelConfig");
-}
-
-grpc::ServerUnaryReactor* UnsupportedRpcs::ModelStatistics(
-    Context* context, const inference::ModelStatisticsRequest*,
-    inference::ModelStatisticsResponse*) {
-  return Refuse(context, "ModelStatistics");
 }
 
 grpc::ServerUnaryReactor* UnsupportedRpcs::SystemSharedMemoryStatus(

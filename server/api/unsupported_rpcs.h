@@ -19,14 +19,8 @@ class UnsupportedRpcs
   using Context = grpc::CallbackServerContext;
   using Unary = grpc::ServerUnaryReactor;
 
-  grpc::ServerBidiReactor<inference::ModelInferRequest,
-                          inference::ModelStreamInferResponse>*
-  ModelStreamInfer(Context* context) override;
   Unary* ModelConfig(Context* context, const inference::ModelConfigRequest*,
                      inference::ModelConfigResponse*) override;
-  Unary* ModelStatistics(Context* context,
-                         const inference::ModelStatisticsRequest*,
-                         inference::ModelStatisticsResponse*) override;
   Unary* SystemSharedMemoryStatus(
       Context* context, const inference::SystemSharedMemoryStatusRequest*,
       inference::SystemSharedMemoryStatusResponse*) override;

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "engine/engine.h"
+#include "server/models/inference_statistics.h"
 #include "server/scheduler/task.h"
 
 namespace octet {
@@ -32,6 +33,9 @@ class InferenceTask : public Task {
   // The rows; valid while the task is.
   RowBlock block() const { return {rows(), inputs_, outputs_}; }
 
+  // Where the time went; for Done().
+  const RequestTimes& times() const { return times_; }
+
  protected:
   // In the order of the model's inputs and outputs: RowBlock says the sizes.
   absl::InlinedVector<const void*, 4> inputs_;
@@ -42,6 +46,7 @@ class InferenceTask : public Task {
 
   // Keeps the model until the task is gone; set by Enqueue().
   std::shared_ptr<LoadedModel> model_;
+  RequestTimes times_;
 };
 
 }  // namespace octet

@@ -34,6 +34,11 @@ int64_t CountReferenceSteps(const Model& model) {
   });
 }
 
+// The most rows that are computed together.
+int64_t MaxBatch(const Model& model) {
+  return model.batches() ? std::max(model.options().max_batch, 1) : 1;
+}
+
 }  // namespace
 
 void InferenceTask::Drop(absl::Status reason) {
@@ -49,6 +54,7 @@ LoadedModel::LoadedModel(Identity identity, std::shared_ptr<const Model> model,
       configuration_(CompleteConfiguration(configuration, *model)),
       model_(std::move(model)),
       scheduler_(environment.scheduler),
+      statistics_(MaxBatch(*model_)),
       lanes_(environment.scheduler->lanes()) {}
 
 LoadedModel::~LoadedModel() {
@@ -122,7 +128,9 @@ void LoadedModel::RunBatch(int lane,
   int64_t rows = 0;
   for (const std::shared_ptr<Task>& task : batch) {
     rows += task->rows();
-    metrics_->Observe(Phase::kQueue, start - task->enqueued());
+    const absl::Duration queued = start - task->enqueued();
+    static_cast<InferenceTask&>(*task).times_.queue = queued;
+    metrics_->Observe(Phase::kQueue, queued);
   }
   metrics_->AddQueuedRows(-rows);
 
@@ -131,12 +139,15 @@ void LoadedModel::RunBatch(int lane,
   // Before the answers, so that whoever has one finds it counted.
   if (status.ok()) {
     metrics_->CountBatch(rows);
+    statistics_.CountBatch(rows, times);
     metrics_->Observe(Phase::kGather, times.gather);
     metrics_->Observe(Phase::kCompute, times.compute);
     metrics_->Observe(Phase::kScatter, times.scatter);
   }
   for (const std::shared_ptr<Task>& task : batch) {
-    static_cast<InferenceTask&>(*task).Done(status);
+    auto& request = static_cast<InferenceTask&>(*task);
+    request.times_.run = times;
+    request.Done(status);
   }
 }
 

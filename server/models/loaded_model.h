@@ -17,6 +17,7 @@
 #include "proto/model_config.pb.h"
 #include "server/metrics/metrics.h"
 #include "server/models/engine_functions.h"
+#include "server/models/inference_statistics.h"
 #include "server/models/inference_task.h"
 #include "server/models/model_configuration.h"
 #include "server/models/warm_up.h"
@@ -71,6 +72,11 @@ class LoadedModel : public BatchRunner,
            model.arena_bytes() * static_cast<int64_t>(lanes);
   }
 
+  // What it has done since it was loaded. Requests are counted by whoever
+  // answers them, batches here.
+  InferenceStatistics& statistics() { return statistics_; }
+  const InferenceStatistics& statistics() const { return statistics_; }
+
   // Takes `task` only if it returns OK; it is then completed by Done().
   //   INVALID_ARGUMENT, RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED, UNAVAILABLE
   //   as BatchScheduler::Enqueue() says
@@ -114,6 +120,7 @@ class LoadedModel : public BatchRunner,
   std::shared_ptr<const Model> model_;  // constant until destruction
   BatchScheduler* const scheduler_;
   std::shared_ptr<ModelMetrics> metrics_;
+  InferenceStatistics statistics_;
   BatchScheduler::Queue* queue_ = nullptr;
   std::vector<Lane> lanes_;  // element i is lane i's alone
   std::vector<std::shared_ptr<void>> drained_tokens_;

@@ -17,6 +17,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/inference.grpc.pb.h"
+#include "tests/server/pending_infer.h"
 #include "tests/server/server_fixture.h"
 
 namespace octet {
@@ -38,9 +39,9 @@ TEST_F(ServerTest, TellsWhatItIs) {
   ASSERT_TRUE(inference_->ServerMetadata(Context().get(), {}, &metadata).ok());
   EXPECT_EQ(metadata.name(), "octet");
   EXPECT_EQ(metadata.version(), "9.8.7");
-  EXPECT_THAT(
-      metadata.extensions(),
-      ElementsAre("binary_tensor_data", "model_repository", "parameters"));
+  EXPECT_THAT(metadata.extensions(),
+              ElementsAre("binary_tensor_data", "model_repository",
+                          "parameters", "statistics"));
 }
 
 TEST_F(ServerTest, DescribesItsModels) {
@@ -186,37 +187,6 @@ TEST_F(ServerTest, AFailingRunIsAnInternalError) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INTERNAL);
   EXPECT_THAT(status.error_message(), HasSubstr("the fake model fails"));
 }
-
-// A request that is on its way while the test goes on.
-class PendingInfer {
- public:
-  PendingInfer(inference::GRPCInferenceService::Stub* stub,
-               std::unique_ptr<grpc::ClientContext> context,
-               inference::ModelInferRequest request)
-      : context_(std::move(context)), request_(std::move(request)) {
-    thread_ = std::thread([this, stub] {
-      status_ = stub->ModelInfer(context_.get(), request_, &response_);
-    });
-  }
-  ~PendingInfer() {
-    if (thread_.joinable()) thread_.join();
-  }
-
-  const grpc::Status& Await() {
-    if (thread_.joinable()) thread_.join();
-    return status_;
-  }
-  void Cancel() { context_->TryCancel(); }
-  const grpc::ClientContext& context() const { return *context_; }
-  const inference::ModelInferResponse& response() const { return response_; }
-
- private:
-  std::unique_ptr<grpc::ClientContext> context_;
-  const inference::ModelInferRequest request_;
-  inference::ModelInferResponse response_;
-  grpc::Status status_;
-  std::thread thread_;
-};
 
 TEST_F(ServerTest, AFullQueueAnswersAtOnceWithAHint) {
   config_.queue_rows = 1;
@@ -466,10 +436,6 @@ TEST_F(ServerTest, RpcsThatItDoesNotHaveAreUnimplementedByName) {
   grpc::Status status = inference_->ModelConfig(Context().get(), {}, &config);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
   EXPECT_THAT(status.error_message(), HasSubstr("ModelConfig"));
-  inference::ModelStatisticsResponse statistics;
-  EXPECT_EQ(inference_->ModelStatistics(Context().get(), {}, &statistics)
-                .error_code(),
-            grpc::StatusCode::UNIMPLEMENTED);
   inference::SystemSharedMemoryStatusResponse memory;
   EXPECT_EQ(inference_->SystemSharedMemoryStatus(Context().get(), {}, &memory)
                 .error_code(),
@@ -477,12 +443,6 @@ TEST_F(ServerTest, RpcsThatItDoesNotHaveAreUnimplementedByName) {
   inference::TraceSettingResponse trace;
   EXPECT_EQ(inference_->TraceSetting(Context().get(), {}, &trace).error_code(),
             grpc::StatusCode::UNIMPLEMENTED);
-  const auto context = Context();
-  const auto stream = inference_->ModelStreamInfer(context.get());
-  stream->WritesDone();
-  status = stream->Finish();
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
-  EXPECT_THAT(status.error_message(), HasSubstr("ModelStreamInfer"));
 }
 
 }  // namespace
