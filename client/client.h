@@ -3,8 +3,10 @@
 #define OCTET_CLIENT_CLIENT_H_
 
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -12,6 +14,9 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "client/client_options.h"
+#include "client/inference.h"
+#include "client/quantization.h"
 #include "engine/base/tensor.h"
 #include "proto/inference.pb.h"
 #include "proto/octet/v1/quantization.pb.h"
@@ -21,53 +26,53 @@ namespace octet::client {
 // The payload of errors that come out of a call: the call's name.
 inline constexpr char kCallPayload[] = "octet.client/call";
 
-struct ClientOptions {
-  // HOST:PORT of the server's gRPC port.
-  std::string address = "127.0.0.1:8001";
-  // How long one call may take, connecting included. Models that take long to
-  // load or to quantize need more.
-  absl::Duration timeout = absl::Seconds(60);
+// A model to load, and files to send along.
+struct LoadRequest {
+  std::string model;
+
+  // The model's configuration as JSON (inference.ModelConfig), instead of the
+  // repository's config.pbtxt; empty means that one.
+  std::string config = {};
+
+  // Files that stand for the model's folder in the repository, by their paths
+  // below it: "1/model.onnx". They need `config`. Empty: the repository's.
+  std::vector<std::pair<std::string, std::string>> files = {};
 };
 
-// A model of the server; an empty version means the latest one.
-struct ModelId {
-  std::string name;
-  std::string version;
-};
-
-// What one inference gave.
-struct InferResult {
-  ModelId model;                     // who answered, with its version
-  std::vector<NamedTensor> outputs;  // in the order of the answer
-};
-
-// OK for HOST:PORT with a port from 1 to 65535, else INVALID_ARGUMENT.
-absl::Status CheckAddress(absl::string_view address);
-
-// A connection to an octet server, or to any other server of the Open
-// Inference Protocol with Triton's repository calls.
+// Connections to an octet server, or to several replicas of one, or to any
+// other server of the Open Inference Protocol with Triton's extensions.
 //
-//   OCTET_ASSIGN_OR_RETURN(auto client, Client::Create({}));
+//   OCTET_ASSIGN_OR_RETURN(auto client, Client::Create({{"host:8001"}}));
 //   OCTET_ASSIGN_OR_RETURN(
-//       auto result, client->Infer({"resnet20"}, {{"input", pixels}}));
+//       auto result, client->Infer({"resnet20", ""}, {{"input", pixels}}));
 //
-// One connection serves all calls, is made by the first one and made again
-// when it is lost. Every call blocks and is bounded by `timeout`. The bytes
-// travel unencrypted.
+// Each replica has one connection for all calls, made when it is first needed
+// and made again when it is lost. Calls block, but for InferAsync(). With
+// several replicas a call goes to any one of them: load and quantize with a
+// client of each.
 //
 // Thread-safe. Errors of a call carry the server's code and words, say which
-// call to which address they come from, and have the payload kCallPayload;
+// call to which addresses they come from, and have the payload kCallPayload;
 // besides the server's own:
-//   UNAVAILABLE        "cannot connect to ...": nobody answers there.
-//   DEADLINE_EXCEEDED  `timeout` has passed.
+//   UNAVAILABLE         "cannot connect to ...": nobody answers there, or no
+//                       replica is healthy.
+//   DEADLINE_EXCEEDED   `timeout` has passed.
+//   RESOURCE_EXHAUSTED  a message is larger than one side takes; the words
+//                       name the option or the server's flag.
 class Client {
  public:
-  // Does not connect yet. INVALID_ARGUMENT when `address` is not HOST:PORT or
-  // `timeout` is not positive.
+  // Reads the files of `options.tls`; does not connect yet. Errors as
+  // CheckOptions() and CreateChannel().
   static absl::StatusOr<std::unique_ptr<Client>> Create(
       const ClientOptions& options);
 
+  // Ends calls of InferAsync() that are under way with CANCELLED, and waits
+  // until their callbacks have returned.
   virtual ~Client() = default;
+
+  // A client on the same connections whose calls may take `timeout`.
+  // REQUIRES: timeout > 0; absl::InfiniteDuration() is allowed.
+  virtual std::unique_ptr<Client> WithTimeout(absl::Duration timeout) = 0;
 
   virtual absl::StatusOr<bool> ServerLive() = 0;
   virtual absl::StatusOr<bool> ServerReady() = 0;
@@ -77,37 +82,73 @@ class Client {
   // NOT_FOUND for an unknown model or version.
   virtual absl::StatusOr<inference::ModelMetadataResponse> ModelMetadata(
       const ModelId& model) = 0;
+  virtual absl::StatusOr<inference::ModelConfigResponse> ModelConfig(
+      const ModelId& model) = 0;
+
+  // Counts and times since the start; an empty name means all models.
+  virtual absl::StatusOr<inference::ModelStatisticsResponse> ModelStatistics(
+      const ModelId& model) = 0;
 
   // Every version of every model in the repository, loaded or not.
   virtual absl::StatusOr<inference::RepositoryIndexResponse>
   RepositoryIndex() = 0;
 
-  // Returns when the model's latest version is ready.
-  virtual absl::Status LoadModel(absl::string_view name) = 0;
+  // Returns when the model is ready.
+  virtual absl::Status LoadModel(const LoadRequest& request) = 0;
 
   // Takes the model out of service; its files stay.
   virtual absl::Status UnloadModel(absl::string_view name) = 0;
 
-  // Runs the model once. `inputs` are the model's, each with its batch axis
-  // first, in any order.
-  virtual absl::StatusOr<InferResult> Infer(
-      const ModelId& model, absl::Span<const NamedTensor> inputs) = 0;
+  // Runs a model once. INVALID_ARGUMENT for inputs whose bytes do not fit
+  // their shape; RESOURCE_EXHAUSTED for more than max_send_bytes.
+  virtual absl::StatusOr<InferResult> Infer(const InferRequest& request) = 0;
+  absl::StatusOr<InferResult> Infer(const ModelId& model,
+                                    absl::Span<const NamedTensor> inputs);
 
-  // Told of each step of Quantize() on the calling thread. The phase "send"
-  // counts the samples on their way; all others come from the server.
-  using QuantizeObserver =
-      std::function<void(const v1::QuantizeProgress& progress)>;
+  // Told of the end of one call of InferAsync(), on a thread of the client's.
+  // It must not block for long, nor destroy the client.
+  using InferCallback = std::function<void(absl::StatusOr<InferResult>)>;
 
-  // Makes an int8 version of a float model of the server's repository.
-  //
-  // `calibration` has one tensor a model input, of shape [samples, ...] with
-  // the same number of samples, at least one. It is sent in messages of about
-  // 2 MiB, or of one sample where that is larger. `observer` may be null.
-  // INVALID_ARGUMENT when the tensors disagree in their number of samples.
+  // Infer() without waiting. `done` is called exactly once, maybe before this
+  // returns; the request may go as soon as it has.
+  virtual void InferAsync(const InferRequest& request, InferCallback done) = 0;
+  std::future<absl::StatusOr<InferResult>> InferAsync(
+      const InferRequest& request);
+
+  // A stream without a deadline, which may outlive the client.
+  virtual absl::StatusOr<std::unique_ptr<InferStream>> StartInferStream() = 0;
+
+  // Makes an int8 version of a float model, and waits for it. A connection
+  // that is lost cancels the work unless `work.settings` detaches it.
+  // `observer` may be null. INVALID_ARGUMENT when `work` contradicts itself.
   virtual absl::StatusOr<v1::QuantizeResult> Quantize(
-      const v1::QuantizeSettings& settings,
-      absl::Span<const NamedTensor> calibration,
-      const QuantizeObserver& observer) = 0;
+      const QuantizationWork& work, const QuantizeObserver& observer) = 0;
+
+  // The same as a job that needs no connection: returns once it is handed in.
+  // `observer` hears of the sending alone.
+  virtual absl::StatusOr<v1::Job> SubmitJob(
+      const QuantizationWork& work, const QuantizeObserver& observer) = 0;
+
+  // Follows a job to its end and returns it as it then is, whether it
+  // succeeded or not. A connection that is lost is made again for up to a
+  // minute without news. `observer` may be null.
+  // NOT_FOUND for an unknown job, or one that ended too long ago.
+  virtual absl::StatusOr<v1::Job> WatchJob(absl::string_view id,
+                                           const JobObserver& observer) = 0;
+
+  // A job as it is now. NOT_FOUND as WatchJob().
+  virtual absl::StatusOr<v1::Job> GetJob(absl::string_view id) = 0;
+
+  // Cancels a job that has not ended; the job as it then is.
+  virtual absl::StatusOr<v1::Job> CancelJob(absl::string_view id) = 0;
+
+  // The jobs that the server knows, newest first.
+  virtual absl::StatusOr<v1::ListJobsResponse> ListJobs(
+      const v1::ListJobsRequest& request) = 0;
+
+  // How a version of the repository was made. NOT_FOUND where no job made it.
+  virtual absl::StatusOr<v1::GetHistoryResponse> GetHistory(
+      const ModelId& model) = 0;
 };
 
 }  // namespace octet::client

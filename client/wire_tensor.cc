@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "engine/base/shape.h"
 #include "engine/base/status_macros.h"
 
@@ -46,6 +47,40 @@ absl::StatusOr<NamedTensor> ReadOutput(
   return NamedTensor{output.name(), std::move(tensor)};
 }
 
+absl::Status CheckBytes(const InputView& input) {
+  const absl::StatusOr<int64_t> elements =
+      CheckedElementCount(input.shape, std::numeric_limits<int32_t>::max());
+  if (elements.ok() && static_cast<uint64_t>(*elements) * SizeOf(input.dtype) ==
+                           input.bytes.size()) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "input '", input.name, "': ", input.bytes.size(), " bytes do not fit ",
+      Datatype(input.dtype), " of shape ", ShapeToString(input.shape)));
+}
+
+// REQUIRES: CheckBytes() is OK.
+void AddInput(const InputView& input, inference::ModelInferRequest* message) {
+  auto* tensor = message->add_inputs();
+  tensor->set_name(input.name);
+  tensor->set_datatype(std::string(Datatype(input.dtype)));
+  for (const int64_t size : input.shape) tensor->add_shape(size);
+  message->add_raw_input_contents(input.bytes.data(), input.bytes.size());
+}
+
+void SetParameters(const InferRequest& request,
+                   inference::ModelInferRequest* message) {
+  auto& parameters = *message->mutable_parameters();
+  if (request.priority > 0) {
+    parameters["priority"].set_uint64_param(request.priority);
+  }
+  if (request.queue_timeout > absl::ZeroDuration()) {
+    // Rounded up: a timeout of nothing would mean none at all.
+    parameters["timeout"].set_int64_param(absl::ToInt64Microseconds(
+        absl::Ceil(request.queue_timeout, absl::Microseconds(1))));
+  }
+}
+
 }  // namespace
 
 absl::string_view Datatype(DType dtype) {
@@ -63,13 +98,38 @@ absl::StatusOr<DType> ParseDatatype(absl::string_view datatype) {
       absl::StrCat("tensors of datatype '", datatype, "' are not supported"));
 }
 
-void AddInput(const NamedTensor& input, inference::ModelInferRequest* request) {
-  auto* tensor = request->add_inputs();
-  tensor->set_name(input.name);
-  tensor->set_datatype(std::string(Datatype(input.tensor.dtype())));
-  for (const int64_t size : input.tensor.shape()) tensor->add_shape(size);
-  request->add_raw_input_contents(input.tensor.bytes(),
-                                  input.tensor.byte_size());
+absl::StatusOr<inference::ModelInferRequest> MakeMessage(
+    const InferRequest& request, int64_t max_bytes) {
+  inference::ModelInferRequest message;
+  message.set_model_name(request.model.name);
+  message.set_model_version(request.model.version);
+  message.set_id(request.id);
+  SetParameters(request, &message);
+  for (const std::string& output : request.outputs) {
+    message.add_outputs()->set_name(output);
+  }
+  int64_t bytes = 0;
+  for (const InputView& input : request.inputs) {
+    OCTET_RETURN_IF_ERROR(CheckBytes(input));
+    bytes += static_cast<int64_t>(input.bytes.size());
+    if (bytes > max_bytes) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("inputs of ", bytes,
+                       " bytes; expected at most ClientOptions::max_send_bytes",
+                       ", ", max_bytes, ": send fewer rows in a request"));
+    }
+    AddInput(input, &message);
+  }
+  return message;
+}
+
+absl::StatusOr<InferResult> ReadResult(
+    const inference::ModelInferResponse& response) {
+  OCTET_ASSIGN_OR_RETURN(std::vector<NamedTensor> outputs,
+                         ReadOutputs(response));
+  return InferResult{{response.model_name(), response.model_version()},
+                     response.id(),
+                     std::move(outputs)};
 }
 
 absl::StatusOr<std::vector<NamedTensor>> ReadOutputs(

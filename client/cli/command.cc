@@ -1,41 +1,139 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/cli/command.h"
 
+#include "CLI/Error.hpp"
+#include "CLI/Validators.hpp"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/time.h"
+#include "engine/base/status_macros.h"
+#include "engine/io/file.h"
 
 namespace octet::cli {
+namespace {
 
-void AddConnectionFlags(CLI::App* command, double default_timeout_seconds,
-                        Connection* connection) {
-  connection->timeout_seconds = default_timeout_seconds;
-  command
-      ->add_option("--server", connection->server, "gRPC address of the server")
+constexpr int64_t kMaxTokenBytes = 64 * 1024;
+
+}  // namespace
+
+void AddGlobalFlags(CLI::App* app, GlobalFlags* flags) {
+  constexpr char kGroup[] = "Flags of every command, before or behind it";
+  app->add_option("--server", flags->servers,
+                  "gRPC address of the server; several times, or with commas, "
+                  "for replicas that share the work")
       ->envname("OCTET_SERVER")
       ->type_name("HOST:PORT")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->take_all()
       ->check([](const std::string& address) {
         return std::string(client::CheckAddress(address).message());
       })
       ->capture_default_str()
-      ->group("Connection");
-  command
-      ->add_option("--timeout", connection->timeout_seconds,
-                   "Longest time for one call, seconds")
+      ->group(kGroup);
+  app->add_option("--timeout", flags->timeout_seconds,
+                  "Longest time for one call, seconds [10 for status and "
+                  "lists, 60 for infer, 300 for load, 3600 for quantize]")
       ->check(CLI::Range(1e-3, 1e6))
       ->type_name("SECONDS")
-      ->capture_default_str()
-      ->group("Connection");
-  command->add_flag("--json", connection->json,
-                    "Print one JSON object instead of text");
+      ->group(kGroup);
+  app->add_flag("--json", flags->json, "Print one JSON object instead of text")
+      ->group(kGroup);
+  app->add_option("--tls-ca", flags->tls_ca,
+                  "Encrypt, and check the server's certificate against these "
+                  "authorities; PEM")
+      ->type_name("FILE")
+      ->check(CLI::ExistingFile)
+      ->group(kGroup);
+  auto* certificate =
+      app->add_option("--tls-certificate", flags->tls_certificate,
+                      "Certificate to show to the server; PEM")
+          ->type_name("FILE")
+          ->check(CLI::ExistingFile)
+          ->group(kGroup);
+  auto* key =
+      app->add_option("--tls-key", flags->tls_key, "Its private key; PEM")
+          ->type_name("FILE")
+          ->check(CLI::ExistingFile)
+          ->group(kGroup);
+  certificate->needs(key);
+  key->needs(certificate);
+  app->add_option("--tls-server-name", flags->tls_server_name,
+                  "Name that the server's certificate is for [the first "
+                  "server's host]")
+      ->type_name("NAME")
+      ->group(kGroup);
+  app->add_option("--token-file", flags->token_file,
+                  "File with the token for commands that change something")
+      ->type_name("FILE")
+      ->check(CLI::ExistingFile)
+      ->group(kGroup);
 }
 
-absl::StatusOr<std::unique_ptr<client::Client>> Connect(
-    const Connection& connection) {
+namespace {
+
+absl::StatusOr<std::unique_ptr<client::Client>> ConnectToAll(
+    const std::vector<std::string>& servers, const GlobalFlags& flags,
+    absl::Duration timeout) {
   client::ClientOptions options;
-  options.address = connection.server;
-  options.timeout = absl::Seconds(connection.timeout_seconds);
+  options.addresses = servers;
+  options.timeout = flags.timeout_seconds > 0
+                        ? absl::Seconds(flags.timeout_seconds)
+                        : timeout;
+  options.tls = {flags.tls_ca, flags.tls_certificate, flags.tls_key,
+                 flags.tls_server_name};
+  if (!flags.token_file.empty()) {
+    OCTET_ASSIGN_OR_RETURN(const std::string text,
+                           io::ReadFile(flags.token_file, kMaxTokenBytes));
+    options.token = std::string(absl::StripAsciiWhitespace(text));
+    if (options.token.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--token-file ", flags.token_file, ": it is empty"));
+    }
+  }
   return client::Client::Create(options);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<client::Client>> Connect(
+    const GlobalFlags& flags, absl::Duration timeout) {
+  return ConnectToAll(flags.servers, flags, timeout);
+}
+
+absl::StatusOr<std::unique_ptr<client::Client>> ConnectTo(
+    const std::string& server, const GlobalFlags& flags,
+    absl::Duration timeout) {
+  return ConnectToAll({server}, flags, timeout);
+}
+
+void RequireOneServer(const GlobalFlags& flags) {
+  if (flags.servers.size() == 1) return;
+  throw CLI::ValidationError("--server",
+                             absl::StrCat("this command asks one server, got ",
+                                          flags.servers.size(), ": name one"));
+}
+
+void AddAllCommands(CLI::App* app, GlobalFlags* flags, Action* action) {
+  // Global flags behind a command go up to the program.
+  app->fallthrough();
+  app->require_subcommand(1);
+  AddGlobalFlags(app, flags);
+  AddStatusCommand(app, *flags, action);
+  AddModelsCommand(app, *flags, action);
+  AddStatsCommand(app, *flags, action);
+  AddLoadCommand(app, *flags, action);
+  AddUnloadCommand(app, *flags, action);
+  AddInferCommand(app, *flags, action);
+  AddQuantizeCommand(app, *flags, action);
+  AddJobCommands(app, *flags, action);
+  AddCompletionCommand(app, action);
+  for (CLI::App* command : app->get_subcommands(nullptr)) {
+    if (command->get_name() == "completion") continue;
+    command->footer(
+        "--server, --timeout, --json, --tls-* and --token-file: octet --help");
+  }
 }
 
 std::string NextThingToTry(const absl::Status& error) {
@@ -54,8 +152,7 @@ std::string NextThingToTry(const absl::Status& error) {
       return "allow more time with --timeout SECONDS";
     case absl::StatusCode::kResourceExhausted:
       if (absl::StrContains(message, "larger than max")) {
-        return "send fewer rows in a request with --batch N, or start the "
-               "server with a larger --max-receive-bytes";
+        return "infer sends fewer rows in a request with --batch N";
       }
       return "the server is full: try again later, or send fewer rows in a "
              "request";
@@ -64,6 +161,11 @@ std::string NextThingToTry(const absl::Status& error) {
     case absl::StatusCode::kFailedPrecondition:
       return "octet models says which versions are ready, octet load MODEL "
              "loads one";
+    case absl::StatusCode::kUnauthenticated:
+      return "give the server's token with --token-file FILE, or a "
+             "certificate with --tls-certificate and --tls-key";
+    case absl::StatusCode::kPermissionDenied:
+      return "the server's setting control-access says who may do this";
     default:
       return "";
   }

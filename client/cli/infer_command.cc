@@ -13,11 +13,13 @@
 #include <utility>
 #include <vector>
 
+#include "CLI/Error.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/cli/class_scores.h"
 #include "client/cli/command.h"
 #include "client/cli/infer_report.h"
+#include "client/cli/input_files.h"
 #include "client/cli/picture.h"
 #include "client/cli/row_requests.h"
 #include "engine/base/status_macros.h"
@@ -33,9 +35,10 @@ namespace {
 constexpr int kPictureColumns = 24;
 
 struct InferFlags {
-  Connection connection;
   client::ModelId model;
+  std::vector<std::string> files;
   std::vector<std::string> inputs;
+  RowFlags rows;
   std::string output_dir;
   std::string labels;
   std::string expected;
@@ -131,13 +134,17 @@ absl::Status ReadClasses(const InferFlags& flags, InferReport* report) {
   return absl::OkStatus();
 }
 
-absl::Status RunInfer(const InferFlags& flags) {
+absl::Status RunInfer(const InferFlags& flags, const GlobalFlags& globals) {
   InferReport report;
   OCTET_RETURN_IF_ERROR(ReadClasses(flags, &report));
-  OCTET_ASSIGN_OR_RETURN(const auto inputs, io::ReadNamedTensors(flags.inputs));
-  OCTET_ASSIGN_OR_RETURN(const auto client, Connect(flags.connection));
-  OCTET_ASSIGN_OR_RETURN(const auto metadata,
-                         client->ModelMetadata(flags.model));
+  OCTET_ASSIGN_OR_RETURN(const auto client,
+                         Connect(globals, absl::Seconds(60)));
+  std::vector<std::string> files = flags.inputs;
+  files.insert(files.end(), flags.files.begin(), flags.files.end());
+  const auto ask = [&] { return client->ModelMetadata(flags.model); };
+  OCTET_ASSIGN_OR_RETURN(const auto inputs,
+                         ReadInputFiles(files, MakeRowForm(flags.rows), ask));
+  OCTET_ASSIGN_OR_RETURN(const auto metadata, ask());
   OCTET_ASSIGN_OR_RETURN(const RowRequests rows,
                          CutIntoRequests(metadata, inputs, flags.batch));
   OCTET_RETURN_IF_ERROR(SendRows(flags, rows, client.get(), &report));
@@ -150,7 +157,7 @@ absl::Status RunInfer(const InferFlags& flags) {
   if (!flags.output_dir.empty()) {
     OCTET_RETURN_IF_ERROR(WriteOutputs(flags, report));
   }
-  if (flags.connection.json) {
+  if (globals.json) {
     std::cout << ReportAsJson(report).dump() << "\n";
     return absl::OkStatus();
   }
@@ -171,7 +178,7 @@ void AddAnswerFlags(CLI::App* command, InferFlags* flags) {
                       "Text file whose line i names class i; classes have "
                       "numbers unless given");
   command
-      ->add_option("--top-k", flags->top_k,
+      ->add_option("--top,--top-k", flags->top_k,
                    "Print the N best classes of the rows shown, by the first "
                    "output [5 with --labels and without --draw, else 0]")
       ->check(CLI::Range(0, 1000000))
@@ -192,23 +199,24 @@ void AddAnswerFlags(CLI::App* command, InferFlags* flags) {
 
 }  // namespace
 
-void AddInferCommand(CLI::App* app, Action* action) {
+void AddInferCommand(CLI::App* app, const GlobalFlags& globals,
+                     Action* action) {
   CLI::App* command = app->add_subcommand(
-      "infer", "Send the rows of .npy files to a model and show its answers");
+      "infer", "Send rows, pictures or sounds to a model and show its answers");
   auto flags = std::make_shared<InferFlags>();
   command->add_option("MODEL", flags->model.name, "The model's name")
       ->required();
-  command
-      ->add_option("--input", flags->inputs,
-                   "Rows of an input, once for each one; the first axis counts "
-                   "them (a model that does not batch gets the file whole)")
-      ->required()
-      ->type_name("NAME=FILE.npy")
-      ->expected(1)
-      ->take_all()
-      ->check([](const std::string& argument) {
-        return std::string(io::ParseNamedFile(argument).status().message());
-      });
+  auto* files = command->add_option(
+      "FILE", flags->files,
+      "Rows for a model of one input, or NAME=FILE: a .npy or .npz file whose "
+      "first axis counts them, a .png, .jpg or .wav file, or a folder of such; "
+      "a model that does not batch gets the rows whole");
+  auto* inputs =
+      command
+          ->add_option("--input", flags->inputs, "The same, once for each file")
+          ->type_name("[NAME=]FILE")
+          ->allow_extra_args(false)
+          ->take_all();
   command->add_option("--model-version", flags->model.version,
                       "Version to ask [latest]");
   command->add_option("--batch", flags->batch, "Most rows in one request")
@@ -222,9 +230,13 @@ void AddInferCommand(CLI::App* app, Action* action) {
       ->type_name("N")
       ->capture_default_str();
   AddAnswerFlags(command, flags.get());
-  AddConnectionFlags(command, 60, &flags->connection);
-  command->callback(
-      [flags, action] { *action = [flags] { return RunInfer(*flags); }; });
+  AddRowFlags(command, &flags->rows);
+  command->callback([flags, files, inputs, &globals, action] {
+    if (files->empty() && inputs->empty()) {
+      throw CLI::RequiredError("FILE or --input");
+    }
+    *action = [flags, &globals] { return RunInfer(*flags, globals); };
+  });
 }
 
 }  // namespace octet::cli

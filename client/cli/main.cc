@@ -21,14 +21,9 @@ int main(int argc, char** argv) {
       "Talks to an octet server over gRPC.\n"
       "Exit codes: 0 done, 1 failed, 2 wrong usage.");
   app.name("octet");
-  app.require_subcommand(1);
+  octet::cli::GlobalFlags flags;
   octet::cli::Action action;
-  octet::cli::AddStatusCommand(&app, &action);
-  octet::cli::AddModelsCommand(&app, &action);
-  octet::cli::AddLoadCommand(&app, &action);
-  octet::cli::AddUnloadCommand(&app, &action);
-  octet::cli::AddInferCommand(&app, &action);
-  octet::cli::AddQuantizeCommand(&app, &action);
+  octet::cli::AddAllCommands(&app, &flags, &action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

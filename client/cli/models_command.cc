@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // octet models: the repository's models with their state and their tensors.
 #include <iostream>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -94,10 +93,10 @@ void PrintText(const std::vector<ModelEntry>& entries) {
   std::cout << FormatTable(rows);
 }
 
-absl::Status RunModels(const Connection& connection) {
-  OCTET_ASSIGN_OR_RETURN(const auto client, Connect(connection));
+absl::Status RunModels(const GlobalFlags& flags) {
+  OCTET_ASSIGN_OR_RETURN(const auto client, Connect(flags, absl::Seconds(10)));
   OCTET_ASSIGN_OR_RETURN(const auto entries, ReadEntries(client.get()));
-  if (connection.json) {
+  if (flags.json) {
     PrintJson(entries);
   } else {
     PrintText(entries);
@@ -107,15 +106,14 @@ absl::Status RunModels(const Connection& connection) {
 
 }  // namespace
 
-void AddModelsCommand(CLI::App* app, Action* action) {
+void AddModelsCommand(CLI::App* app, const GlobalFlags& flags, Action* action) {
   CLI::App* command = app->add_subcommand(
       "models",
       "List the repository's models: versions, states, inputs and outputs (-1 "
       "is a free size)");
-  auto connection = std::make_shared<Connection>();
-  AddConnectionFlags(command, 10, connection.get());
-  command->callback([connection, action] {
-    *action = [connection] { return RunModels(*connection); };
+  command->callback([&flags, action] {
+    RequireOneServer(flags);
+    *action = [&flags] { return RunModels(flags); };
   });
 }
 

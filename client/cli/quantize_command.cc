@@ -8,14 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "CLI/Error.hpp"
 #include "client/cli/command.h"
+#include "client/cli/input_files.h"
+#include "client/cli/job_report.h"
 #include "client/cli/progress_line.h"
-#include "client/cli/table.h"
 #include "engine/base/status_macros.h"
-#include "engine/io/named_files.h"
-#include "nlohmann/json.hpp"
+#include "engine/io/file.h"
 
 namespace octet::cli {
 namespace {
@@ -35,59 +34,81 @@ const std::map<std::string, v1::ActivationScheme>& Schemes() {
 }
 
 struct QuantizeFlags {
-  Connection connection;
   v1::QuantizeSettings settings;
   std::vector<std::string> calibration;
+  std::string model_file;
+  bool detach = false;
+  RowFlags rows;
 };
 
-nlohmann::json ResultAsJson(const v1::QuantizeResult& result) {
-  nlohmann::json json = {{"model", result.model_name()},
-                         {"version", result.model_version()},
-                         {"float_bytes", result.float_bytes()},
-                         {"quantized_bytes", result.quantized_bytes()},
-                         {"integer_steps", result.integer_steps()},
-                         {"float_steps", result.float_steps()},
-                         {"samples", result.samples()},
-                         {"sqnr_db", nullptr}};
-  if (result.has_sqnr_db()) json["sqnr_db"] = result.sqnr_db();
-  return json;
-}
-
-std::string ResultAsText(const v1::QuantizeResult& result) {
-  const auto kilobytes = [](int64_t bytes) {
-    return absl::StrFormat("%.1f kB", static_cast<double>(bytes) / 1000);
+// Reads everything that is sent along; `model_bytes` gets the model file.
+absl::StatusOr<client::QuantizationWork> ReadWork(const QuantizeFlags& flags,
+                                                  client::Client* client,
+                                                  std::string* model_bytes) {
+  client::QuantizationWork work;
+  work.settings = flags.settings;
+  if (!flags.model_file.empty()) {
+    OCTET_ASSIGN_OR_RETURN(*model_bytes, io::ReadFile(flags.model_file));
+    work.model = *model_bytes;
+    // With a file, the name is the result's.
+    if (work.settings.output_model_name().empty()) {
+      work.settings.set_output_model_name(flags.settings.model_name());
+    }
+    work.settings.clear_model_name();
+  }
+  const auto ask = [&]() -> absl::StatusOr<inference::ModelMetadataResponse> {
+    if (!flags.model_file.empty()) {
+      return absl::InvalidArgumentError(
+          "with --model-file the server does not know the model's inputs yet: "
+          "give calibration samples as NAME=FILE.npy or as FILE.npz");
+    }
+    return client->WithTimeout(absl::Seconds(10))
+        ->ModelMetadata(
+            {flags.settings.model_name(), flags.settings.model_version()});
   };
-  return FormatTable(
-      {{"new version",
-        absl::StrCat(result.model_name(), " ", result.model_version())},
-       {"file size", absl::StrCat(kilobytes(result.float_bytes()), " -> ",
-                                  kilobytes(result.quantized_bytes()))},
-       {"steps", absl::StrCat(result.integer_steps(), " integer, ",
-                              result.float_steps(), " float")},
-       {"samples", absl::StrCat(result.samples())},
-       {"signal to noise",
-        result.has_sqnr_db()
-            ? absl::StrFormat("%.1f dB against float, on these samples",
-                              result.sqnr_db())
-            : "no difference to float on these samples"}});
+  OCTET_ASSIGN_OR_RETURN(
+      work.calibration,
+      ReadInputFiles(flags.calibration, MakeRowForm(flags.rows), ask));
+  return work;
 }
 
-absl::Status RunQuantize(const QuantizeFlags& flags) {
-  OCTET_ASSIGN_OR_RETURN(const auto calibration,
-                         io::ReadNamedTensors(flags.calibration));
-  OCTET_ASSIGN_OR_RETURN(const auto client, Connect(flags.connection));
+absl::Status Submit(const client::QuantizationWork& work,
+                    client::Client* client, const GlobalFlags& globals) {
+  v1::Job job;
+  {
+    ProgressLine line(&std::cerr, isatty(STDERR_FILENO) != 0);
+    OCTET_ASSIGN_OR_RETURN(
+        job, client->SubmitJob(work, [&line](const std::string&,
+                                             const v1::QuantizeProgress& at) {
+          line.Update(at.phase(), at.done(), at.total());
+        }));
+  }
+  if (globals.json) {
+    std::cout << JobAsJson(job).dump() << "\n";
+  } else {
+    std::cout << "job " << job.id() << " is handed in\n"
+              << "octet watch " << job.id() << " follows it\n";
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RunQuantize(const QuantizeFlags& flags,
+                         const GlobalFlags& globals) {
+  OCTET_ASSIGN_OR_RETURN(const auto client, Connect(globals, absl::Hours(1)));
+  std::string model_bytes;
+  OCTET_ASSIGN_OR_RETURN(const client::QuantizationWork work,
+                         ReadWork(flags, client.get(), &model_bytes));
+  if (flags.detach) return Submit(work, client.get(), globals);
   v1::QuantizeResult result;
   {
     ProgressLine line(&std::cerr, isatty(STDERR_FILENO) != 0);
     OCTET_ASSIGN_OR_RETURN(
-        result, client->Quantize(flags.settings, calibration,
-                                 [&line](const v1::QuantizeProgress& progress) {
-                                   line.Update(progress.phase(),
-                                               progress.done(),
-                                               progress.total());
-                                 }));
+        result, client->Quantize(work, [&line](const std::string&,
+                                               const v1::QuantizeProgress& at) {
+          line.Update(at.phase(), at.done(), at.total());
+        }));
   }
-  if (flags.connection.json) {
+  if (globals.json) {
     std::cout << ResultAsJson(result).dump() << "\n";
     return absl::OkStatus();
   }
@@ -98,33 +119,57 @@ absl::Status RunQuantize(const QuantizeFlags& flags) {
   return absl::OkStatus();
 }
 
-}  // namespace
-
-void AddQuantizeCommand(CLI::App* app, Action* action) {
-  CLI::App* command = app->add_subcommand(
-      "quantize",
-      "Have the server make an int8 version of a float model of its "
-      "repository");
-  auto flags = std::make_shared<QuantizeFlags>();
+// Where the float model and the samples come from.
+void AddSourceFlags(CLI::App* command, QuantizeFlags* flags) {
   v1::QuantizeSettings* settings = &flags->settings;
   command
       ->add_option("MODEL", *settings->mutable_model_name(),
-                   "The float model's name")
+                   "The float model's name; with --model-file the name to "
+                   "publish the result under")
       ->required();
+  auto* file = command
+                   ->add_option("--model-file", flags->model_file,
+                                "Send this float model instead of taking one "
+                                "of the repository")
+                   ->type_name("FILE.onnx")
+                   ->check(CLI::ExistingFile);
+  auto* calibration =
+      command
+          ->add_option("--calibration", flags->calibration,
+                       "Samples of an input, once for each file: a .npy or "
+                       ".npz file whose first axis counts them, a picture or a "
+                       "sound, or a folder of such")
+          ->type_name("[NAME=]FILE")
+          ->allow_extra_args(false)
+          ->take_all();
+  auto* path =
+      command
+          ->add_option("--server-path", *settings->mutable_calibration_path(),
+                       "Samples that are there already: a .npz or "
+                       ".npy file or a folder below the server's "
+                       "calibration-folder")
+          ->type_name("PATH");
+  path->excludes(calibration);
   command
-      ->add_option(
-          "--calibration", flags->calibration,
-          "Samples of an input, once for each one; the first axis counts "
-          "them")
-      ->required()
-      ->type_name("NAME=FILE.npy")
-      ->expected(1)
-      ->take_all()
-      ->check([](const std::string& argument) {
-        return std::string(io::ParseNamedFile(argument).status().message());
-      });
-  command->add_option("--model-version", *settings->mutable_model_version(),
-                      "The float model's version [latest]");
+      ->add_option("--model-version", *settings->mutable_model_version(),
+                   "The float model's version [latest]")
+      ->excludes(file);
+  command->parse_complete_callback([calibration, path] {
+    if (calibration->empty() && path->empty()) {
+      throw CLI::RequiredError("--calibration or --server-path");
+    }
+  });
+}
+
+}  // namespace
+
+void AddQuantizeCommand(CLI::App* app, const GlobalFlags& globals,
+                        Action* action) {
+  CLI::App* command = app->add_subcommand(
+      "quantize", "Have the server make an int8 version of a float model");
+  auto flags = std::make_shared<QuantizeFlags>();
+  AddSourceFlags(command, flags.get());
+  v1::QuantizeSettings* settings = &flags->settings;
   command->add_option("--output-model", *settings->mutable_output_model_name(),
                       "Name to publish the result under, as its next version "
                       "[MODEL]");
@@ -145,12 +190,24 @@ void AddQuantizeCommand(CLI::App* app, Action* action) {
   auto load = std::make_shared<bool>(false);
   command->add_flag("--load", *load,
                     "Load the new version as soon as it is there");
-  AddConnectionFlags(command, 3600, &flags->connection);
-  command->callback([flags, method, scheme, load, action] {
+  auto priority = std::make_shared<int32_t>(0);
+  command
+      ->add_option("--priority", *priority,
+                   "Of the jobs that wait the highest is next")
+      ->check(CLI::Range(-10, 10))
+      ->type_name("N")
+      ->capture_default_str();
+  command->add_flag("--detach", flags->detach,
+                    "Hand the work in and return; octet watch follows it. "
+                    "Without it the work is cancelled when this command is");
+  AddRowFlags(command, &flags->rows);
+  command->callback([=, &globals] {
+    RequireOneServer(globals);
     flags->settings.set_method(Methods().at(*method));
     flags->settings.set_activation_scheme(Schemes().at(*scheme));
     flags->settings.set_load_when_done(*load);
-    *action = [flags] { return RunQuantize(*flags); };
+    flags->settings.set_priority(*priority);
+    *action = [flags, &globals] { return RunQuantize(*flags, globals); };
   });
 }
 

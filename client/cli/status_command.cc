@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // octet status: whether the server is there and what it speaks.
 #include <iostream>
-#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -15,48 +15,76 @@
 namespace octet::cli {
 namespace {
 
-absl::Status RunStatus(const Connection& connection) {
-  OCTET_ASSIGN_OR_RETURN(const auto client, Connect(connection));
+absl::StatusOr<nlohmann::json> AskStatus(const std::string& server,
+                                         const GlobalFlags& flags) {
+  OCTET_ASSIGN_OR_RETURN(const auto client,
+                         ConnectTo(server, flags, absl::Seconds(10)));
   OCTET_ASSIGN_OR_RETURN(const bool live, client->ServerLive());
   OCTET_ASSIGN_OR_RETURN(const bool ready, client->ServerReady());
   OCTET_ASSIGN_OR_RETURN(const auto metadata, client->ServerMetadata());
-  const std::vector<std::string> extensions(metadata.extensions().begin(),
-                                            metadata.extensions().end());
-  if (connection.json) {
-    const nlohmann::json json = {{"server", connection.server},
-                                 {"name", metadata.name()},
-                                 {"version", metadata.version()},
-                                 {"live", live},
-                                 {"ready", ready},
-                                 {"extensions", extensions}};
-    std::cout << json.dump() << "\n";
-  } else {
-    std::cout << FormatTable(
-        {{"server", absl::StrCat(metadata.name(), " ", metadata.version(),
-                                 " at ", connection.server)},
-         {"live", live ? "yes" : "no"},
-         {"ready", ready ? "yes" : "no"},
-         {"extensions", absl::StrJoin(extensions, ", ")}});
+  return nlohmann::json{
+      {"server", server},
+      {"name", metadata.name()},
+      {"version", metadata.version()},
+      {"live", live},
+      {"ready", ready},
+      {"extensions", std::vector<std::string>(metadata.extensions().begin(),
+                                              metadata.extensions().end())}};
+}
+
+std::string StatusAsText(const nlohmann::json& status) {
+  const auto text = [&](const char* key) {
+    return status[key].get<std::string>();
+  };
+  return FormatTable(
+      {{"server", absl::StrCat(text("name"), " ", text("version"), " at ",
+                               text("server"))},
+       {"live", status["live"].get<bool>() ? "yes" : "no"},
+       {"ready", status["ready"].get<bool>() ? "yes" : "no"},
+       {"extensions",
+        absl::StrJoin(status["extensions"].get<std::vector<std::string>>(),
+                      ", ")}});
+}
+
+absl::Status RunStatus(const GlobalFlags& flags) {
+  nlohmann::json servers = nlohmann::json::array();
+  absl::Status error;
+  for (const std::string& server : flags.servers) {
+    auto status = AskStatus(server, flags);
+    if (!status.ok()) {
+      // Of several servers each one is spoken of.
+      if (flags.servers.size() == 1) return status.status();
+      error.Update(status.status());
+      servers.push_back({{"server", server},
+                         {"error", std::string(status.status().message())}});
+      if (!flags.json) std::cout << "server  " << server << ": no answer\n";
+      continue;
+    }
+    if (!flags.json) std::cout << StatusAsText(*status);
+    if (!(*status)["live"].get<bool>() || !(*status)["ready"].get<bool>()) {
+      error.Update(absl::UnavailableError(
+          absl::StrCat("the server at ", server, " is not ready")));
+    }
+    servers.push_back(*std::move(status));
   }
-  if (!live || !ready) {
-    return absl::UnavailableError(
-        absl::StrCat("the server at ", connection.server, " is not ready"));
+  if (flags.json) {
+    std::cout << (servers.size() == 1 ? servers[0]
+                                      : nlohmann::json{{"servers", servers}})
+                     .dump()
+              << "\n";
   }
-  return absl::OkStatus();
+  return error;
 }
 
 }  // namespace
 
-void AddStatusCommand(CLI::App* app, Action* action) {
+void AddStatusCommand(CLI::App* app, const GlobalFlags& flags, Action* action) {
   CLI::App* command = app->add_subcommand(
       "status",
-      "Say whether the server is ready, and its version; exit code 1 when it "
+      "Say whether each server is ready, and its version; exit code 1 when one "
       "is not");
-  auto connection = std::make_shared<Connection>();
-  AddConnectionFlags(command, 10, connection.get());
-  command->callback([connection, action] {
-    *action = [connection] { return RunStatus(*connection); };
-  });
+  command->callback(
+      [&flags, action] { *action = [&flags] { return RunStatus(flags); }; });
 }
 
 }  // namespace octet::cli

@@ -22,7 +22,8 @@ class ClientTest : public ::testing::Test {
  protected:
   ClientTest() {
     ClientOptions options;
-    options.address = server_.address();
+    options.addresses = {server_.address()};
+    options.max_attempts = 1;
     auto client = Client::Create(options);
     if (client.ok()) client_ = *std::move(client);
   }
@@ -90,14 +91,14 @@ TEST_F(ClientTest, ErrorsKeepTheServersCodeAndNameTheCall) {
 
 TEST_F(ClientTest, UnavailableOfAServerThatAnswersIsNotAMissingServer) {
   server_.FailWith({grpc::StatusCode::UNAVAILABLE, "draining"});
-  const absl::Status status = client_->LoadModel("doubler");
+  const absl::Status status = client_->LoadModel({.model = "doubler"});
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(std::string(status.message()),
             "RepositoryModelLoad at " + server_.address() + ": draining");
 }
 
 TEST_F(ClientTest, LoadsAndUnloadsByName) {
-  EXPECT_TRUE(client_->LoadModel("a").ok());
+  EXPECT_TRUE(client_->LoadModel({.model = "a"}).ok());
   EXPECT_TRUE(client_->UnloadModel("b").ok());
   EXPECT_THAT(server_.loads(), ElementsAre("a"));
   EXPECT_THAT(server_.unloads(), ElementsAre("b"));
@@ -111,11 +112,12 @@ TEST_F(ClientTest, QuantizeSendsSettingsThenEverySampleInOrder) {
     auto row = samples.mutable_data<float>().subspan(i * kElements, kElements);
     std::fill(row.begin(), row.end(), static_cast<float>(i));
   }
-  v1::QuantizeSettings settings;
-  settings.set_model_name("doubler");
+  QuantizationWork work;
+  work.settings.set_model_name("doubler");
+  work.calibration = {{"x", samples}};
   std::vector<std::string> phases;
   const auto result = client_->Quantize(
-      settings, {{{"x", samples}}}, [&](const v1::QuantizeProgress& progress) {
+      work, [&](const std::string&, const v1::QuantizeProgress& progress) {
         phases.push_back(progress.phase() + std::to_string(progress.done()));
       });
   ASSERT_TRUE(result.ok()) << result.status();
@@ -134,11 +136,10 @@ TEST_F(ClientTest, QuantizeSendsSettingsThenEverySampleInOrder) {
 }
 
 TEST_F(ClientTest, QuantizeRefusesUnequalNumbersOfSamples) {
-  const auto result =
-      client_->Quantize({},
-                        {{{"a", Tensor(DType::kFloat32, {2, 1})},
-                          {"b", Tensor(DType::kFloat32, {3, 1})}}},
-                        nullptr);
+  const auto result = client_->Quantize(
+      {.calibration = {{"a", Tensor(DType::kFloat32, {2, 1})},
+                       {"b", Tensor(DType::kFloat32, {3, 1})}}},
+      nullptr);
   EXPECT_EQ(result.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(result.status().message()),
               HasSubstr("'b': expected shape [2, ...], got [3, 1]"));
@@ -146,7 +147,7 @@ TEST_F(ClientTest, QuantizeRefusesUnequalNumbersOfSamples) {
 
 TEST_F(ClientTest, QuantizeReportsTheServersRefusal) {
   server_.FailWith({grpc::StatusCode::NOT_FOUND, "no such model"});
-  const auto result = client_->Quantize({}, TwoRows(), nullptr);
+  const auto result = client_->Quantize({.calibration = TwoRows()}, nullptr);
   EXPECT_EQ(result.status().code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(result.status().message()),
               HasSubstr("no such model"));
@@ -156,7 +157,7 @@ TEST(ClientOptionsTest, CreateRefusesWhatIsNoAddressOrTimeout) {
   for (const char* address : {"", "localhost", ":8001", "host:", "host:0",
                               "host:65536", "host:http"}) {
     ClientOptions options;
-    options.address = address;
+    options.addresses = {address};
     EXPECT_EQ(Client::Create(options).status().code(),
               absl::StatusCode::kInvalidArgument)
         << address;
@@ -172,14 +173,15 @@ TEST(ClientOptionsTest, NobodyListeningIsSaidAsSuch) {
   {
     // A port that was free a moment ago.
     RecordingServer server;
-    options.address = server.address();
+    options.addresses = {server.address()};
   }
   const auto client = Client::Create(options);
   ASSERT_TRUE(client.ok());
   const absl::Status status = (*client)->ServerLive().status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
-  EXPECT_THAT(std::string(status.message()),
-              ::testing::StartsWith("cannot connect to " + options.address));
+  EXPECT_THAT(
+      std::string(status.message()),
+      ::testing::StartsWith("cannot connect to " + options.addresses[0]));
 }
 
 }  // namespace

@@ -73,7 +73,8 @@ TEST_F(OctetCommandTest, HelpExitsZeroAndNamesEveryCommand) {
   const Outcome outcome = Run("--help");
   EXPECT_EQ(outcome.exit_code, 0);
   for (const char* command :
-       {"status", "models", "load", "unload", "infer", "quantize"}) {
+       {"status", "models", "stats", "load", "unload", "infer", "quantize",
+        "watch", "jobs", "cancel", "report", "completion"}) {
     EXPECT_THAT(outcome.out, HasSubstr(command));
     EXPECT_EQ(Run(std::string(command) + " --help").exit_code, 0);
   }
@@ -82,7 +83,10 @@ TEST_F(OctetCommandTest, HelpExitsZeroAndNamesEveryCommand) {
 TEST_F(OctetCommandTest, WrongUsageExitsTwo) {
   for (const char* arguments :
        {"", "nonsense", "status --nonsense", "load", "infer doubler",
-        "infer doubler --input rows.npy", "quantize doubler",
+        "quantize doubler", "watch", "jobs --state odd", "completion tcsh",
+        "models --server 127.0.0.1:1 --server 127.0.0.1:2",
+        "quantize doubler --calibration x.npy --server-path y.npz",
+        "status --tls-certificate /dev/null",
         "infer doubler --input x=rows.npy --batch 0",
         "quantize doubler --calibration x=rows.npy --activations odd",
         "status --server nowhere", "status --timeout 0"}) {
@@ -204,6 +208,8 @@ TEST_F(OctetCommandTest, FailuresSayWhatToTryNext) {
                     "Received message larger than max (9 vs. 4)"});
   EXPECT_THAT(Run(infer).err, HasSubstr("--batch N"));
   EXPECT_THAT(Run(infer).err, HasSubstr("--max-receive-bytes"));
+  server_.FailWith({grpc::StatusCode::UNAUTHENTICATED, "no token"});
+  EXPECT_THAT(Run("load a").err, HasSubstr("--token-file"));
 }
 
 TEST_F(OctetCommandTest, NoServerIsAFailureThatNamesTheRemedy) {

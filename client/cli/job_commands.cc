@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// octet watch, jobs, cancel and report: quantization jobs of the server.
+#include <unistd.h>
+
+#include <iostream>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/command.h"
+#include "client/cli/job_report.h"
+#include "client/cli/progress_line.h"
+#include "client/cli/table.h"
+#include "engine/base/status_macros.h"
+#include "nlohmann/json.hpp"
+
+namespace octet::cli {
+namespace {
+
+// A job may take hours, and may wait for others.
+constexpr absl::Duration kWatchTimeout = absl::Hours(24);
+
+void PrintJob(const v1::Job& job, const GlobalFlags& flags) {
+  if (flags.json) {
+    std::cout << JobAsJson(job).dump() << "\n";
+  } else {
+    std::cout << JobAsText(job);
+  }
+}
+
+absl::Status RunWatch(const std::string& id, const GlobalFlags& flags) {
+  OCTET_ASSIGN_OR_RETURN(const auto client, Connect(flags, kWatchTimeout));
+  v1::Job job;
+  {
+    ProgressLine line(&std::cerr, isatty(STDERR_FILENO) != 0);
+    OCTET_ASSIGN_OR_RETURN(
+        job, client->WatchJob(id, [&line](const v1::Job& news) {
+          line.Update(news.progress().phase(), news.progress().done(),
+                      news.progress().total());
+        }));
+  }
+  PrintJob(job, flags);
+  return client::JobStatus(job);
+}
+
+absl::Status RunCancel(const std::string& id, const GlobalFlags& flags) {
+  OCTET_ASSIGN_OR_RETURN(const auto client, Connect(flags, absl::Seconds(10)));
+  OCTET_ASSIGN_OR_RETURN(const v1::Job job, client->CancelJob(id));
+  PrintJob(job, flags);
+  return absl::OkStatus();
+}
+
+absl::Status RunReport(const std::string& id, const GlobalFlags& flags) {
+  OCTET_ASSIGN_OR_RETURN(const auto client, Connect(flags, absl::Seconds(10)));
+  OCTET_ASSIGN_OR_RETURN(const v1::Job job, client->GetJob(id));
+  if (!flags.json) {
+    std::cout << JobAsText(job);
+  } else if (!job.report_json().empty()) {
+    std::cout << job.report_json() << "\n";
+  } else {
+    std::cout << JobAsJson(job).dump() << "\n";
+  }
+  return absl::OkStatus();
+}
+
+const std::map<std::string, v1::JobState>& States() {
+  static const auto* const kStates = new std::map<std::string, v1::JobState>{
+      {"pending", v1::JOB_STATE_PENDING},
+      {"running", v1::JOB_STATE_RUNNING},
+      {"succeeded", v1::JOB_STATE_SUCCEEDED},
+      {"failed", v1::JOB_STATE_FAILED},
+      {"cancelled", v1::JOB_STATE_CANCELLED}};
+  return *kStates;
+}
+
+absl::Status RunJobs(const std::vector<std::string>& states,
+                     const GlobalFlags& flags) {
+  v1::ListJobsRequest request;
+  for (const std::string& state : states) {
+    request.add_states(States().at(state));
+  }
+  OCTET_ASSIGN_OR_RETURN(const auto client, Connect(flags, absl::Seconds(10)));
+  OCTET_ASSIGN_OR_RETURN(const auto response, client->ListJobs(request));
+  if (flags.json) {
+    nlohmann::json jobs = nlohmann::json::array();
+    for (const v1::Job& job : response.jobs()) jobs.push_back(JobAsJson(job));
+    std::cout << nlohmann::json{{"jobs", jobs}}.dump() << "\n";
+    return absl::OkStatus();
+  }
+  if (response.jobs().empty()) {
+    std::cout << "the server knows no such jobs\n";
+    return absl::OkStatus();
+  }
+  std::vector<std::vector<std::string>> rows = {
+      {"JOB", "STATE", "MODEL", "PHASE, RESULT OR ERROR"}};
+  for (const v1::Job& job : response.jobs()) {
+    std::string last = job.progress().phase();
+    if (job.has_result()) {
+      last = absl::StrCat(job.result().model_name(), " ",
+                          job.result().model_version());
+    }
+    if (!job.error_message().empty()) last = job.error_message();
+    rows.push_back(
+        {job.id(), StateName(job.state()), DescribeWork(job.settings()), last});
+  }
+  std::cout << FormatTable(rows);
+  return absl::OkStatus();
+}
+
+void AddJobCommand(CLI::App* app, const std::string& name,
+                   const std::string& description,
+                   absl::Status (*run)(const std::string&, const GlobalFlags&),
+                   const GlobalFlags& flags, Action* action) {
+  CLI::App* command = app->add_subcommand(name, description);
+  auto id = std::make_shared<std::string>();
+  command->add_option("JOB", *id, "The job's id; octet jobs lists them")
+      ->required();
+  command->callback([id, run, &flags, action] {
+    RequireOneServer(flags);
+    *action = [id, run, &flags] { return run(*id, flags); };
+  });
+}
+
+}  // namespace
+
+void AddJobCommands(CLI::App* app, const GlobalFlags& flags, Action* action) {
+  AddJobCommand(app, "watch",
+                "Follow a quantization job to its end; exit code 1 when it "
+                "fails. It may be left and taken up again",
+                RunWatch, flags, action);
+  CLI::App* jobs = app->add_subcommand(
+      "jobs", "List the quantization jobs that the server knows, newest first");
+  auto states = std::make_shared<std::vector<std::string>>();
+  jobs->add_option("--state", *states, "Jobs in these states [all]")
+      ->check(CLI::IsMember(&States()))
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->take_all();
+  jobs->callback([states, &flags, action] {
+    RequireOneServer(flags);
+    *action = [states, &flags] { return RunJobs(*states, flags); };
+  });
+  AddJobCommand(app, "cancel", "Cancel a quantization job that has not ended",
+                RunCancel, flags, action);
+  AddJobCommand(app, "report",
+                "Show what a quantization job made; --json gives everything "
+                "that is known",
+                RunReport, flags, action);
+}
+
+}  // namespace octet::cli

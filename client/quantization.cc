@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/quantization.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "client/wire_tensor.h"
+#include "engine/base/shape.h"
+
+namespace octet::client {
+namespace {
+
+// Well below the 4 MiB that gRPC servers take unless told otherwise.
+constexpr int64_t kMessageBytes = int64_t{2} << 20;
+
+v1::QuantizeRequest MakeChunk(absl::Span<const NamedTensor> calibration,
+                              int64_t begin, int64_t end) {
+  v1::QuantizeRequest request;
+  for (const NamedTensor& named : calibration) {
+    const Tensor rows = named.tensor.Rows(begin, end);
+    v1::CalibrationTensor* tensor = request.mutable_calibration()->add_inputs();
+    tensor->set_name(named.name);
+    tensor->set_datatype(std::string(Datatype(rows.dtype())));
+    for (const int64_t size : rows.shape()) tensor->add_shape(size);
+    tensor->set_raw_contents(rows.bytes(), rows.byte_size());
+  }
+  return request;
+}
+
+void Report(int64_t done, int64_t total, const QuantizeObserver& observer) {
+  if (!observer) return;
+  v1::QuantizeProgress progress;
+  progress.set_phase("send");
+  progress.set_done(done);
+  progress.set_total(total);
+  observer("", progress);
+}
+
+}  // namespace
+
+bool HasEnded(const v1::Job& job) {
+  return job.state() == v1::JOB_STATE_SUCCEEDED ||
+         job.state() == v1::JOB_STATE_FAILED ||
+         job.state() == v1::JOB_STATE_CANCELLED;
+}
+
+absl::Status JobStatus(const v1::Job& job) {
+  if (job.state() != v1::JOB_STATE_FAILED &&
+      job.state() != v1::JOB_STATE_CANCELLED) {
+    return absl::OkStatus();
+  }
+  absl::StatusCode code = static_cast<absl::StatusCode>(job.error_code());
+  if (code == absl::StatusCode::kOk) code = absl::StatusCode::kUnknown;
+  return absl::Status(
+      code, absl::StrCat("job ", job.id(), ": ", job.error_message()));
+}
+
+absl::StatusOr<int64_t> CountSamples(const QuantizationWork& work) {
+  const bool has_path = !work.settings.calibration_path().empty();
+  if (has_path != work.calibration.empty()) {
+    return absl::InvalidArgumentError(
+        has_path ? "both calibration tensors and a path of the server's were "
+                   "given; expected one of them"
+                 : "no calibration tensors were given");
+  }
+  if (!work.model.empty() && !work.settings.model_name().empty()) {
+    return absl::InvalidArgumentError(
+        "both a model of the repository and a model file were given; expected "
+        "one of them");
+  }
+  std::optional<int64_t> samples;
+  for (const NamedTensor& named : work.calibration) {
+    const Shape& shape = named.tensor.shape();
+    if (shape.empty() || shape[0] < 1 ||
+        shape[0] != samples.value_or(shape[0])) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "calibration tensor '", named.name, "': expected shape [",
+          samples ? absl::StrCat(*samples) : "samples", ", ...], got ",
+          ShapeToString(shape)));
+    }
+    samples = shape[0];
+  }
+  return samples.value_or(0);
+}
+
+bool SendWork(const QuantizationWork& work, int64_t samples,
+              const QuantizeObserver& observer,
+              const std::function<bool(const v1::QuantizeRequest&)>& write) {
+  v1::QuantizeRequest first;
+  *first.mutable_settings() = work.settings;
+  if (!write(first)) return false;
+  const int64_t model_bytes = static_cast<int64_t>(work.model.size());
+  for (int64_t at = 0; at < model_bytes; at += kMessageBytes) {
+    const auto piece = work.model.substr(at, kMessageBytes);
+    v1::QuantizeRequest request;
+    request.mutable_model()->set_raw_contents(piece.data(), piece.size());
+    if (!write(request)) return false;
+    Report(at + static_cast<int64_t>(piece.size()), model_bytes, observer);
+  }
+  int64_t sample_bytes = 1;
+  for (const NamedTensor& named : work.calibration) {
+    sample_bytes += static_cast<int64_t>(named.tensor.byte_size()) / samples;
+  }
+  const int64_t step = std::max<int64_t>(1, kMessageBytes / sample_bytes);
+  for (int64_t begin = 0; begin < samples; begin += step) {
+    const int64_t end = std::min(samples, begin + step);
+    if (!write(MakeChunk(work.calibration, begin, end))) return false;
+    Report(end, samples, observer);
+  }
+  return true;
+}
+
+}  // namespace octet::client
