@@ -20,6 +20,7 @@
 #include "engine/base/tensor.h"
 #include "proto/inference.pb.h"
 #include "proto/octet/v1/quantization.pb.h"
+#include "proto/octet/v1/server.pb.h"
 
 namespace octet::client {
 
@@ -78,6 +79,9 @@ class Client {
   virtual absl::StatusOr<bool> ServerReady() = 0;
   virtual absl::StatusOr<inference::ServerMetadataResponse>
   ServerMetadata() = 0;
+
+  // The settings in force. UNIMPLEMENTED where it is not an octet-server.
+  virtual absl::StatusOr<v1::ConfigurationResponse> Configuration() = 0;
 
   // NOT_FOUND for an unknown model or version.
   virtual absl::StatusOr<inference::ModelMetadataResponse> ModelMetadata(

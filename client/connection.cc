@@ -55,7 +55,8 @@ Connection::Connection(ClientOptions options,
       addresses_(absl::StrJoin(options_.addresses, ", ")),
       channel_(std::move(channel)),
       inference_(inference::GRPCInferenceService::NewStub(channel_)),
-      quantization_(v1::QuantizationService::NewStub(channel_)) {}
+      quantization_(v1::QuantizationService::NewStub(channel_)),
+      server_(v1::ServerService::NewStub(channel_)) {}
 
 void Connection::Prepare(absl::Duration timeout,
                          grpc::ClientContext* context) const {

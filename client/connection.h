@@ -17,6 +17,7 @@
 #include "client/client_options.h"
 #include "proto/inference.grpc.pb.h"
 #include "proto/octet/v1/quantization.grpc.pb.h"
+#include "proto/octet/v1/server.grpc.pb.h"
 
 namespace octet::client {
 
@@ -30,6 +31,7 @@ class Connection {
   const ClientOptions& options() const { return options_; }
   inference::GRPCInferenceService::Stub& inference() { return *inference_; }
   v1::QuantizationService::Stub& quantization() { return *quantization_; }
+  v1::ServerService::Stub& server() { return *server_; }
 
   // Sets deadline and token.
   void Prepare(absl::Duration timeout, grpc::ClientContext* context) const;
@@ -44,6 +46,7 @@ class Connection {
   const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<inference::GRPCInferenceService::Stub> inference_;
   const std::unique_ptr<v1::QuantizationService::Stub> quantization_;
+  const std::unique_ptr<v1::ServerService::Stub> server_;
 };
 
 // Calls under way that nobody waits for. Thread-safe.

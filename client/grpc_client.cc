@@ -84,6 +84,12 @@ absl::StatusOr<inference::ServerMetadataResponse> GrpcClient::ServerMetadata() {
               inference::ServerMetadataRequest());
 }
 
+absl::StatusOr<v1::ConfigurationResponse> GrpcClient::Configuration() {
+  return Call("Configuration", connection_->server(),
+              &v1::ServerService::Stub::Configuration,
+              v1::ConfigurationRequest());
+}
+
 absl::StatusOr<inference::ModelMetadataResponse> GrpcClient::ModelMetadata(
     const ModelId& model) {
   return Call("ModelMetadata", connection_->inference(),

@@ -23,6 +23,7 @@ class GrpcClient final : public Client {
   absl::StatusOr<bool> ServerLive() override;
   absl::StatusOr<bool> ServerReady() override;
   absl::StatusOr<inference::ServerMetadataResponse> ServerMetadata() override;
+  absl::StatusOr<v1::ConfigurationResponse> Configuration() override;
   absl::StatusOr<inference::ModelMetadataResponse> ModelMetadata(
       const ModelId& model) override;
   absl::StatusOr<inference::ModelConfigResponse> ModelConfig(

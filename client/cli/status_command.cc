@@ -15,6 +15,18 @@
 namespace octet::cli {
 namespace {
 
+nlohmann::json AsJson(const v1::ConfigurationResponse& configuration) {
+  nlohmann::json settings = nlohmann::json::object();
+  for (const auto& setting : configuration.settings()) {
+    settings[setting.name()] = {{"value", setting.value()},
+                                {"source", setting.source()}};
+  }
+  return {{"isa", configuration.isa()},
+          {"lanes", configuration.lanes()},
+          {"start_time", configuration.start_time().seconds()},
+          {"settings", settings}};
+}
+
 absl::StatusOr<nlohmann::json> AskStatus(const std::string& server,
                                          const GlobalFlags& flags) {
   OCTET_ASSIGN_OR_RETURN(const auto client,
@@ -22,7 +34,7 @@ absl::StatusOr<nlohmann::json> AskStatus(const std::string& server,
   OCTET_ASSIGN_OR_RETURN(const bool live, client->ServerLive());
   OCTET_ASSIGN_OR_RETURN(const bool ready, client->ServerReady());
   OCTET_ASSIGN_OR_RETURN(const auto metadata, client->ServerMetadata());
-  return nlohmann::json{
+  nlohmann::json status = {
       {"server", server},
       {"name", metadata.name()},
       {"version", metadata.version()},
@@ -30,13 +42,20 @@ absl::StatusOr<nlohmann::json> AskStatus(const std::string& server,
       {"ready", ready},
       {"extensions", std::vector<std::string>(metadata.extensions().begin(),
                                               metadata.extensions().end())}};
+  const auto configuration = client->Configuration();
+  if (configuration.ok()) {
+    status["configuration"] = AsJson(*configuration);
+  } else if (!absl::IsUnimplemented(configuration.status())) {
+    return configuration.status();
+  }
+  return status;
 }
 
 std::string StatusAsText(const nlohmann::json& status) {
   const auto text = [&](const char* key) {
     return status[key].get<std::string>();
   };
-  return FormatTable(
+  std::string table = FormatTable(
       {{"server", absl::StrCat(text("name"), " ", text("version"), " at ",
                                text("server"))},
        {"live", status["live"].get<bool>() ? "yes" : "no"},
@@ -44,6 +63,18 @@ std::string StatusAsText(const nlohmann::json& status) {
        {"extensions",
         absl::StrJoin(status["extensions"].get<std::vector<std::string>>(),
                       ", ")}});
+  const auto configuration = status.find("configuration");
+  if (configuration == status.end()) return table;
+  std::vector<std::vector<std::string>> rows = {
+      {"engine",
+       absl::StrCat((*configuration)["isa"].get<std::string>(), ", ",
+                    (*configuration)["lanes"].get<int>(), " lanes"),
+       ""}};
+  for (const auto& [name, setting] : (*configuration)["settings"].items()) {
+    rows.push_back({name, setting["value"].get<std::string>(),
+                    setting["source"].get<std::string>()});
+  }
+  return absl::StrCat(table, FormatTable(rows));
 }
 
 absl::Status RunStatus(const GlobalFlags& flags) {

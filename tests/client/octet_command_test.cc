@@ -191,6 +191,110 @@ TEST_F(OctetCommandTest, QuantizeShowsProgressAndResult) {
   EXPECT_TRUE(sent.load_when_done());
 }
 
+TEST_F(OctetCommandTest, GlobalFlagsStandBeforeAndBehind) {
+  const std::string nobody = "127.0.0.1:1";
+  EXPECT_EQ(Run("--json status").exit_code, 0);
+  EXPECT_THAT(Run("--server " + nobody + " status").err, HasSubstr(nobody));
+  EXPECT_THAT(Run("status --server " + nobody).err, HasSubstr(nobody));
+  const RecordingServer other;
+  const Outcome both = Run("status --json --server " + server_.address() +
+                           " --server " + other.address());
+  EXPECT_EQ(both.exit_code, 0) << both.err;
+  EXPECT_EQ(nlohmann::json::parse(both.out)["servers"].size(), 2u);
+  const Outcome half =
+      Run("status --server " + server_.address() + "," + nobody);
+  EXPECT_EQ(half.exit_code, 1);
+  EXPECT_THAT(half.out, HasSubstr(server_.address()));
+}
+
+TEST_F(OctetCommandTest, LoadSendsFileAndConfiguration) {
+  std::ofstream(Path("m.onnx")) << "onnx bytes";
+  std::ofstream(Path("config.pbtxt")) << "max_batch_size: 4";
+  const Outcome outcome =
+      Run("load a --file " + Path("m.onnx") + " --file-version 3 --config " +
+          Path("config.pbtxt"));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const auto request = server_.load_requests().at(0);
+  EXPECT_EQ(request.parameters().at("file:3/model.onnx").bytes_param(),
+            "onnx bytes");
+  const auto config =
+      nlohmann::json::parse(request.parameters().at("config").string_param());
+  EXPECT_EQ(config["max_batch_size"], 4);
+  std::ofstream(Path("bad.pbtxt")) << "max_batch: 4";
+  EXPECT_EQ(Run("load a --config " + Path("bad.pbtxt")).exit_code, 1);
+}
+
+TEST_F(OctetCommandTest, FilesNeedNoNameWhereThereIsOneInput) {
+  const Outcome outcome =
+      Run("infer doubler " + Path("rows.npy") + " " + Path("rows.npy"));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("6 rows"));
+  EXPECT_EQ(Run("infer doubler").exit_code, 2);
+  const Outcome kind = Run("infer doubler " + Path("out"));
+  EXPECT_EQ(kind.exit_code, 1);
+  EXPECT_THAT(kind.err, HasSubstr("expected a .npy, .npz"));
+}
+
+TEST_F(OctetCommandTest, StatsIsATableOfMeans) {
+  EXPECT_THAT(Run("stats doubler").out, HasSubstr("2.5"));
+  const auto json = nlohmann::json::parse(Run("stats --json").out);
+  EXPECT_EQ(json["models"][0]["rows"], 12);
+  EXPECT_EQ(json["models"][0]["batch_sizes"][0]["batch_size"], 8);
+}
+
+TEST_F(OctetCommandTest, JobsAreHandedInWatchedListedAndReported) {
+  std::ofstream(Path("m.onnx")) << "onnx bytes";
+  const Outcome submitted =
+      Run("quantize tiny --detach --json --model-file " + Path("m.onnx") +
+          " --calibration x=" + Path("rows.npy"));
+  ASSERT_EQ(submitted.exit_code, 0) << submitted.err;
+  const std::string id = nlohmann::json::parse(submitted.out)["job"];
+  const auto sent = server_.quantize_requests();
+  EXPECT_EQ(sent[0].settings().output_model_name(), "tiny");
+  EXPECT_EQ(sent[0].settings().model_name(), "");
+  EXPECT_EQ(sent[1].model().raw_contents(), "onnx bytes");
+  server_.BreakWatches(1);
+  const Outcome watched = Run("watch " + id);
+  EXPECT_EQ(watched.exit_code, 0) << watched.err;
+  EXPECT_THAT(watched.out, HasSubstr("doubler_int8 7"));
+  EXPECT_EQ(nlohmann::json::parse(Run("report --json " + id).out)["method"],
+            "linear");
+  EXPECT_THAT(Run("jobs").out, HasSubstr("no operator 'Foo'"));
+  const Outcome failed = Run("watch 00000000000000ff");
+  EXPECT_EQ(failed.exit_code, 1);
+  EXPECT_THAT(failed.err, HasSubstr("no operator 'Foo'"));
+  EXPECT_EQ(Run("cancel " + id).exit_code, 0);
+  EXPECT_EQ(Run("cancel 0").exit_code, 1);
+}
+
+TEST_F(OctetCommandTest, QuantizeTakesSamplesOfTheServers) {
+  const Outcome outcome = Run("quantize doubler --detach --server-path s.npz");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(server_.quantize_requests()[0].settings().calibration_path(),
+            "s.npz");
+}
+
+TEST_F(OctetCommandTest, CompletionKnowsCommandsAndFlags) {
+  for (const char* shell : {"bash", "zsh", "fish"}) {
+    const Outcome outcome = Run(std::string("completion ") + shell);
+    EXPECT_EQ(outcome.exit_code, 0);
+    for (const char* word : {"quantize", "model-file", "tls-ca", "watch"}) {
+      EXPECT_THAT(outcome.out, HasSubstr(word)) << shell;
+    }
+  }
+  std::ofstream(Path("complete.bash"))
+      << Run("completion bash").out
+      << "COMP_WORDS=(octet --server a:1 infer --fi) COMP_CWORD=4\n"
+         "_octet; echo \"${COMPREPLY[@]}\"\n"
+         "COMP_WORDS=(octet un) COMP_CWORD=1\n"
+         "_octet; echo \"${COMPREPLY[@]}\"\n";
+  EXPECT_EQ(std::system(("bash \"" + Path("complete.bash") + "\" >\"" +
+                         Path("completed") + "\"")
+                            .c_str()),
+            0);
+  EXPECT_EQ(Read("completed"), "--fit\nunload\n");
+}
+
 TEST_F(OctetCommandTest, MissingFileIsNamedWithoutAdviceAboutModels) {
   const Outcome outcome = Run("infer doubler --input x=" + Path("none.npy"));
   EXPECT_EQ(outcome.exit_code, 1);

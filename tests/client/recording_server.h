@@ -20,10 +20,30 @@ namespace octet::client {
 // Thread-safe.
 class RecordingServer {
  public:
-  RecordingServer();
+  // `port` 0 takes a free one; `max_receive_bytes` bounds a message.
+  explicit RecordingServer(int port = 0, int max_receive_bytes = 4 << 20);
   ~RecordingServer();
 
   std::string address() const;
+  int port() const { return port_; }
+
+  // What grpc.health.v1 says; true at the start.
+  void SetHealthy(bool healthy);
+
+  // The next `count` calls are answered with `status`, with this
+  // grpc-retry-pushback-ms where it is not empty.
+  void FailNext(int count, grpc::Status status, const std::string& pushback);
+
+  // Later calls of ModelInfer are not answered before their callers leave.
+  void StallInference();
+
+  // The next `count` calls of WatchJob break off after their first news.
+  void BreakWatches(int count);
+
+  // The authorization of the last ModelInfer.
+  std::string authorization() const;
+
+  std::vector<inference::RepositoryModelLoadRequest> load_requests() const;
 
   // Every later call is answered with this, until it is OK again.
   void FailWith(grpc::Status status);
@@ -50,7 +70,20 @@ class RecordingServer {
     std::vector<std::string> loads ABSL_GUARDED_BY(mutex);
     std::vector<std::string> unloads ABSL_GUARDED_BY(mutex);
 
+    int failures_left ABSL_GUARDED_BY(mutex) = 0;
+    grpc::Status failure ABSL_GUARDED_BY(mutex);
+    std::string pushback ABSL_GUARDED_BY(mutex);
+    bool stalled ABSL_GUARDED_BY(mutex) = false;
+    int broken_watches ABSL_GUARDED_BY(mutex) = 0;
+    std::string authorization ABSL_GUARDED_BY(mutex);
+    std::vector<inference::RepositoryModelLoadRequest> load_requests
+        ABSL_GUARDED_BY(mutex);
+
     grpc::Status CurrentStatus() const;
+
+    // The status of a call that is failed as FailNext() asked for.
+    grpc::Status NextStatus(grpc::ServerContext* context)
+        ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   };
 
   Record record_;
