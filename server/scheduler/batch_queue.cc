@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/scheduler/batch_queue.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -55,17 +56,43 @@ void BatchQueue::TakeExpired(absl::Time now,
   }
 }
 
-int64_t BatchQueue::TakeBatch(std::vector<std::shared_ptr<Task>>* batch) {
+void BatchQueue::TakeLate(const Pace& pace,
+                          std::vector<std::shared_ptr<Task>>* late) {
+  while (depth_.tasks > 1) {
+    const auto first = tasks_.begin();
+    if (pace.DoneAt(first->second->rows()) <= first->second->deadline()) break;
+    late->push_back(Remove(first));
+  }
+}
+
+int64_t BatchQueue::TakeBatch(const Pace& pace,
+                              std::vector<std::shared_ptr<Task>>* batch) {
   int64_t rows = 0;
+  absl::Time due = absl::InfiniteFuture();
   while (!tasks_.empty()) {
     const auto first = tasks_.begin();
+    const int64_t more = rows + first->second->rows();
+    due = std::min(due, first->second->deadline());
     // Stopping at the first task that does not fit keeps the order: a later
     // one that does must not overtake it.
-    if (rows > 0 && rows + first->second->rows() > limits_.max_batch_rows) {
+    if (rows > 0 &&
+        (more > limits_.max_batch_rows || pace.DoneAt(more) > due)) {
       break;
     }
-    rows += first->second->rows();
+    rows = more;
     batch->push_back(Remove(first));
+  }
+  return rows;
+}
+
+int64_t BatchQueue::RowsBefore(absl::Time deadline, int64_t enough) const {
+  if (tasks_.empty() || tasks_.rbegin()->first.first <= deadline) {
+    return depth_.rows;
+  }
+  int64_t rows = 0;
+  for (const auto& [key, task] : tasks_) {
+    if (key.first > deadline || rows >= enough) break;
+    rows += task->rows();
   }
   return rows;
 }

@@ -31,6 +31,15 @@ struct QueueDepth {
   int64_t bytes = 0;
 };
 
+// How fast a model's rows are computed; the cost is 0 while nothing is known.
+struct Pace {
+  absl::Time now;
+  absl::Duration cost_per_row;  // on one lane
+
+  // When `rows` rows that start now are done.
+  absl::Time DoneAt(int64_t rows) const { return now + cost_per_row * rows; }
+};
+
 // The waiting tasks of one model: earliest deadline first, then first come
 // first served.
 //
@@ -47,9 +56,20 @@ class BatchQueue {
   // Moves the tasks whose deadline is `now` or earlier to `expired`.
   void TakeExpired(absl::Time now, std::vector<std::shared_ptr<Task>>* expired);
 
+  // Moves the most urgent tasks to `late` that could not be done in time if
+  // they started now, but never the last one: only running something tells
+  // that the pace has changed.
+  void TakeLate(const Pace& pace, std::vector<std::shared_ptr<Task>>* late);
+
   // Moves the most urgent tasks that fit one batch to `batch`; at least one
-  // where the queue is not empty. Returns their rows.
-  int64_t TakeBatch(std::vector<std::shared_ptr<Task>>* batch);
+  // where the queue is not empty, and no more than are done before the first
+  // of their deadlines. Returns their rows.
+  int64_t TakeBatch(const Pace& pace,
+                    std::vector<std::shared_ptr<Task>>* batch);
+
+  // The rows of the tasks that go before one with `deadline`; counted no
+  // further than `enough`.
+  int64_t RowsBefore(absl::Time deadline, int64_t enough) const;
 
   // Moves everything to `all`.
   void TakeAll(std::vector<std::shared_ptr<Task>>* all);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "engine/base/check.h"
@@ -24,9 +25,21 @@ constexpr absl::Duration kLongestRetry = absl::Seconds(10);
 // Weight of the newest batch in the running mean of the cost of a row.
 constexpr double kCostWeight = 0.125;
 
+// The share of the time to a task's deadline that its wait and computation may
+// be expected to take: what is admitted must not miss it by a whisker.
+constexpr double kAdmittedShare = 0.75;
+
+// More than any queue holds.
+constexpr double kMostRows = 1e12;
+
 absl::Status Expired() {
   return absl::DeadlineExceededError(
       "the deadline passed while the request waited");
+}
+
+absl::Status TooLate() {
+  return absl::DeadlineExceededError(
+      "the deadline would pass before the answer: others went first");
 }
 
 absl::Status Stopped() {
@@ -48,9 +61,12 @@ class BatchScheduler::Queue {
 
   BatchQueue waiting;
   BatchRunner* const runner;
-  int running = 0;              // batches on lanes
+  int running = 0;  // batches on lanes
+  int64_t running_rows = 0;
   absl::Duration used;          // lane time, for fairness
   absl::Duration cost_per_row;  // running mean
+
+  bool busy() const { return !waiting.empty() || running > 0; }
 };
 
 BatchScheduler::BatchScheduler(int lanes, const Clock* clock)
@@ -98,14 +114,46 @@ absl::Status BatchScheduler::Enqueue(Queue* queue, std::shared_ptr<Task> task) {
     BatchQueue& waiting = queue->waiting;
     // What nobody waits for any more must not keep a live request out.
     waiting.TakeExpired(now, &expired);
-    if (waiting.empty() && queue->running == 0) {
-      queue->used = std::max(queue->used, level_);
-    }
-    status = waiting.Push(std::move(task), now);
+    if (!queue->busy()) queue->used = std::max(queue->used, level_);
+    status = CheckDeadlineLocked(*queue, *task, now);
+    if (status.ok()) status = waiting.Push(std::move(task), now);
     if (status.ok()) work_.Signal();
   }
   DropAll(&expired, Expired());
   return status;
+}
+
+absl::Status BatchScheduler::CheckDeadlineLocked(const Queue& queue,
+                                                 const Task& task,
+                                                 absl::Time now) const {
+  // Where nothing waits or runs a task is always taken: only running something
+  // tells that the pace has changed.
+  if (task.deadline() == absl::InfiniteFuture() || !queue.busy() ||
+      queue.cost_per_row == absl::ZeroDuration()) {
+    return absl::OkStatus();
+  }
+  const auto sharers =
+      std::count_if(queues_.begin(), queues_.end(),
+                    [](const auto& other) { return other->busy(); });
+  const absl::Duration per_row = queue.cost_per_row * sharers / lanes_;
+  const absl::Duration left = (task.deadline() - now) * kAdmittedShare;
+  // What the others may take, so that the task's own rows are still in time.
+  const absl::Duration others = left - queue.cost_per_row * task.rows();
+  const auto fitting = static_cast<int64_t>(std::min(
+      absl::FDivDuration(std::max(others, absl::ZeroDuration()), per_row),
+      kMostRows));
+  const int64_t before = queue.running_rows +
+                         queue.waiting.RowsBefore(task.deadline(), fitting + 1);
+  if (before <= fitting) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "the queue is too long for the request's deadline: ",
+      queue.waiting.depth().rows, " rows wait and take about ",
+      absl::FormatDuration(absl::Trunc(per_row * queue.waiting.depth().rows,
+                                       absl::Microseconds(1))),
+      ", the deadline is in ",
+      absl::FormatDuration(
+          absl::Trunc(task.deadline() - now, absl::Microseconds(1))),
+      "; retry later"));
 }
 
 void BatchScheduler::Cancel(Queue* queue, const Task& task) {
@@ -152,18 +200,22 @@ bool BatchScheduler::TakeWorkLocked(Work* work) {
   Queue* const queue = NextQueueLocked();
   if (queue == nullptr) return !work->expired.empty();
   level_ = std::max(level_, queue->used);
+  const Pace pace = {now, queue->cost_per_row};
+  queue->waiting.TakeLate(pace, &work->late);
   work->queue = queue;
-  work->rows = queue->waiting.TakeBatch(&work->batch);
+  work->rows = queue->waiting.TakeBatch(pace, &work->batch);
   // Charged in advance, or a second lane would find the queue as poor as
   // before and take from it again.
   work->charged = queue->cost_per_row * work->rows;
   queue->used += work->charged;
   queue->running += 1;
+  queue->running_rows += work->rows;
   return true;
 }
 
 void BatchScheduler::Perform(int lane, Work* work) {
   DropAll(&work->expired, Expired());
+  DropAll(&work->late, TooLate());
   if (work->queue == nullptr) return;
   const absl::Time start = clock_->Now();
   work->queue->runner->RunBatch(lane, work->batch);
@@ -179,6 +231,7 @@ void BatchScheduler::Perform(int lane, Work* work) {
             ? cost
             : queue.cost_per_row * (1 - kCostWeight) + cost * kCostWeight;
     queue.running -= 1;
+    queue.running_rows -= work->rows;
   }
   work->queue = nullptr;
   // The last task of a queue may own what removes the queue, so this comes

@@ -23,6 +23,11 @@ namespace octet {
 // lane time is next; a queue that was idle starts level with the others, so
 // idleness earns no credit. Expired tasks are dropped, never run.
 //
+// Under more load than the lanes can bear, what is answered is answered in
+// time: a task that would wait too long for its deadline is refused when it
+// comes, and one that has become too late to be done in time is dropped. What
+// a row costs is measured, batch by batch.
+//
 // Thread-safe.
 class BatchScheduler {
  public:
@@ -51,7 +56,8 @@ class BatchScheduler {
   // Takes `task` only if it returns OK; else the caller still has it, and
   // neither Drop() nor the runner is called for it.
   //   DEADLINE_EXCEEDED, UNAVAILABLE  as for Task::Drop()
-  //   INVALID_ARGUMENT, RESOURCE_EXHAUSTED  as for BatchQueue::Push()
+  //   INVALID_ARGUMENT  as for BatchQueue::Push()
+  //   RESOURCE_EXHAUSTED  likewise; or too much waits for its deadline
   absl::Status Enqueue(Queue* queue, std::shared_ptr<Task> task);
 
   // Drops `task` with CANCELLED, or DEADLINE_EXCEEDED if its deadline has
@@ -81,12 +87,16 @@ class BatchScheduler {
     Queue* queue = nullptr;
     std::vector<std::shared_ptr<Task>> batch;
     std::vector<std::shared_ptr<Task>> expired;
+    std::vector<std::shared_ptr<Task>> late;
     int64_t rows = 0;
     absl::Duration charged;  // lane time put on the queue's account in advance
   };
 
   bool TakeWorkLocked(Work* work) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Queue* NextQueueLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status CheckDeadlineLocked(const Queue& queue, const Task& task,
+                                   absl::Time now) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Runs and drops what `work` holds, then empties it.
   void Perform(int lane, Work* work) ABSL_LOCKS_EXCLUDED(mutex_);
   bool RunOneWith(int lane, Work* work) ABSL_LOCKS_EXCLUDED(mutex_);

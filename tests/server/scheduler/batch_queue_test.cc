@@ -48,7 +48,7 @@ class BatchQueueTest : public ::testing::Test {
 
   std::vector<std::string> TakeBatch() {
     std::vector<std::shared_ptr<Task>> batch;
-    queue_.TakeBatch(&batch);
+    queue_.TakeBatch({In(0), absl::ZeroDuration()}, &batch);
     return Names(batch);
   }
 
@@ -138,6 +138,47 @@ TEST_F(BatchQueueTest, TakesOutTheOneThatIsNamed) {
   EXPECT_EQ(queue_.Take(*first), first);
   EXPECT_EQ(queue_.Take(*first), nullptr);
   EXPECT_THAT(TakeBatch(), ElementsAre("second"));
+}
+
+TEST_F(BatchQueueTest, BatchIsNoLargerThanItsDeadlinesAllow) {
+  ASSERT_TRUE(Push("a", 1, In(3)).ok());
+  ASSERT_TRUE(Push("b", 1, In(4)).ok());
+  ASSERT_TRUE(Push("c", 1, In(5)).ok());
+  ASSERT_TRUE(Push("d", 1, In(6)).ok());
+  const Pace pace = {In(0), absl::Seconds(1.5)};
+  std::vector<std::shared_ptr<Task>> batch;
+  EXPECT_EQ(queue_.TakeBatch(pace, &batch), 2);
+  EXPECT_THAT(Names(batch), ElementsAre("a", "b"));
+  // At least one, also where it will be late.
+  batch.clear();
+  EXPECT_EQ(queue_.TakeBatch({In(4), absl::Seconds(9)}, &batch), 1);
+  EXPECT_THAT(Names(batch), ElementsAre("c"));
+}
+
+TEST_F(BatchQueueTest, TakesTheLateOnesOutButNeverTheLast) {
+  ASSERT_TRUE(Push("a", 1, In(1)).ok());
+  ASSERT_TRUE(Push("b", 3, In(5)).ok());
+  ASSERT_TRUE(Push("c", 1, In(9)).ok());
+  std::vector<std::shared_ptr<Task>> late;
+  queue_.TakeLate({In(0), absl::Seconds(1)}, &late);
+  EXPECT_THAT(Names(late), IsEmpty());
+  queue_.TakeLate({In(0), absl::Seconds(2)}, &late);
+  EXPECT_THAT(Names(late), ElementsAre("a", "b"));
+  queue_.TakeLate({In(0), absl::Seconds(100)}, &late);
+  EXPECT_EQ(late.size(), 2u);
+  EXPECT_THAT(TakeBatch(), ElementsAre("c"));
+}
+
+TEST_F(BatchQueueTest, CountsTheRowsThatGoBefore) {
+  EXPECT_EQ(queue_.RowsBefore(absl::InfiniteFuture(), 100), 0);
+  ASSERT_TRUE(Push("a", 2, In(1)).ok());
+  ASSERT_TRUE(Push("b", 3, In(5)).ok());
+  ASSERT_TRUE(Push("c", 1).ok());
+  EXPECT_EQ(queue_.RowsBefore(In(0), 100), 0);
+  EXPECT_EQ(queue_.RowsBefore(In(1), 100), 2);
+  EXPECT_EQ(queue_.RowsBefore(In(6), 100), 5);
+  EXPECT_EQ(queue_.RowsBefore(In(6), 1), 2);
+  EXPECT_EQ(queue_.RowsBefore(absl::InfiniteFuture(), 100), 6);
 }
 
 }  // namespace
