@@ -36,6 +36,10 @@
 namespace octet {
 namespace {
 
+// gRPC resets the calls that begin while it shuts down, and their callers read
+// CANCELLED. For this long they are told UNAVAILABLE first: go elsewhere.
+constexpr absl::Duration kFarewell = absl::Milliseconds(100);
+
 // How many lanes there are, within the CPUs that the process may use.
 absl::StatusOr<int> CountLanes(const ServerConfig& config,
                                const CpuLimit& limit) {
@@ -117,6 +121,8 @@ class OctetServer final : public Server {
   absl::Mutex mutex_;
   // Null before Listen() and after Shutdown().
   std::shared_ptr<GrpcServer> grpc_ ABSL_GUARDED_BY(mutex_);
+  // While it is shut down.
+  std::weak_ptr<GrpcServer> leaving_ ABSL_GUARDED_BY(mutex_);
 };
 
 absl::Status OctetServer::MakeParts(const Identity& identity) {
@@ -223,14 +229,23 @@ void OctetServer::Shutdown(absl::Duration limit) {
   {
     absl::MutexLock lock(&mutex_);
     grpc = std::move(grpc_);
+    leaving_ = grpc;
   }
-  if (grpc != nullptr) grpc->Shutdown(limit);
+  if (grpc == nullptr) return;
+  absl::SleepFor(std::min(kFarewell, limit));
+  grpc->Shutdown(limit);
 }
 
 void OctetServer::StopNow() {
   state_.Set(ServingPhase::kDraining);
   if (jobs_ != nullptr) jobs_->CancelAll();
   if (scheduler_ != nullptr) scheduler_->Stop();
+  std::shared_ptr<GrpcServer> grpc;
+  {
+    absl::ReaderMutexLock lock(&mutex_);
+    grpc = grpc_ != nullptr ? grpc_ : leaving_.lock();
+  }
+  if (grpc != nullptr) grpc->HurryShutdown();
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ class Server {
   virtual void Shutdown(absl::Duration limit) = 0;
 
   // Answers everything that waits with UNAVAILABLE and cancels quantization,
-  // so that Shutdown() has little to wait for.
+  // so that Shutdown() has little to wait for, and does not wait for the rest.
   virtual void StopNow() = 0;
 
   virtual int grpc_port() const = 0;

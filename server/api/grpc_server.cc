@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/api/grpc_server.h"
 
+#include <grpc/grpc.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
@@ -9,20 +10,28 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "engine/base/status_macros.h"
+#include "server/api/calls_under_way.h"
 #include "server/api/control_access.h"
 #include "server/api/guarded_services.h"
 #include "server/api/health_service.h"
+#include "server/api/inference_service.h"
+#include "server/api/quantization_service.h"
 #include "server/api/server_service.h"
 #include "server/api/tls_certificates.h"
 #include "server/api/tls_credentials.h"
+#include "server/api/unreadable_messages.h"
 
 namespace octet {
 namespace {
@@ -32,6 +41,8 @@ constexpr absl::Duration kKeepaliveInterval = absl::Seconds(60);
 constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(20);
 // How often a client may ping an idle connection without being cut off.
 constexpr absl::Duration kShortestClientPing = absl::Seconds(5);
+// How long answers that are on their way, and connections, have to end.
+constexpr absl::Duration kLastAnswers = absl::Milliseconds(250);
 
 void SetMilliseconds(grpc::ServerBuilder* builder, const char* argument,
                      absl::Duration duration) {
@@ -58,11 +69,13 @@ class OctetGrpcServer final : public GrpcServer {
   int port() const override { return port_; }
   void NotifyHealth() override { health_.Notify(); }
   void Shutdown(absl::Duration limit) override;
+  void HurryShutdown() override { calls_.Hurry(); }
 
  private:
   absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(
       const TlsFiles& files);
 
+  CallsUnderWay calls_;
   const ControlAccess access_;
   GuardedInferenceService inference_;
   GuardedQuantizationService quantization_;
@@ -109,6 +122,12 @@ absl::Status OctetGrpcServer::Listen(const Options& options) {
   builder.RegisterService(&quantization_);
   builder.RegisterService(&about_);
   builder.RegisterService(&health_);
+  std::vector<
+      std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>
+      interceptors;
+  interceptors.push_back(calls_.MakeCounter());
+  interceptors.push_back(std::make_unique<UnreadableMessages>());
+  builder.experimental().SetInterceptorCreators(std::move(interceptors));
   server_ = builder.BuildAndStart();
   if (server_ == nullptr || port_ == 0) {
     return absl::UnavailableError(absl::StrCat(
@@ -121,7 +140,16 @@ absl::Status OctetGrpcServer::Listen(const Options& options) {
 void OctetGrpcServer::Shutdown(absl::Duration limit) {
   health_.EndWatches();
   inference_.EndStreams();
+  absl::Notification ended;
+  std::thread hang_up([this, limit, &ended] {
+    calls_.AwaitNone(limit);
+    if (ended.WaitForNotificationWithTimeout(kLastAnswers)) return;
+    // Only connections are left, or calls that nobody waits for.
+    grpc_server_cancel_all_calls(server_->c_server());
+  });
   server_->Shutdown(absl::ToChronoTime(absl::Now() + limit));
+  ended.Notify();
+  hang_up.join();
   server_->Wait();
   server_.reset();
 }

@@ -49,6 +49,10 @@ class GrpcServer {
   // Takes no new calls, ends the watches, and waits for the calls there are;
   // cancels those that take longer than `limit`. REQUIRES: called once.
   virtual void Shutdown(absl::Duration limit) = 0;
+
+  // Makes a Shutdown(), now or later, cancel the calls that are left almost at
+  // once.
+  virtual void HurryShutdown() = 0;
 };
 
 }  // namespace octet
