@@ -36,7 +36,11 @@ packages=(
   libzip-dev libpng-dev libturbojpeg0-dev libsndfile1-dev
   libgtest-dev libgmock-dev libbenchmark-dev
 )
-test_packages=(clang-format git python3 python3-venv prometheus)
+# Also clients that we did not write, and what they are linked with.
+test_packages=(clang-format git python3 python3-venv prometheus
+  nghttp2-client libb64-0d openssl)
+command -v go >/dev/null || [[ -x /usr/local/go/bin/go ]] ||
+  test_packages+=(golang-go)
 all_packages=(clang clang-tidy)
 
 onednn_source=""

@@ -13,6 +13,7 @@ import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "deploy" / "sample"
+SAMPLE_MODEL = SAMPLE / "printed_characters.onnx"
 SAMPLE_INPUT = "image"
 SAMPLE_OUTPUT = "logits"
 
@@ -22,6 +23,9 @@ PATIENCE = 120
 
 
 def program(name: str) -> str:
+    # The server of another build, with sanitizers for example.
+    if name == "octet-server" and "OCTET_TEST_SERVER" in os.environ:
+        return os.environ["OCTET_TEST_SERVER"]
     return str(pathlib.Path(os.environ["OCTET_BIN_DIR"]) / name)
 
 
@@ -59,27 +63,41 @@ def sample_labels() -> np.ndarray:
 class Server:
     """A running octet-server with a repository of its own.
 
-    The repository holds the sample model as `characters`, version 1. Ports
-    are free ones of 127.0.0.1.
+    The repository holds `models`, which maps paths in it to files: the sample
+    model as `characters`, version 1, unless told otherwise. Ports are free
+    ones of 127.0.0.1.
     """
 
-    def __init__(self, *flags: str):
+    def __init__(
+        self,
+        *flags: str,
+        models: dict[str, pathlib.Path] | None = None,
+        environment: dict[str, str] | None = None,
+    ):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="octet_interop_"))
         self.repository = self.folder / "models"
-        version = self.repository / "characters" / "1"
-        version.mkdir(parents=True)
-        shutil.copy(
-            SAMPLE / "printed_characters.onnx", version / "model.onnx"
-        )
+        self.repository.mkdir()
+        if models is None:
+            models = {"characters/1/model.onnx": SAMPLE_MODEL}
+        for path, source in models.items():
+            target = self.repository / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, target)
         self.log = open(self.folder / "server.log", "w+", encoding="utf-8")
         command = [program("octet-server")]
         command += ["--model-repository", str(self.repository)]
         command += ["--bind-address", "127.0.0.1"]
         command += ["--grpc-port", "0", "--http-port", "0"]
         # Nothing here routes requests by readiness, so nobody needs longer.
-        command += ["--drain-seconds", "1", *flags]
+        if "--drain-seconds" not in flags:
+            command += ["--drain-seconds", "1"]
+        command += flags
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=self.log, text=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+            env={**os.environ, **(environment or {})},
         )
         # The line comes when the models are loaded; a server that fails ends
         # and closes its output instead.
@@ -90,6 +108,10 @@ class Server:
         ready = json.loads(line)
         self.address = f"127.0.0.1:{ready['grpc_port']}"
         self.http = f"http://127.0.0.1:{ready['http_port']}"
+
+    def octet(self, *arguments: object) -> dict:
+        """Runs octet against this server; anything but success is an error."""
+        return run_json("octet", *arguments, "--server", self.address)
 
     def terminate(self) -> None:
         """Asks the server to drain, and returns at once."""

@@ -3,6 +3,7 @@
 
 import queue
 import unittest
+from typing import Callable
 
 import grpc
 import numpy as np
@@ -24,6 +25,15 @@ def infer_input(images: np.ndarray) -> triton.InferInput:
     return tensor
 
 
+def skip_unless_served(call: Callable[[], object]) -> None:
+    """Skips the test where the server says that it has no such RPC."""
+    try:
+        call()
+    except InferenceServerException as error:
+        if error.status() == "StatusCode.UNIMPLEMENTED":
+            raise unittest.SkipTest(error.message()) from error
+
+
 class ProtocolTestCase(unittest.TestCase):
     """One server for all tests of a class."""
 
@@ -38,6 +48,14 @@ class ProtocolTestCase(unittest.TestCase):
     def infer(self, images: np.ndarray, **options) -> np.ndarray:
         result = self.client.infer(MODEL, [infer_input(images)], **options)
         return result.as_numpy(programs.SAMPLE_OUTPUT)
+
+    def assert_near(self, answer: np.ndarray, expected: np.ndarray):
+        """Equal but for the last bits of floats, which may depend on the
+        rows that were computed together."""
+        scale = max(1.0, float(np.abs(expected).max()))
+        np.testing.assert_allclose(
+            answer, expected, rtol=1e-4, atol=1e-5 * scale
+        )
 
     def assert_refused(self, code: str, *words: str):
         """A context in which the call must fail with `code` and `words`."""

@@ -42,4 +42,6 @@ python=$("$here/python.sh")
 export PYTHONDONTWRITEBYTECODE=1
 export OCTET_BIN_DIR=$bin
 export OCTET_SHARED=${OCTET_SHARED:-$root/../shared}
-exec "$python" "$here/run_tests.py" "$@"
+OCTET_FOREIGN_DIR=$("$here/foreign.sh")
+export OCTET_FOREIGN_DIR
+exec "$python" "$here/run_tests.py" "$here" "$@"

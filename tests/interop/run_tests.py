@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the tests of this folder, or those named, and ends with the total."""
+"""Runs the tests of a folder, or those of them that are named, and ends with the
+total: run_tests.py FOLDER [TEST...]"""
 
 import pathlib
 import sys
@@ -7,12 +8,14 @@ import unittest
 
 
 def main() -> int:
-    here = pathlib.Path(__file__).parent
+    folder = str(pathlib.Path(sys.argv[1]).resolve())
+    # What is beside this file is there for the tests of every folder.
+    sys.path.insert(0, folder)
     loader = unittest.TestLoader()
-    if len(sys.argv) > 1:
-        suite = loader.loadTestsFromNames(sys.argv[1:])
+    if len(sys.argv) > 2:
+        suite = loader.loadTestsFromNames(sys.argv[2:])
     else:
-        suite = loader.discover(str(here), pattern="*_test.py")
+        suite = loader.discover(folder, pattern="*_test.py")
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
     for test, reason in result.skipped:
         print(f"skipped: {test.id()}: {reason}")
