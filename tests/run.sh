@@ -12,11 +12,12 @@ usage() {
   cat <<'END'
 Usage: tests/run.sh [--all | --release-only]
 
-  (none)           release build with every test, the Python tests against its
-                   programs, then AddressSanitizer and UBSan on the tests
-                   labelled unit and server
+  (none)           release build with every test, the Python tests and the load
+                   tests against its programs, then AddressSanitizer and UBSan
+                   on the tests labelled unit and server, and on a server that
+                   gets good and bad requests
   --release-only   without the sanitizers
-  --all            also clang with thread-safety errors, ThreadSanitizer on the
+  --all            the load tests in full; also clang with thread-safety errors, ThreadSanitizer on the
                    tests labelled unit and server, clang-tidy
 
 Packages are installed as root or through sudo. Builds are in build/.
@@ -101,19 +102,20 @@ run_sanitizer() {
   run_ctest "$1" -L '^(unit|server)$'
 }
 
-run_python_tests() {
-  [[ -x tests/interop/run.sh ]] || return 0
-  step "Running the Python tests against the programs of build/release"
-  local log=build/interop.log status=0
+# run_python NAME FOLDER ARGUMENT...: what FOLDER/run.sh counts.
+run_python() {
+  local name=$1 folder=$2 log=build/$1.log status=0 good bad
+  shift 2
+  [[ -x $folder/run.sh ]] || return 0
+  step "Running $folder/run.sh $*"
   OCTET_BIN_DIR=$root/build/release/bin OCTET_SOURCE_DIR=$root \
-    tests/interop/run.sh 2>&1 | tee "$log" || status=1
-  local good bad
+    "$folder/run.sh" "$@" 2>&1 | tee "$log" || status=1
   good=$(grep -aoE '[0-9]+ passed' "$log" | tail -n 1 | grep -oE '[0-9]+') ||
     good=0
   bad=$(grep -aoE '[0-9]+ failed' "$log" | tail -n 1 | grep -oE '[0-9]+') ||
     bad=0
   ((status == 0 || bad > 0)) || bad=1
-  count_part interop "$good" "$bad" "again with tests/interop/run.sh"
+  count_part "$name" "$good" "$bad" "again with $folder/run.sh $*"
 }
 
 run_clang_tidy() {
@@ -134,9 +136,15 @@ step "Checking the packages and oneDNN"
 deploy/install-dependencies.sh "${install[@]}" >/dev/null
 build release
 run_ctest release
-run_python_tests
+full=()
+[[ $everything == no ]] || full=(--full)
+run_python interop tests/interop
+run_python stress tests/stress "${full[@]}"
 if [[ $sanitize == yes ]]; then
   run_sanitizer asan
+  build asan octet-server
+  run_python stress-asan tests/stress "${full[@]}" \
+    --server build/asan/bin/octet-server mixed_requests_test
 fi
 if [[ $everything == yes ]]; then
   build clang
