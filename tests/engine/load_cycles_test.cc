@@ -3,6 +3,7 @@
 // What stays resident when models come and go. OCTET_LOAD_CYCLES in the
 // environment sets how often (60 by default; the bar is meant for 1000).
 #include <malloc.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -126,6 +128,38 @@ TEST(LoadCyclesTest, LoadedModelKeepsNoMoreThanItsParts) {
     EXPECT_LE(grown, loaded.model->weight_bytes() +
                          kLanes * loaded.model->arena_bytes() +
                          (20 + 3 * plans) * kMegabyte);
+  }
+}
+
+// Pages that this thread had to be given while it ran `rows` rows.
+int64_t FaultsOfRun(const Loaded& loaded, int rows) {
+  const std::vector<std::byte> input(rows *
+                                     loaded.model->inputs()[0].row_bytes());
+  std::vector<std::byte> output(rows * loaded.model->outputs()[0].row_bytes());
+  const void* inputs[] = {input.data()};
+  void* outputs[] = {output.data()};
+  const RowBlock block = {rows, inputs, outputs};
+  rusage before;
+  rusage after;
+  getrusage(RUSAGE_THREAD, &before);
+  EXPECT_TRUE(loaded.executors[0]->Run({&block, 1}, nullptr).ok());
+  getrusage(RUSAGE_THREAD, &after);
+  return after.ru_minflt - before.ru_minflt;
+}
+
+TEST(LoadCyclesTest, RunsAfterTheWarmUpTouchNoNewMemory) {
+  if (kSanitized) GTEST_SKIP() << "sanitizers touch memory of their own";
+  // What the run's own stack and thread may take.
+  constexpr int64_t kFewPages = 16;
+  for (const std::string& bytes : Models()) {
+    // Loaded and warmed by one thread and run by another, as in the server.
+    std::unique_ptr<Loaded> loaded;
+    std::thread([&] { loaded = std::make_unique<Loaded>(bytes); }).join();
+    ASSERT_GT(loaded->model->arena_bytes(),
+              2 * kFewPages * sysconf(_SC_PAGESIZE));
+    for (const int rows : loaded->model->buckets()) {
+      EXPECT_LE(FaultsOfRun(*loaded, rows), kFewPages) << rows << " rows";
+    }
   }
 }
 
