@@ -112,12 +112,15 @@ class Traffic:
         )
 
     def _expiring(self) -> Request:
-        """The caller's deadline may pass anywhere on the way."""
+        """The caller's deadline may pass anywhere on the way.
+
+        Where too much waits for it, the queue refuses it when it comes.
+        """
         request, answer = self._message()
         return Request(
             "expiring",
             request.SerializeToString(),
-            frozenset({Code.DEADLINE_EXCEEDED}),
+            frozenset({Code.DEADLINE_EXCEEDED, Code.RESOURCE_EXHAUSTED}),
             answer,
             deadline=self._random.uniform(0.001, 0.03),
         )
