@@ -2,24 +2,26 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <iostream>
 #include <memory>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "engine/engine.h"
 #include "nlohmann/json.hpp"
 #include "server/command_line.h"
 #include "server/config.h"
+#include "server/log/log_switches.h"
 #include "server/metrics/readiness_probe.h"
 #include "server/models/engine_functions.h"
 #include "server/models/model_registry.h"
 #include "server/server.h"
 #include "server/shutdown_signals.h"
-#include "spdlog/sinks/stdout_sinks.h"
 #include "spdlog/spdlog.h"
 
 namespace octet {
@@ -28,6 +30,8 @@ namespace {
 // The most that requests in flight may take once nothing new is accepted;
 // with the default grace before it, within the 30 s that Kubernetes gives.
 constexpr absl::Duration kDrainLimit = absl::Seconds(20);
+// What a second signal leaves for an orderly end.
+constexpr absl::Duration kLastMoment = absl::Milliseconds(500);
 
 EngineFunctions TheEngine() {
   EngineFunctions functions;
@@ -39,12 +43,6 @@ EngineFunctions TheEngine() {
   };
   functions.quantize = Quantize;
   return functions;
-}
-
-void SetUpLog(const std::string& level) {
-  spdlog::set_default_logger(std::make_shared<spdlog::logger>(
-      "octet", std::make_shared<spdlog::sinks::stderr_sink_mt>()));
-  spdlog::set_level(spdlog::level::from_str(level));
 }
 
 void PrintReady(Server* server) {
@@ -73,56 +71,93 @@ int AskHealth(const ServerConfig& config) {
   return status.ok() ? 0 : Fail(status);
 }
 
-int Run(const ServerConfig& config) {
-  // A client or a reader of the log that goes away is no reason to die.
-  signal(SIGPIPE, SIG_IGN);
-  std::atomic<Server*> running = nullptr;
-  ShutdownSignals signals([&running](int count) {
-    Server* const server = running;
-    // Nothing is promised to anyone yet, and loading may take long.
-    if (server == nullptr) _exit(0);
-    if (count > 1) server->StopNow();
-  });
-  SetUpLog(config.log_level);
-  spdlog::info("octet-server {}: {}", std::string(Version()), ToString(config));
-  if (!IsLoopback(config.bind_address)) {
-    spdlog::warn(
-        "listening on {}, where other machines reach it; --bind-address "
-        "127.0.0.1 keeps them out",
-        config.bind_address);
-    if (config.control_access == ControlAccessSetting::kOpen) {
-      spdlog::warn(
-          "everyone who reaches it may load, unload and quantize models: "
-          "--control-access says open");
+// The server that the signals are for, while there is one.
+class Running {
+ public:
+  void Set(Server* server) {
+    absl::MutexLock lock(&mutex_);
+    server_ = server;
+  }
+
+  // Called on the thread of the signals.
+  void OnSignal(int count) {
+    {
+      absl::MutexLock lock(&mutex_);
+      // Nothing is promised to anyone yet, and loading may take long.
+      if (server_ == nullptr) _exit(0);
+      if (count > 1) server_->StopNow();
     }
-    if (config.control_access == ControlAccessSetting::kToken &&
-        config.tls_folder.empty()) {
-      spdlog::warn(
-          "the tokens of --control-access travel unencrypted without "
-          "--tls-folder");
+    // What is being computed, and calls that their clients keep open, may last
+    // longer than whoever sends two signals will wait.
+    if (count > 1 && !done_.WaitForNotificationWithTimeout(kLastMoment)) {
+      spdlog::warn("a second signal: ending with calls that are not answered");
+      _exit(0);
     }
   }
 
+  // Everything is over.
+  void Finish() { done_.Notify(); }
+
+ private:
+  absl::Mutex mutex_;
+  Server* server_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  absl::Notification done_;
+};
+
+void LogStart(const ServerConfig& config) {
+  spdlog::info("octet-server {}: {}", std::string(Version()), ToString(config));
+  if (IsLoopback(config.bind_address)) return;
+  spdlog::warn(
+      "listening on {}, where other machines reach it; --bind-address "
+      "127.0.0.1 keeps them out",
+      config.bind_address);
+  if (config.control_access == ControlAccessSetting::kOpen) {
+    spdlog::warn(
+        "everyone who reaches it may load, unload and quantize models: "
+        "--control-access says open");
+  }
+  if (config.control_access == ControlAccessSetting::kToken &&
+      config.tls_folder.empty()) {
+    spdlog::warn(
+        "the tokens of --control-access travel unencrypted without "
+        "--tls-folder");
+  }
+}
+
+int Serve(const ServerConfig& config, Running* running,
+          ShutdownSignals* signals) {
   auto started = Server::Start(config, TheEngine(),
                                {std::string(Version()), DescribeMachine().isa});
   if (!started.ok()) return Fail(started.status());
   Server& server = **started;
   if (absl::Status status = server.Load(); !status.ok()) return Fail(status);
-  running = &server;
+  running->Set(&server);
   spdlog::info("ready on {} lanes: gRPC on port {}, HTTP on port {}",
                server.lanes(), server.grpc_port(), server.http_port());
   PrintReady(&server);
 
-  signals.Await(1, absl::InfiniteDuration());
+  signals->Await(1, absl::InfiniteDuration());
   spdlog::info("leaving: requests are taken for another {} s",
                config.drain_seconds);
   server.Leave();
-  signals.Await(2, absl::Seconds(config.drain_seconds));
+  signals->Await(2, absl::Seconds(config.drain_seconds));
   spdlog::info("draining");
   server.Shutdown(kDrainLimit);
-  running = nullptr;
+  running->Set(nullptr);
   spdlog::info("done");
   return 0;
+}
+
+int Run(const ServerConfig& config) {
+  // A client or a reader of the log that goes away is no reason to die.
+  signal(SIGPIPE, SIG_IGN);
+  Running running;
+  ShutdownSignals signals([&running](int count) { running.OnSignal(count); });
+  InstallLog(SwitchesFor(config.log_level));
+  LogStart(config);
+  const int exit_code = Serve(config, &running, &signals);
+  running.Finish();
+  return exit_code;
 }
 
 }  // namespace

@@ -20,6 +20,7 @@
 #include "server/config.h"
 #include "server/control_rule.h"
 #include "server/jobs/quantization_jobs.h"
+#include "server/log/request_log.h"
 #include "server/metrics/http_server.h"
 #include "server/metrics/metrics.h"
 #include "server/models/engine_functions.h"
@@ -109,6 +110,7 @@ class OctetServer final : public Server {
   // Constant after Listen(). Each may use those above it, and is destroyed
   // before them.
   std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<RequestLog> request_log_;
   std::unique_ptr<ModelRepository> repository_;
   std::unique_ptr<BatchScheduler> scheduler_;
   std::unique_ptr<ModelRegistry> registry_;
@@ -133,6 +135,10 @@ absl::Status OctetServer::MakeParts(const Identity& identity) {
   OCTET_ASSIGN_OR_RETURN(metrics_,
                          Metrics::Create(identity.version, identity.isa));
   metrics_->SetLanes(lanes);
+  RequestSampling sampling;
+  sampling.on = config_.request_log > 0;
+  if (sampling.on) sampling.fraction = config_.request_log;
+  request_log_ = std::make_unique<RequestLog>(sampling);
   scheduler_ = std::make_unique<BatchScheduler>(lanes, Clock::Real());
 
   ModelOptions options;
@@ -156,7 +162,8 @@ absl::Status OctetServer::MakeParts(const Identity& identity) {
           &state_,
           metrics_.get(),
           scheduler_->clock(),
-          {config_.queue_rows, config_.queue_bytes()}};
+          {config_.queue_rows, config_.queue_bytes()},
+          request_log_.get()};
   return absl::OkStatus();
 }
 

@@ -3,6 +3,7 @@
 #define OCTET_SERVER_API_API_CONTEXT_H_
 
 #include "server/api/tensor_codec.h"
+#include "server/log/request_log.h"
 #include "server/metrics/metrics.h"
 #include "server/models/model_registry.h"
 #include "server/models/model_repository.h"
@@ -19,6 +20,7 @@ struct ApiContext {
   Metrics* metrics = nullptr;
   const Clock* clock = nullptr;
   RequestLimits limits;
+  RequestLog* request_log = nullptr;
 };
 
 }  // namespace octet

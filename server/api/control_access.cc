@@ -199,8 +199,10 @@ absl::Status ControlAccess::CheckToken(
       ReadTokens(rule_.token_file);
   if (!tokens.ok()) {
     // The caller must not learn the path.
-    spdlog::error("{} was refused: {}", std::string(method),
-                  std::string(tokens.status().message()));
+    if (unreadable_.Take()) {
+      spdlog::error("control RPCs are refused until this is mended: {}",
+                    std::string(tokens.status().message()));
+    }
     return absl::UnauthenticatedError(absl::StrCat(
         method,
         " is refused: the server cannot read its tokens; its log says "

@@ -8,6 +8,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "server/log/log_limit.h"
 
 namespace octet {
 
@@ -63,6 +65,7 @@ class ControlAccess {
                           const grpc::CallbackServerContext& context) const;
 
   const ControlRule rule_;
+  mutable LogLimit unreadable_{absl::Seconds(60)};
 };
 
 }  // namespace octet

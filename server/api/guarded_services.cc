@@ -11,6 +11,8 @@
 #include "absl/strings/string_view.h"
 #include "server/api/control_access.h"
 #include "server/api/grpc_status.h"
+#include "server/api/log_settings.h"
+#include "server/api/trace_settings.h"
 
 namespace octet {
 namespace {
@@ -30,7 +32,7 @@ class RefusedStream final : public Reactor {
   void OnDone() override { delete this; }
 };
 
-grpc::ServerUnaryReactor* Refuse(Context* context, const absl::Status& status) {
+grpc::ServerUnaryReactor* Answer(Context* context, const absl::Status& status) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   reactor->Finish(ToGrpcStatus(status));
   return reactor;
@@ -62,7 +64,7 @@ grpc::ServerUnaryReactor* GuardedInferenceService::RepositoryModelLoad(
     inference::RepositoryModelLoadResponse* response) {
   const absl::Status status =
       Check(access_, kInference, "RepositoryModelLoad", *context);
-  if (!status.ok()) return Refuse(context, status);
+  if (!status.ok()) return Answer(context, status);
   return InferenceService::RepositoryModelLoad(context, request, response);
 }
 
@@ -71,7 +73,7 @@ grpc::ServerUnaryReactor* GuardedInferenceService::RepositoryModelUnload(
     inference::RepositoryModelUnloadResponse* response) {
   const absl::Status status =
       Check(access_, kInference, "RepositoryModelUnload", *context);
-  if (!status.ok()) return Refuse(context, status);
+  if (!status.ok()) return Answer(context, status);
   return InferenceService::RepositoryModelUnload(context, request, response);
 }
 
@@ -81,7 +83,7 @@ grpc::ServerUnaryReactor* GuardedInferenceService::SystemSharedMemoryRegister(
     inference::SystemSharedMemoryRegisterResponse* response) {
   const absl::Status status =
       Check(access_, kInference, "SystemSharedMemoryRegister", *context);
-  if (!status.ok()) return Refuse(context, status);
+  if (!status.ok()) return Answer(context, status);
   return InferenceService::SystemSharedMemoryRegister(context, request,
                                                       response);
 }
@@ -92,7 +94,7 @@ grpc::ServerUnaryReactor* GuardedInferenceService::SystemSharedMemoryUnregister(
     inference::SystemSharedMemoryUnregisterResponse* response) {
   const absl::Status status =
       Check(access_, kInference, "SystemSharedMemoryUnregister", *context);
-  if (!status.ok()) return Refuse(context, status);
+  if (!status.ok()) return Answer(context, status);
   return InferenceService::SystemSharedMemoryUnregister(context, request,
                                                         response);
 }
@@ -102,7 +104,7 @@ grpc::ServerUnaryReactor* GuardedInferenceService::CudaSharedMemoryRegister(
     inference::CudaSharedMemoryRegisterResponse* response) {
   const absl::Status status =
       Check(access_, kInference, "CudaSharedMemoryRegister", *context);
-  if (!status.ok()) return Refuse(context, status);
+  if (!status.ok()) return Answer(context, status);
   return InferenceService::CudaSharedMemoryRegister(context, request, response);
 }
 
@@ -112,7 +114,7 @@ grpc::ServerUnaryReactor* GuardedInferenceService::CudaSharedMemoryUnregister(
     inference::CudaSharedMemoryUnregisterResponse* response) {
   const absl::Status status =
       Check(access_, kInference, "CudaSharedMemoryUnregister", *context);
-  if (!status.ok()) return Refuse(context, status);
+  if (!status.ok()) return Answer(context, status);
   return InferenceService::CudaSharedMemoryUnregister(context, request,
                                                       response);
 }
@@ -122,8 +124,9 @@ grpc::ServerUnaryReactor* GuardedInferenceService::TraceSetting(
     inference::TraceSettingResponse* response) {
   const absl::Status status = Check(access_, kInference, "TraceSetting",
                                     *context, !request->settings().empty());
-  if (!status.ok()) return Refuse(context, status);
-  return InferenceService::TraceSetting(context, request, response);
+  if (!status.ok()) return Answer(context, status);
+  return Answer(context, AnswerTraceSetting(*request, *api_.registry,
+                                            api_.request_log, response));
 }
 
 grpc::ServerUnaryReactor* GuardedInferenceService::LogSettings(
@@ -131,8 +134,8 @@ grpc::ServerUnaryReactor* GuardedInferenceService::LogSettings(
     inference::LogSettingsResponse* response) {
   const absl::Status status = Check(access_, kInference, "LogSettings",
                                     *context, !request->settings().empty());
-  if (!status.ok()) return Refuse(context, status);
-  return InferenceService::LogSettings(context, request, response);
+  if (!status.ok()) return Answer(context, status);
+  return Answer(context, AnswerLogSettings(*request, response));
 }
 
 grpc::ServerBidiReactor<v1::QuantizeRequest, v1::QuantizeResponse>*
@@ -171,7 +174,7 @@ grpc::ServerWriteReactor<v1::Job>* GuardedQuantizationService::WatchJob(
 grpc::ServerUnaryReactor* GuardedQuantizationService::GetJob(
     Context* context, const v1::GetJobRequest* request, v1::Job* response) {
   const absl::Status status = Check(access_, kQuantization, "GetJob", *context);
-  if (!status.ok()) return Refuse(context, status);
+  if (!status.ok()) return Answer(context, status);
   return QuantizationServiceImpl::GetJob(context, request, response);
 }
 
@@ -180,7 +183,7 @@ grpc::ServerUnaryReactor* GuardedQuantizationService::ListJobs(
     v1::ListJobsResponse* response) {
   const absl::Status status =
       Check(access_, kQuantization, "ListJobs", *context);
-  if (!status.ok()) return Refuse(context, status);
+  if (!status.ok()) return Answer(context, status);
   return QuantizationServiceImpl::ListJobs(context, request, response);
 }
 
@@ -188,7 +191,7 @@ grpc::ServerUnaryReactor* GuardedQuantizationService::CancelJob(
     Context* context, const v1::CancelJobRequest* request, v1::Job* response) {
   const absl::Status status =
       Check(access_, kQuantization, "CancelJob", *context);
-  if (!status.ok()) return Refuse(context, status);
+  if (!status.ok()) return Answer(context, status);
   return QuantizationServiceImpl::CancelJob(context, request, response);
 }
 
@@ -197,7 +200,7 @@ grpc::ServerUnaryReactor* GuardedQuantizationService::GetHistory(
     v1::GetHistoryResponse* response) {
   const absl::Status status =
       Check(access_, kQuantization, "GetHistory", *context);
-  if (!status.ok()) return Refuse(context, status);
+  if (!status.ok()) return Answer(context, status);
   return QuantizationServiceImpl::GetHistory(context, request, response);
 }
 

@@ -5,6 +5,8 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <utility>
+
 #include "proto/inference.grpc.pb.h"
 #include "proto/octet/v1/quantization.grpc.pb.h"
 #include "server/api/control_access.h"
@@ -14,16 +16,20 @@
 namespace octet {
 
 // The services with their control RPCs behind ControlAccess: a caller who may
-// not is answered before the service sees the request.
+// not is answered before the service sees the request. What is logged and
+// traced is settled here as well.
 
 class GuardedInferenceService final : public InferenceService {
  public:
-  // `access` must outlive the service; for the rest see InferenceService.
+  // `access` and `api` must outlive the service; for the rest see
+  // InferenceService.
   template <typename... Arguments>
   explicit GuardedInferenceService(const ControlAccess* access,
+                                   const ApiContext* api,
                                    Arguments&&... arguments)
-      : InferenceService(std::forward<Arguments>(arguments)...),
-        access_(*access) {}
+      : InferenceService(api, std::forward<Arguments>(arguments)...),
+        access_(*access),
+        api_(*api) {}
 
   Unary* RepositoryModelLoad(
       Context* context, const inference::RepositoryModelLoadRequest* request,
@@ -57,6 +63,7 @@ class GuardedInferenceService final : public InferenceService {
 
  private:
   const ControlAccess& access_;
+  const ApiContext& api_;
 };
 
 class GuardedQuantizationService final : public QuantizationServiceImpl {

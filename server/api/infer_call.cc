@@ -13,6 +13,7 @@
 #include "server/api/api_context.h"
 #include "server/api/grpc_status.h"
 #include "server/api/infer_request.h"
+#include "server/api/request_origin.h"
 
 namespace octet {
 
@@ -21,7 +22,9 @@ InferCall::InferCall(const ApiContext& api,
                      const inference::ModelInferRequest* request,
                      inference::ModelInferResponse* response)
     : context_(context),
-      request_(std::make_shared<InferRequest>(api, *request, response, this)) {}
+      request_(std::make_shared<InferRequest>(api, *request, response, this)) {
+  if (api.request_log->active()) request_->SetOrigin(OriginOf(*context));
+}
 
 void InferCall::Start() { request_->Start(DeadlineOf(*context_)); }
 

@@ -19,6 +19,7 @@
 #include "proto/inference.pb.h"
 #include "server/api/api_context.h"
 #include "server/api/tensor_codec.h"
+#include "server/log/request_log.h"
 #include "server/metrics/metrics.h"
 #include "server/models/loaded_model.h"
 
@@ -116,8 +117,8 @@ absl::StatusOr<absl::Time> InferRequest::WithTimeout(
 
 void InferRequest::Answer(const absl::Status& status) {
   std::optional<absl::Duration> retry_after;
+  const absl::Time now = api_.clock->Now();
   if (model_ != nullptr) {
-    const absl::Time now = api_.clock->Now();
     model_->metrics().Observe(Phase::kRequest, now - arrival_);
     model_->metrics().CountRequest(status.code());
     model_->statistics().CountRequest(status.ok(), now - arrival_, times(),
@@ -126,7 +127,28 @@ void InferRequest::Answer(const absl::Status& status) {
   } else {
     api_.metrics->CountUnroutedRequest(status.code());
   }
+  if (api_.request_log->active()) Log(status, now - arrival_);
   caller_->OnAnswer(status, retry_after);
+}
+
+void InferRequest::Log(const absl::Status& status, absl::Duration total) const {
+  RequestRecord record;
+  record.id = request_.id();
+  record.model = request_.model_name();
+  // A request without a version is logged with the one that answered.
+  record.version = model_ != nullptr
+                       ? absl::string_view(model_->version_text())
+                       : absl::string_view(request_.model_version());
+  // Without inputs the rows were never counted.
+  record.rows = inputs_.empty() ? 0 : rows();
+  record.status = status;
+  record.total = total;
+  if (status.ok()) {
+    const RunTimes& run = times().run;
+    record.phases = {times().queue, run.gather, run.compute, run.scatter};
+  }
+  record.origin = origin_.get();
+  api_.request_log->Note(record);
 }
 
 void InferRequest::Cancel() {

@@ -5,12 +5,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "proto/inference.pb.h"
 #include "server/api/api_context.h"
+#include "server/log/request_log.h"
 #include "server/models/inference_task.h"
 #include "server/models/loaded_model.h"
 
@@ -42,6 +44,11 @@ class InferRequest final : public InferenceTask,
                inference::ModelInferResponse* response, Caller* caller);
   ~InferRequest() override;
 
+  // For the request log; before Start(), and only while that is active.
+  void SetOrigin(std::shared_ptr<const RequestOrigin> origin) {
+    origin_ = std::move(origin);
+  }
+
   // Checks the request and enqueues it, or answers it with an error:
   //   UNAVAILABLE          the server is shutting down
   //   INVALID_ARGUMENT     a parameter or a tensor is wrong; says which
@@ -65,6 +72,7 @@ class InferRequest final : public InferenceTask,
   absl::Status Enqueue(absl::Time deadline);
   absl::StatusOr<absl::Time> WithTimeout(absl::Time deadline) const;
   void Answer(const absl::Status& status);
+  void Log(const absl::Status& status, absl::Duration total) const;
 
   const ApiContext& api_;
   const inference::ModelInferRequest& request_;
@@ -73,6 +81,7 @@ class InferRequest final : public InferenceTask,
   const absl::Time arrival_;
 
   // Constant after Start().
+  std::shared_ptr<const RequestOrigin> origin_;
   std::shared_ptr<LoadedModel> model_;
   std::vector<std::string> converted_;  // memory behind some inputs
   std::vector<std::string> unwanted_;   // and behind outputs nobody asked for

@@ -23,6 +23,7 @@
 #include "server/api/api_context.h"
 #include "server/api/grpc_status.h"
 #include "server/api/infer_request.h"
+#include "server/api/request_origin.h"
 #include "server/metrics/metrics.h"
 
 namespace octet {
@@ -39,9 +40,11 @@ class InferStreams::Exchange final : public InferRequest::Caller {
   const std::shared_ptr<InferRequest>& request() const { return request_; }
 
   // Makes request() of the message that was read.
-  void Begin(const ApiContext& api) {
+  void Begin(const ApiContext& api,
+             std::shared_ptr<const RequestOrigin> origin) {
     request_ = std::make_shared<InferRequest>(
         api, message_, answer_.mutable_infer_response(), this);
+    request_->SetOrigin(std::move(origin));
   }
 
   void OnAnswer(const absl::Status& status,
@@ -61,7 +64,9 @@ class InferStreams::Stream final : public Reactor,
                                    public std::enable_shared_from_this<Stream> {
  public:
   Stream(InferStreams* streams, grpc::CallbackServerContext* context)
-      : streams_(streams), deadline_(DeadlineOf(*context)) {}
+      : streams_(streams),
+        deadline_(DeadlineOf(*context)),
+        origin_(OriginOf(*context)) {}
 
   void ReadOn() { Proceed(); }
 
@@ -96,6 +101,7 @@ class InferStreams::Stream final : public Reactor,
 
   InferStreams* const streams_;
   const absl::Time deadline_;
+  const std::shared_ptr<const RequestOrigin> origin_;
 
   absl::Mutex mutex_;
   std::unique_ptr<Exchange> reading_ ABSL_GUARDED_BY(mutex_);
@@ -202,7 +208,7 @@ void InferStreams::Stream::OnReadDone(bool ok) {
 }
 
 void InferStreams::Stream::Launch(Exchange* exchange) {
-  exchange->Begin(streams_->api_);
+  exchange->Begin(streams_->api_, origin_);
   // The exchange may be over as soon as its request has started.
   const std::shared_ptr<InferRequest> request = exchange->request();
   request->Start(deadline_);

@@ -120,6 +120,8 @@ ServerUnaryReactor* InferenceService::ServerMetadata(
   response->add_extensions("model_repository");
   response->add_extensions("parameters");
   response->add_extensions("statistics");
+  response->add_extensions("trace");
+  response->add_extensions("logging");
   return Answer(context, absl::OkStatus());
 }
 

@@ -68,16 +68,4 @@ grpc::ServerUnaryReactor* UnsupportedRpcs::CudaSharedMemoryUnregister(
   return Refuse(context, "CudaSharedMemoryUnregister");
 }
 
-grpc::ServerUnaryReactor* UnsupportedRpcs::TraceSetting(
-    Context* context, const inference::TraceSettingRequest*,
-    inference::TraceSettingResponse*) {
-  return Refuse(context, "TraceSetting");
-}
-
-grpc::ServerUnaryReactor* UnsupportedRpcs::LogSettings(
-    Context* context, const inference::LogSettingsRequest*,
-    inference::LogSettingsResponse*) {
-  return Refuse(context, "LogSettings");
-}
-
 }  // namespace octet

@@ -39,10 +39,6 @@ class UnsupportedRpcs
   Unary* CudaSharedMemoryUnregister(
       Context* context, const inference::CudaSharedMemoryUnregisterRequest*,
       inference::CudaSharedMemoryUnregisterResponse*) override;
-  Unary* TraceSetting(Context* context, const inference::TraceSettingRequest*,
-                      inference::TraceSettingResponse*) override;
-  Unary* LogSettings(Context* context, const inference::LogSettingsRequest*,
-                     inference::LogSettingsResponse*) override;
 };
 
 }  // namespace octet

@@ -151,7 +151,10 @@ TEST_F(ControlAccessTest, EveryControlRpcIsRefusedWhereControlIsClosed) {
   options.port = 0;
   options.control.kind = ControlRule::Kind::kClosed;
   // Nothing stands behind it: a call that got through would crash.
-  const auto server = GrpcServer::Start(options, ApiContext{}, nullptr);
+  const ServingState state;
+  ApiContext api;
+  api.state = &state;
+  const auto server = GrpcServer::Start(options, api, nullptr);
   ASSERT_TRUE(server.ok()) << server.status();
   const auto channel =
       grpc::CreateChannel(absl::StrCat("127.0.0.1:", (*server)->port()),

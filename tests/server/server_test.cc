@@ -41,7 +41,7 @@ TEST_F(ServerTest, TellsWhatItIs) {
   EXPECT_EQ(metadata.version(), "9.8.7");
   EXPECT_THAT(metadata.extensions(),
               ElementsAre("binary_tensor_data", "model_repository",
-                          "parameters", "statistics"));
+                          "parameters", "statistics", "trace", "logging"));
 }
 
 TEST_F(ServerTest, DescribesItsModels) {
@@ -439,9 +439,6 @@ TEST_F(ServerTest, RpcsThatItDoesNotHaveAreUnimplementedByName) {
   inference::SystemSharedMemoryStatusResponse memory;
   EXPECT_EQ(inference_->SystemSharedMemoryStatus(Context().get(), {}, &memory)
                 .error_code(),
-            grpc::StatusCode::UNIMPLEMENTED);
-  inference::TraceSettingResponse trace;
-  EXPECT_EQ(inference_->TraceSetting(Context().get(), {}, &trace).error_code(),
             grpc::StatusCode::UNIMPLEMENTED);
 }
 
