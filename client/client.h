@@ -32,11 +32,12 @@ struct LoadRequest {
   std::string model;
 
   // The model's configuration as JSON (inference.ModelConfig), instead of the
-  // repository's config.pbtxt; empty means that one.
+  // repository's config.pbtxt until the next load; empty means that one.
   std::string config = {};
 
-  // Files that stand for the model's folder in the repository, by their paths
-  // below it: "1/model.onnx". They need `config`. Empty: the repository's.
+  // Whole versions that the server adds to its repository first, or replaces:
+  // files by their paths below the model's folder, "1/model.onnx". They need
+  // `config`.
   std::vector<std::pair<std::string, std::string>> files = {};
 };
 

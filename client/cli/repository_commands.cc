@@ -48,6 +48,17 @@ void Report(const GlobalFlags& flags, const std::string& server,
   }
 }
 
+absl::StatusOr<std::string> AsJson(const inference::ModelConfig& config) {
+  std::string json;
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  if (!google::protobuf::util::MessageToJsonString(config, &json, options)
+           .ok()) {
+    return absl::InternalError("a configuration cannot be written as JSON");
+  }
+  return json;
+}
+
 // A configuration file as the protocol wants it: JSON stays, the text form of
 // config.pbtxt is converted.
 absl::StatusOr<std::string> ReadConfig(const std::string& path) {
@@ -55,20 +66,12 @@ absl::StatusOr<std::string> ReadConfig(const std::string& path) {
   if (!absl::EndsWith(path, ".pbtxt")) return text;
   inference::ModelConfig config;
   if (!google::protobuf::TextFormat::ParseFromString(text, &config)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        path,
-        ": no text form of inference.ModelConfig; the lines above say "
-        "where it breaks"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(path,
+                     ": no text form of inference.ModelConfig; the lines above "
+                     "say where it breaks"));
   }
-  std::string json;
-  google::protobuf::util::JsonPrintOptions options;
-  options.preserve_proto_field_names = true;
-  if (!google::protobuf::util::MessageToJsonString(config, &json, options)
-           .ok()) {
-    return absl::InternalError(
-        absl::StrCat(path, ": cannot be written as JSON"));
-  }
-  return json;
+  return AsJson(config);
 }
 
 absl::StatusOr<client::LoadRequest> MakeLoadRequest(const LoadFlags& flags) {
@@ -81,10 +84,26 @@ absl::StatusOr<client::LoadRequest> MakeLoadRequest(const LoadFlags& flags) {
     OCTET_ASSIGN_OR_RETURN(std::string bytes, io::ReadFile(flags.file));
     request.files.push_back(
         {absl::StrCat(flags.file_version, "/model.onnx"), std::move(bytes)});
-    // Sent files need a configuration; this one leaves everything open.
-    if (request.config.empty()) request.config = "{}";
   }
   return request;
+}
+
+// Files are only taken with a configuration: the one that the model is served
+// with, or for a new model one that leaves everything open.
+absl::Status AddServedConfig(client::Client* client,
+                             client::LoadRequest* request) {
+  const auto served = client->ModelConfig({request->model, ""});
+  if (served.ok()) {
+    OCTET_ASSIGN_OR_RETURN(request->config, AsJson(served->config()));
+    return absl::OkStatus();
+  }
+  if (absl::IsNotFound(served.status()) ||
+      absl::IsFailedPrecondition(served.status()) ||
+      absl::IsUnimplemented(served.status())) {
+    request->config = "{}";
+    return absl::OkStatus();
+  }
+  return served.status();
 }
 
 absl::Status RunLoad(const LoadFlags& load, const GlobalFlags& flags) {
@@ -93,7 +112,11 @@ absl::Status RunLoad(const LoadFlags& load, const GlobalFlags& flags) {
     OCTET_ASSIGN_OR_RETURN(const auto client,
                            ConnectTo(server, flags, absl::Minutes(5)));
     const absl::Time start = absl::Now();
-    OCTET_RETURN_IF_ERROR(client->LoadModel(request));
+    client::LoadRequest of_server = request;
+    if (!request.files.empty() && request.config.empty()) {
+      OCTET_RETURN_IF_ERROR(AddServedConfig(client.get(), &of_server));
+    }
+    OCTET_RETURN_IF_ERROR(client->LoadModel(of_server));
     Report(flags, server, load.model, "loaded", absl::Now() - start);
   }
   return absl::OkStatus();
@@ -125,13 +148,14 @@ void AddLoadCommand(CLI::App* app, const GlobalFlags& flags, Action* action) {
   auto* file =
       command
           ->add_option("--file", load->file,
-                       "Send this ONNX file and load it instead of what the "
-                       "repository has; it is gone when the server stops")
+                       "Send this ONNX file first; it becomes a version of "
+                       "the model in the server's repository")
           ->type_name("FILE.onnx")
           ->check(CLI::ExistingFile);
   command
       ->add_option("--file-version", load->file_version,
-                   "The version that --file becomes")
+                   "The version that --file becomes, in place of what is "
+                   "there")
       ->check(CLI::Range(1, 2147483647))
       ->type_name("N")
       ->capture_default_str()
@@ -139,7 +163,8 @@ void AddLoadCommand(CLI::App* app, const GlobalFlags& flags, Action* action) {
   command
       ->add_option("--config", load->config,
                    "The model's configuration, as config.pbtxt or as JSON "
-                   "(inference.ModelConfig), instead of the repository's")
+                   "(inference.ModelConfig), instead of the repository's "
+                   "until the next load [with --file, as it is served]")
       ->type_name("FILE.pbtxt|FILE.json")
       ->check(CLI::ExistingFile);
   command->callback([load, &flags, action] {

@@ -220,6 +220,10 @@ TEST_F(OctetCommandTest, LoadSendsFileAndConfiguration) {
   const auto config =
       nlohmann::json::parse(request.parameters().at("config").string_param());
   EXPECT_EQ(config["max_batch_size"], 4);
+  EXPECT_EQ(Run("load new --file " + Path("m.onnx")).exit_code, 0);
+  EXPECT_EQ(
+      server_.load_requests().at(1).parameters().at("config").string_param(),
+      "{}");
   std::ofstream(Path("bad.pbtxt")) << "max_batch: 4";
   EXPECT_EQ(Run("load a --config " + Path("bad.pbtxt")).exit_code, 1);
 }
