@@ -6,10 +6,12 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -20,8 +22,10 @@
 #include "server/api/infer_stream.h"
 #include "server/api/model_statistics.h"
 #include "server/api/wire_type.h"
+#include "server/models/load_request.h"
 #include "server/models/loaded_model.h"
 #include "server/models/model_registry.h"
+#include "server/models/upload.h"
 
 namespace octet {
 namespace {
@@ -54,18 +58,27 @@ absl::Status CheckRepositoryName(absl::string_view name) {
                    "', expected it empty: there is one repository"));
 }
 
-absl::Status CheckLoadParameters(const Parameters& parameters) {
-  for (const auto& [name, value] : parameters) {
-    if (name == "config" || absl::StartsWith(name, "file:")) {
-      return absl::UnimplementedError(
-          absl::StrCat("load parameter '", name,
-                       "' is not supported: models are loaded "
-                       "from the repository as they are"));
+// What a load asks for; views into `request`.
+absl::StatusOr<LoadRequest> ReadLoadRequest(
+    const inference::RepositoryModelLoadRequest& request) {
+  LoadRequest load;
+  load.model = request.model_name();
+  OCTET_RETURN_IF_ERROR(CheckModelName(load.model));
+  for (const auto& [name, value] : request.parameters()) {
+    if (name == "config" && value.has_string_param()) {
+      load.configuration = value.string_param();
+    } else if (absl::StartsWith(name, "file:") && value.has_bytes_param()) {
+      OCTET_ASSIGN_OR_RETURN(UploadedFile file, ParseUploadName(name));
+      file.bytes = value.bytes_param();
+      load.files.push_back(std::move(file));
+    } else {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "load parameter '", absl::CHexEscape(name.substr(0, 255)),
+          "': expected config, a string_param, or "
+          "file:<version>/<filename>, a bytes_param"));
     }
-    return absl::InvalidArgumentError(
-        absl::StrCat("there is no load parameter '", name, "'"));
   }
-  return absl::OkStatus();
+  return load;
 }
 
 absl::Status CheckUnloadParameters(const Parameters& parameters) {
@@ -188,11 +201,12 @@ ServerUnaryReactor* InferenceService::RepositoryModelLoad(
     inference::RepositoryModelLoadResponse*) {
   absl::Status status = CheckTakesWork(*api_.state);
   status.Update(CheckRepositoryName(request->repository_name()));
-  status.Update(CheckLoadParameters(request->parameters()));
-  status.Update(CheckModelName(request->model_name()));
   if (!status.ok()) return Answer(context, status);
+  const absl::StatusOr<LoadRequest> load = ReadLoadRequest(*request);
+  if (!load.ok()) return Answer(context, load.status());
   ServerUnaryReactor* const reactor = context->DefaultReactor();
-  api_.registry->Load(request->model_name(), [reactor](absl::Status loaded) {
+  // The request lives until the reactor has finished.
+  api_.registry->Load(*load, [reactor](absl::Status loaded) {
     reactor->Finish(ToGrpcStatus(loaded));
   });
   return reactor;

@@ -40,7 +40,7 @@ absl::string_view StateName(ModelState state) {
 ModelState ModelBooks::StateOf(const Version& version) {
   if (version.serving != nullptr) return ModelState::kReady;
   if (version.loading) return ModelState::kLoading;
-  if (version.draining > 0) return ModelState::kUnloading;
+  if (version.alive > 0) return ModelState::kUnloading;
   return ModelState::kUnavailable;
 }
 
@@ -54,7 +54,6 @@ void ModelBooks::UpdateHighest(Entry* entry) {
 void ModelBooks::RetireVersion(Version* version, const std::string& reason,
                                Models* ended) {
   if (version->serving == nullptr) return;
-  version->draining += 1;
   version->reason = reason;
   version->fingerprint.clear();
   ended->push_back(std::move(version->serving));
@@ -67,8 +66,7 @@ void ModelBooks::SetOnDisk(const std::string& name,
   for (auto& [number, version] : entry.versions) version.on_disk = false;
   for (const int64_t number : versions) entry.versions[number].on_disk = true;
   for (auto it = entry.versions.begin(); it != entry.versions.end();) {
-    const bool idle = StateOf(it->second) == ModelState::kUnavailable &&
-                      it->second.draining == 0;
+    const bool idle = StateOf(it->second) == ModelState::kUnavailable;
     it = !it->second.on_disk && idle ? entry.versions.erase(it) : std::next(it);
   }
 }
@@ -188,14 +186,12 @@ ModelBooks::Models ModelBooks::Retire(const std::string& name,
   return ended;
 }
 
+void ModelBooks::OnBuilt(const std::string& name, int64_t version) {
+  entries_[name].versions[version].alive += 1;
+}
+
 void ModelBooks::OnDestroyed(const std::string& name, int64_t version) {
-  const auto entry = entries_.find(name);
-  if (entry == entries_.end()) return;
-  const auto facts = entry->second.versions.find(version);
-  // One that was built and never served was not retired.
-  if (facts != entry->second.versions.end() && facts->second.draining > 0) {
-    facts->second.draining -= 1;
-  }
+  entries_[name].versions[version].alive -= 1;
 }
 
 std::string ModelBooks::ServedVersions(const Entry& entry) {

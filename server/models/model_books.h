@@ -75,7 +75,9 @@ class ModelBooks {
 
   // Ends the serving of all versions; returns what has ended.
   Models Retire(const std::string& name, const std::string& reason);
-  // Something that had ended is out of memory.
+
+  // A version is in memory, which may serve later, or is not any more.
+  void OnBuilt(const std::string& name, int64_t version);
   void OnDestroyed(const std::string& name, int64_t version);
 
   // As ModelRegistry says.
@@ -95,7 +97,7 @@ class ModelBooks {
     std::string fingerprint;
     bool on_disk = false;
     bool loading = false;
-    int draining = 0;  // retired, not yet destroyed
+    int alive = 0;  // in memory, serving or not
     std::string reason;
   };
   struct Entry {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <set>
@@ -28,6 +29,7 @@
 #include "server/models/model_books.h"
 #include "server/models/model_configuration.h"
 #include "server/models/model_repository.h"
+#include "server/models/upload.h"
 #include "server/models/version_choice.h"
 #include "spdlog/spdlog.h"
 
@@ -48,7 +50,9 @@ std::shared_ptr<void> WhenGone(std::function<void()> done) {
 struct ModelRegistry::Attempt {
   const LoadRequest& request;
   ModelConfiguration configuration;
+  std::unique_ptr<Upload> upload;       // null without files
   std::vector<LoadedVersion> versions;  // those wanted, ascending
+  std::vector<LoadedVersion> others;    // uploaded, but not wanted
 };
 
 ModelRegistry::ModelRegistry(const ModelRepository* repository,
@@ -130,9 +134,10 @@ void ModelRegistry::Unload(const std::string& name, Done done) {
 }
 
 absl::Status ModelRegistry::LoadNow(const LoadRequest& request) {
-  Attempt attempt = {request, {}, {}};
+  Attempt attempt = {request, {}, nullptr, {}, {}};
   if (absl::Status status = Prepare(request, &attempt); !status.ok()) {
-    {
+    // A request of its own says nothing about what is in the repository.
+    if (!request.configuration) {
       absl::MutexLock lock(&mutex_);
       books_.SetReasons(request.model, status);
     }
@@ -140,20 +145,39 @@ absl::Status ModelRegistry::LoadNow(const LoadRequest& request) {
     return status;
   }
   BuildAll(&attempt);
+  if (absl::Status status = Publish(&attempt); !status.ok()) {
+    {
+      absl::MutexLock lock(&mutex_);
+      for (const LoadedVersion& version : attempt.versions) {
+        books_.SetLoading(request.model, version.number, false);
+      }
+    }
+    Changed();
+    return status;
+  }
   return Install(&attempt);
 }
 
 absl::Status ModelRegistry::Prepare(const LoadRequest& request,
                                     Attempt* attempt) {
   const std::string& name = request.model;
-  OCTET_ASSIGN_OR_RETURN(const std::vector<int64_t> versions,
-                         repository_->ListVersions(name));
-  OCTET_RETURN_IF_ERROR(CheckModelCount(name));
-  {
-    absl::MutexLock lock(&mutex_);
-    books_.SetOnDisk(name, versions);
+  OCTET_RETURN_IF_ERROR(CheckModelName(name));
+  if (!request.files.empty() && !request.configuration) {
+    return absl::InvalidArgumentError(
+        "load parameters file:... need the parameter config; '{}' will do");
   }
-  if (versions.empty()) {
+  absl::StatusOr<std::vector<int64_t>> versions =
+      repository_->ListVersions(name);
+  if (versions.ok()) {
+    absl::MutexLock lock(&mutex_);
+    books_.SetOnDisk(name, *versions);
+  } else if (request.files.empty() || !absl::IsNotFound(versions.status())) {
+    return versions.status();
+  } else {
+    versions = std::vector<int64_t>();
+  }
+  OCTET_RETURN_IF_ERROR(CheckModelCount(name));
+  if (versions->empty() && request.files.empty()) {
     return absl::NotFoundError(absl::StrCat("model '", name,
                                             "' has no version: expected ",
                                             repository_->FilePath(name, 1)));
@@ -162,9 +186,57 @@ absl::Status ModelRegistry::Prepare(const LoadRequest& request,
   for (const std::string& note : attempt->configuration.notes) {
     spdlog::warn("{}: {}", attempt->configuration.origin, note);
   }
+  OCTET_RETURN_IF_ERROR(TakeFiles(attempt, &*versions));
+  std::set<int64_t> wanted;
   for (const int64_t number : ChooseVersions(
-           attempt->configuration.proto.version_policy(), versions)) {
+           attempt->configuration.proto.version_policy(), *versions)) {
     attempt->versions.push_back({number, nullptr, ""});
+    wanted.insert(number);
+  }
+  if (attempt->upload == nullptr) return absl::OkStatus();
+  for (const int64_t number : attempt->upload->versions()) {
+    if (wanted.contains(number)) continue;
+    attempt->others.push_back({number, nullptr, ""});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ModelRegistry::TakeFiles(Attempt* attempt,
+                                      std::vector<int64_t>* versions) {
+  const LoadRequest& request = attempt->request;
+  if (request.files.empty()) return absl::OkStatus();
+  OCTET_ASSIGN_OR_RETURN(
+      attempt->upload,
+      Upload::Create(repository_->root(), request.model, request.files,
+                     attempt->configuration.proto.DebugString()));
+  const std::vector<int64_t>& uploaded = attempt->upload->versions();
+  std::vector<int64_t> all;
+  std::set_union(versions->begin(), versions->end(), uploaded.begin(),
+                 uploaded.end(), std::back_inserter(all));
+  *versions = std::move(all);
+  return absl::OkStatus();
+}
+
+absl::Status ModelRegistry::Publish(Attempt* attempt) {
+  if (attempt->upload == nullptr) return absl::OkStatus();
+  for (const auto* built : {&attempt->others, &attempt->versions}) {
+    for (const LoadedVersion& version : *built) {
+      if (version.loaded.ok() || !attempt->upload->Has(version.number)) {
+        continue;
+      }
+      return absl::Status(
+          version.loaded.status().code(),
+          absl::StrCat(
+              "nothing of model '", attempt->request.model,
+              "' is taken, for version ", version.number,
+              " cannot be loaded: ", version.loaded.status().message()));
+    }
+  }
+  OCTET_RETURN_IF_ERROR(attempt->upload->Publish());
+  const auto versions = repository_->ListVersions(attempt->request.model);
+  if (versions.ok()) {
+    absl::MutexLock lock(&mutex_);
+    books_.SetOnDisk(attempt->request.model, *versions);
   }
   return absl::OkStatus();
 }
@@ -205,23 +277,40 @@ void ModelRegistry::BuildAll(Attempt* attempt) {
     }
   }
   Changed();
-  const std::string configuration = attempt->configuration.proto.DebugString();
   for (LoadedVersion& version : attempt->versions) {
-    const std::string folder = absl::StrCat(name, "/", version.number);
-    const absl::Time start = absl::Now();
-    const FolderState state =
-        ReadFolderState(absl::StrCat(repository_->root(), "/", folder));
-    const std::string fingerprint =
-        absl::StrCat(configuration, "\n", state.text);
-    {
-      absl::ReaderMutexLock lock(&mutex_);
-      if (books_.ServesAs(name, version.number, fingerprint)) continue;
+    BuildOne(attempt, &version);
+  }
+  for (LoadedVersion& version : attempt->others) {
+    BuildOne(attempt, &version);
+    // It was only to be seen whether it can be loaded.
+    if (version.loaded.ok()) version.loaded = nullptr;
+  }
+}
+
+void ModelRegistry::BuildOne(Attempt* attempt, LoadedVersion* version) {
+  const std::string& name = attempt->request.model;
+  const int64_t number = version->number;
+  if (attempt->upload != nullptr && attempt->upload->Has(number)) {
+    version->loaded = Build({name, number}, attempt->upload->Folder(number),
+                            attempt->configuration);
+    if (!version->loaded.ok()) {
+      version->loaded = attempt->upload->Renamed(version->loaded.status());
     }
-    version.loaded =
-        Build({name, version.number}, folder, attempt->configuration);
-    if (state.newest <= start - limits_.settled_after) {
-      version.fingerprint = fingerprint;
-    }
+    return;
+  }
+  const std::string folder = absl::StrCat(name, "/", number);
+  const absl::Time start = absl::Now();
+  const FolderState state =
+      ReadFolderState(absl::StrCat(repository_->root(), "/", folder));
+  const std::string fingerprint = absl::StrCat(
+      attempt->configuration.proto.DebugString(), "\n", state.text);
+  {
+    absl::ReaderMutexLock lock(&mutex_);
+    if (books_.ServesAs(name, number, fingerprint)) return;
+  }
+  version->loaded = Build({name, number}, folder, attempt->configuration);
+  if (state.newest <= start - limits_.settled_after) {
+    version->fingerprint = fingerprint;
   }
 }
 
@@ -234,6 +323,7 @@ absl::StatusOr<std::shared_ptr<LoadedModel>> ModelRegistry::Build(
   {
     absl::MutexLock lock(&mutex_);
     live_models_ += 1;
+    books_.OnBuilt(identity.name, identity.version);
   }
   loaded->KeepUntilDrained(WhenGone(
       [this, identity] { OnDestroyed(identity.name, identity.version); }));

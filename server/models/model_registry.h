@@ -69,12 +69,14 @@ class ModelRegistry {
   // is told by Index(). UNAVAILABLE when the repository cannot be read.
   absl::Status LoadAll();
 
-  // Makes the versions of the model serve that its configuration wants, then
-  // calls `done`, on a thread of the registry. The versions that are new or
-  // changed are built beside what serves and swapped in in one step; those that
-  // are not wanted any more then drain. One that fails leaves what serves and
-  // is the error; Index() says why. What `request` points at must live until
-  // `done` is called. Loads and unloads of one model happen in their order.
+  // Puts the request's files into the repository, if they make good versions,
+  // and makes the versions of the model serve that its configuration wants,
+  // then calls `done`, on a thread of the registry. The versions that are new
+  // or changed are built beside what serves and swapped in in one step; those
+  // that are not wanted any more then drain. One that fails leaves what serves
+  // and is the error; Index() says why. What `request` points at must live
+  // until `done` is called. Loads and unloads of one model happen in their
+  // order.
   //   INVALID_ARGUMENT     no model's name, a broken model, a wrong
   //                        configuration
   //   NOT_FOUND            no such model, or it has no such version
@@ -121,10 +123,13 @@ class ModelRegistry {
       const LoadRequest& request) const;
   absl::Status CheckModelCount(const std::string& name) const;
   absl::Status Prepare(const LoadRequest& request, Attempt* attempt);
+  absl::Status TakeFiles(Attempt* attempt, std::vector<int64_t>* versions);
   void BuildAll(Attempt* attempt);
+  void BuildOne(Attempt* attempt, LoadedVersion* version);
   absl::StatusOr<std::shared_ptr<LoadedModel>> Build(
       const LoadedModel::Identity& identity, const std::string& folder,
       const ModelConfiguration& configuration);
+  absl::Status Publish(Attempt* attempt);
   absl::Status Install(Attempt* attempt);
   void UnloadNow(const std::string& name, const Done& done);
   void OnDestroyed(const std::string& name, int64_t version);

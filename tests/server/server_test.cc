@@ -356,21 +356,58 @@ TEST_F(ServerTest, ListsLoadsAndUnloadsTheRepository) {
   }
 }
 
-TEST_F(ServerTest, LoadParametersThatWouldBeIgnoredAreRefused) {
-  folder_.Write("m/1/model.onnx", "scale 1");
+TEST_F(ServerTest, ALoadBringsVersionsAndTheirConfiguration) {
   Start();
   inference::RepositoryModelLoadResponse response;
   inference::RepositoryModelLoadRequest request;
   request.set_model_name("m");
-  (*request.mutable_parameters())["config"].set_string_param("{}");
-  EXPECT_EQ(inference_->RepositoryModelLoad(Context().get(), request, &response)
-                .error_code(),
-            grpc::StatusCode::UNIMPLEMENTED);
-  request.clear_parameters();
+  auto& parameters = *request.mutable_parameters();
+  parameters["file:1/model.onnx"].set_bytes_param("scale 1");
+  parameters["file:2/model.onnx"].set_bytes_param("scale 2");
+  const auto load = [&] {
+    return inference_->RepositoryModelLoad(Context().get(), request, &response);
+  };
+  EXPECT_EQ(load().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  parameters["config"].set_string_param(
+      R"({"version_policy": {"all": {}}, "parameters":
+          {"version_label.stable": {"string_value": "1"}}})");
+  grpc::Status status = load();
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  auto infer = FloatRequest("m", {1, 1, 1, 1});
+  EXPECT_THAT(Answer(infer), ElementsAre(2, 2, 2, 2));
+  infer.set_model_version("stable");
+  EXPECT_THAT(Answer(infer), ElementsAre(1, 1, 1, 1));
+
+  parameters["file:3/model.onnx"].set_bytes_param("broken by design");
+  status = load();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("broken by design"));
+  EXPECT_THAT(Answer(infer), ElementsAre(1, 1, 1, 1));
+}
+
+TEST_F(ServerTest, LoadParametersThatAreNoneAreRefused) {
+  folder_.Write("m/1/model.onnx", "scale 1");
+  Start();
+  const auto load = [&](const inference::RepositoryModelLoadRequest& request) {
+    inference::RepositoryModelLoadResponse response;
+    return inference_->RepositoryModelLoad(Context().get(), request, &response)
+        .error_code();
+  };
+  inference::RepositoryModelLoadRequest good;
+  good.set_model_name("m");
+  EXPECT_EQ(load(good), grpc::StatusCode::OK);
+  for (const char* name :
+       {"file:../1/model.onnx", "file:1/../../x", "file:1/a/b", "reload"}) {
+    auto request = good;
+    (*request.mutable_parameters())[name].set_bytes_param("scale 1");
+    EXPECT_EQ(load(request), grpc::StatusCode::INVALID_ARGUMENT) << name;
+  }
+  auto request = good;
+  (*request.mutable_parameters())["config"].set_bytes_param("{}");
+  EXPECT_EQ(load(request), grpc::StatusCode::INVALID_ARGUMENT);
+  request = good;
   request.set_repository_name("other");
-  EXPECT_EQ(inference_->RepositoryModelLoad(Context().get(), request, &response)
-                .error_code(),
-            grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(load(request), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
 TEST_F(ServerTest, NoRequestFailsWhileItsModelIsReloaded) {
