@@ -27,6 +27,7 @@
 #include "server/models/memory_limit.h"
 #include "server/models/model_registry.h"
 #include "server/models/model_repository.h"
+#include "server/models/repository_watch.h"
 #include "server/models/serving_state.h"
 #include "server/scheduler/batch_scheduler.h"
 #include "server/scheduler/clock.h"
@@ -100,6 +101,7 @@ class OctetServer final : public Server {
  private:
   absl::Status MakeParts(const Identity& identity);
   absl::Status ListenHttp();
+  void Watch();
   void SetPhase(ServingPhase phase);
   void NotifyHealth();
 
@@ -115,6 +117,7 @@ class OctetServer final : public Server {
   std::unique_ptr<BatchScheduler> scheduler_;
   std::unique_ptr<ModelRegistry> registry_;
   std::unique_ptr<LanePool> lane_pool_;
+  std::unique_ptr<RepositoryWatch> watch_;
   std::unique_ptr<QuantizationJobs> jobs_;
   ApiContext api_;
   std::unique_ptr<HttpServer> http_;
@@ -210,11 +213,29 @@ absl::Status OctetServer::Listen(const Identity& identity) {
 }
 
 absl::Status OctetServer::Load() {
+  // First, so that what changes while the models are loaded is seen.
+  if (config_.model_control == ModelControl::kWatch) Watch();
   if (config_.model_control != ModelControl::kExplicit) {
     OCTET_RETURN_IF_ERROR(registry_->LoadAll());
   }
   SetPhase(ServingPhase::kReady);
   return absl::OkStatus();
+}
+
+void OctetServer::Watch() {
+  // A load that fails says so in the index and leaves what serves.
+  const auto log = [](absl::Status status) {
+    if (!status.ok()) spdlog::error("{}", status.ToString());
+  };
+  const auto load = [this, log](const std::string& model) {
+    registry_->Load(model, log);
+  };
+  const auto unload = [this](const std::string& model) {
+    registry_->Unload(model, [](absl::Status) {});
+  };
+  watch_ = std::make_unique<RepositoryWatch>(
+      repository_.get(), static_cast<size_t>(Limits(config_).models),
+      RepositoryWatch::Actions{load, unload});
 }
 
 void OctetServer::SetPhase(ServingPhase phase) {

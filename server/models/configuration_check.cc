@@ -203,13 +203,11 @@ absl::Status CheckInstances(const ConfigurationSource& source,
     }
     asked += std::max(count, 1);
   }
-  if (asked > source.limits.lanes) {
+  if (asked != source.limits.lanes) {
     configuration->notes.push_back(absl::StrCat(
-        "instance_group: ", asked, " instances asked for, ",
-        source.limits.lanes, " run: the server has no more lanes (--lanes)"));
-    asked = source.limits.lanes;
+        "instance_group: ", asked, " instances asked for; a model runs on all ",
+        source.limits.lanes, " lanes of the server (--lanes), one a lane"));
   }
-  configuration->instances = static_cast<int>(asked);
   return absl::OkStatus();
 }
 

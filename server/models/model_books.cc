@@ -91,6 +91,11 @@ void ModelBooks::SetLoading(const std::string& name, int64_t version,
   entries_[name].versions[version].loading = loading;
 }
 
+void ModelBooks::SetReason(const std::string& name, int64_t version,
+                           std::string reason) {
+  entries_[name].versions[version].reason = std::move(reason);
+}
+
 void ModelBooks::SetReasons(const std::string& name,
                             const absl::Status& status) {
   const auto entry = entries_.find(name);

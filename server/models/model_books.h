@@ -56,6 +56,8 @@ class ModelBooks {
 
   void SetLoading(const std::string& name, int64_t version, bool loading);
 
+  // Why a version is not served.
+  void SetReason(const std::string& name, int64_t version, std::string reason);
   // Why no version of `name` could be loaded.
   void SetReasons(const std::string& name, const absl::Status& status);
 

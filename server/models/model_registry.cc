@@ -186,6 +186,7 @@ absl::Status ModelRegistry::Prepare(const LoadRequest& request,
   for (const std::string& note : attempt->configuration.notes) {
     spdlog::warn("{}: {}", attempt->configuration.origin, note);
   }
+  DropIncomplete(*attempt, &*versions);
   OCTET_RETURN_IF_ERROR(TakeFiles(attempt, &*versions));
   std::set<int64_t> wanted;
   for (const int64_t number : ChooseVersions(
@@ -199,6 +200,24 @@ absl::Status ModelRegistry::Prepare(const LoadRequest& request,
     attempt->others.push_back({number, nullptr, ""});
   }
   return absl::OkStatus();
+}
+
+void ModelRegistry::DropIncomplete(const Attempt& attempt,
+                                   std::vector<int64_t>* versions) {
+  const std::string& name = attempt.request.model;
+  const std::string& file = attempt.configuration.model_file;
+  std::vector<int64_t> complete;
+  for (const int64_t version : *versions) {
+    const absl::Status status =
+        repository_->CheckModelFile(name, version, file);
+    if (!absl::IsNotFound(status)) {
+      complete.push_back(version);
+      continue;
+    }
+    absl::MutexLock lock(&mutex_);
+    books_.SetReason(name, version, absl::StrCat("it has no ", file, " (yet)"));
+  }
+  if (!complete.empty()) *versions = std::move(complete);
 }
 
 absl::Status ModelRegistry::TakeFiles(Attempt* attempt,
@@ -436,7 +455,11 @@ absl::StatusOr<std::vector<VersionStatus>> ModelRegistry::Index() {
       continue;
     }
     const auto versions = repository_->ListVersions(name);
-    if (!versions.ok()) continue;
+    if (!versions.ok()) {
+      index.push_back(
+          {name, "", ModelState::kUnavailable, versions.status().ToString()});
+      continue;
+    }
     absl::MutexLock lock(&mutex_);
     books_.SetOnDisk(name, *versions);
     if (versions->empty() && books_.Rows(name).empty()) {

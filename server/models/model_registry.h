@@ -123,6 +123,8 @@ class ModelRegistry {
       const LoadRequest& request) const;
   absl::Status CheckModelCount(const std::string& name) const;
   absl::Status Prepare(const LoadRequest& request, Attempt* attempt);
+  // Takes out the versions whose model file is not there, unless all are so.
+  void DropIncomplete(const Attempt& attempt, std::vector<int64_t>* versions);
   absl::Status TakeFiles(Attempt* attempt, std::vector<int64_t>* versions);
   void BuildAll(Attempt* attempt);
   void BuildOne(Attempt* attempt, LoadedVersion* version);

@@ -2,14 +2,11 @@
 #include "server/models/model_repository.h"
 
 #include <algorithm>
-#include <cerrno>
+#include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -18,13 +15,18 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "engine/base/status_macros.h"
+#include "server/models/contained_files.h"
+#include "server/models/model_configuration.h"
 #include "server/models/publishing.h"
+#include "spdlog/spdlog.h"
 
 namespace octet {
 namespace {
@@ -32,11 +34,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kConfigurationName[] = "config.pbtxt";
-
-absl::Status SystemError(absl::string_view what, const std::string& path) {
-  return absl::UnavailableError(
-      absl::StrCat(what, " ", path, ": ", std::strerror(errno)));
-}
 
 std::optional<int64_t> ParseVersionNumber(absl::string_view text) {
   int64_t version = 0;
@@ -48,9 +45,27 @@ std::optional<int64_t> ParseVersionNumber(absl::string_view text) {
   return version;
 }
 
-bool IsFolder(const fs::path& path) {
-  std::error_code error;
-  return fs::is_directory(path, error);
+// The bytes of the character that starts with `lead`; 0 if none does.
+size_t CharacterBytes(unsigned char lead) {
+  if (lead < 0x80) return 1;
+  if (lead >= 0xc2 && lead < 0xe0) return 2;
+  if (lead >= 0xe0 && lead < 0xf0) return 3;
+  if (lead >= 0xf0 && lead < 0xf5) return 4;
+  return 0;
+}
+
+// Whether `text` can be a string of the protocol. Overlong forms and surrogates
+// are let through to the protocol's own check.
+bool IsUtf8(absl::string_view text) {
+  while (!text.empty()) {
+    const size_t bytes = CharacterBytes(static_cast<unsigned char>(text[0]));
+    if (bytes == 0 || bytes > text.size()) return false;
+    for (size_t i = 1; i < bytes; ++i) {
+      if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return false;
+    }
+    text.remove_prefix(bytes);
+  }
+  return true;
 }
 
 }  // namespace
@@ -68,10 +83,13 @@ absl::Status CheckModelName(absl::string_view name) {
     fault = "it contains '/'";
   } else if (std::any_of(name.begin(), name.end(), absl::ascii_iscntrl)) {
     fault = "it contains control characters";
+  } else if (!IsUtf8(name)) {
+    fault = "it is not UTF-8";
   }
   if (fault == nullptr) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "'", name.substr(0, kLongest), "' cannot be a model's name: ", fault));
+  return absl::InvalidArgumentError(
+      absl::StrCat("'", absl::CHexEscape(name.substr(0, kLongest)),
+                   "' cannot be a model's name: ", fault));
 }
 
 absl::StatusOr<std::optional<int64_t>> ParseVersion(absl::string_view text) {
@@ -89,25 +107,51 @@ absl::StatusOr<std::optional<int64_t>> ParseVersion(absl::string_view text) {
 absl::StatusOr<std::unique_ptr<ModelRepository>> ModelRepository::Open(
     const std::string& root) {
   std::unique_ptr<ModelRepository> repository(new ModelRepository(root));
-  if (!IsFolder(root)) {
+  std::error_code error;
+  if (!fs::is_directory(root, error)) {
     return absl::FailedPreconditionError(
         absl::StrCat("the model repository '", root,
                      "' is not a folder; expected one with "
                      "<model>/<version>/model.onnx in it"));
   }
-  OCTET_RETURN_IF_ERROR(repository->ListModels().status());
+  std::vector<std::string> ignored;
+  OCTET_RETURN_IF_ERROR(repository->ListModels(&ignored).status());
+  if (!ignored.empty()) {
+    const size_t named = std::min<size_t>(ignored.size(), 5);
+    spdlog::warn(
+        "{} of the repository are no models and ignored: {}{}",
+        ignored.size() == 1 ? std::string("1 entry")
+                            : absl::StrCat(ignored.size(), " entries"),
+        absl::StrJoin(ignored.begin(),
+                      ignored.begin() + static_cast<std::ptrdiff_t>(named),
+                      "; "),
+        named < ignored.size() ? "; ..." : "");
+  }
   RemoveUnpublished(root);
   return repository;
 }
 
 absl::StatusOr<std::vector<std::string>> ModelRepository::ListModels() const {
+  std::vector<std::string> ignored;
+  return ListModels(&ignored);
+}
+
+absl::StatusOr<std::vector<std::string>> ModelRepository::ListModels(
+    std::vector<std::string>* ignored) const {
   std::vector<std::string> names;
   std::error_code error;
   fs::directory_iterator entry(root_, error);
   for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
     const std::string name = entry->path().filename().string();
-    if (CheckModelName(name).ok() && IsFolder(entry->path())) {
+    // Hidden things and stray files are not meant to be models.
+    if (absl::StartsWith(name, ".")) continue;
+    absl::Status status = CheckModelName(name);
+    if (status.ok()) status = files_.CheckFolder(name);
+    if (status.ok()) {
       names.push_back(name);
+    } else if (!absl::IsNotFound(status) && !(absl::IsInvalidArgument(status) &&
+                                              CheckModelName(name).ok())) {
+      ignored->push_back(std::string(status.message()));
     }
   }
   if (error) {
@@ -121,18 +165,21 @@ absl::StatusOr<std::vector<std::string>> ModelRepository::ListModels() const {
 absl::StatusOr<std::vector<int64_t>> ModelRepository::ListVersions(
     const std::string& name) const {
   OCTET_RETURN_IF_ERROR(CheckModelName(name));
+  const absl::Status folder = files_.CheckFolder(name);
+  if (absl::IsNotFound(folder) || absl::IsInvalidArgument(folder)) {
+    return absl::NotFoundError(
+        absl::StrCat("there is no model '", name, "' in the repository"));
+  }
+  OCTET_RETURN_IF_ERROR(folder);
   std::vector<int64_t> versions;
   std::error_code error;
   fs::directory_iterator entry(Folder(name), error);
   for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-    const std::string folder = entry->path().filename().string();
-    const std::optional<int64_t> version = ParseVersionNumber(folder);
-    if (version && IsFolder(entry->path())) versions.push_back(*version);
-  }
-  if (error == std::errc::no_such_file_or_directory ||
-      error == std::errc::not_a_directory) {
-    return absl::NotFoundError(
-        absl::StrCat("there is no model '", name, "' in the repository"));
+    const std::string number = entry->path().filename().string();
+    const std::optional<int64_t> version = ParseVersionNumber(number);
+    if (version && files_.CheckFolder(absl::StrCat(name, "/", number)).ok()) {
+      versions.push_back(*version);
+    }
   }
   if (error) {
     return absl::UnavailableError(
@@ -176,18 +223,10 @@ absl::Status ModelRepository::CheckModelFile(const std::string& name,
 absl::StatusOr<std::string> ModelRepository::Read(const std::string& name,
                                                   int64_t version) const {
   OCTET_RETURN_IF_ERROR(CheckModelName(name));
-  const std::string path = FilePath(name, version);
-  std::error_code error;
-  if (!fs::exists(path, error)) {
-    return absl::NotFoundError(absl::StrCat("model '", name, "' version ",
-                                            version, ": there is no file ",
-                                            kDefaultModelFile));
-  }
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream bytes;
-  bytes << file.rdbuf();
-  if (!file || !bytes) return SystemError("cannot read", path);
-  return std::move(bytes).str();
+  // Protobuf's own bound on a message.
+  constexpr int64_t kMostBytes = int64_t{2} << 30;
+  return files_.Read(absl::StrCat(name, "/", version, "/", kDefaultModelFile),
+                     kMostBytes);
 }
 
 absl::StatusOr<int64_t> ModelRepository::Publish(

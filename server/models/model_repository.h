@@ -19,9 +19,9 @@
 
 namespace octet {
 
-// INVALID_ARGUMENT unless `name` can be a model's folder: 1 to 255 bytes, no
-// '/', no control characters, no dot in front. Every name that comes from
-// outside is checked by this before it becomes part of a path.
+// INVALID_ARGUMENT unless `name` can be a model's folder: 1 to 255 bytes of
+// UTF-8, no '/', no control characters, no dot in front. Every name that comes
+// from outside is checked by this before it becomes part of a path.
 absl::Status CheckModelName(absl::string_view name);
 
 // A version as requests spell it: empty (the one that is served) gives
@@ -88,6 +88,10 @@ class ModelRepository {
   explicit ModelRepository(std::string root)
       : root_(std::move(root)), files_(root_) {}
 
+  // As above; what could be meant as a model and is none goes to `ignored`,
+  // with the reason.
+  absl::StatusOr<std::vector<std::string>> ListModels(
+      std::vector<std::string>* ignored) const;
   std::string Folder(const std::string& name) const;
 
   const std::string root_;

@@ -77,7 +77,7 @@ TEST_F(ModelConfigurationTest, ReadsWhatItActsOn) {
     max_batch_size: 4
     default_model_filename: "net.onnx"
     version_policy { specific { versions: [ 1, 3 ] } } instance_group
-    [ { count: 1 kind: KIND_CPU }]
+    [ { count: 2 kind: KIND_CPU }]
     dynamic_batching {
       priority_levels: 3
       default_priority_level: 2
@@ -115,7 +115,7 @@ TEST_F(ModelConfigurationTest, ReadsWhatItActsOn) {
   ASSERT_TRUE(parsed.ok()) << parsed.status();
   EXPECT_EQ(parsed->max_batch, 4);
   EXPECT_EQ(parsed->model_file, "net.onnx");
-  EXPECT_EQ(parsed->instances, 1);
+  EXPECT_EQ(parsed->instances, 2);
   EXPECT_THAT(parsed->labels, ElementsAre(Pair("stable", 3)));
   ASSERT_EQ(parsed->input_forms.size(), 1u);
   const InputForm& form = parsed->input_forms[0];
@@ -235,17 +235,19 @@ TEST_F(ModelConfigurationTest, RefusesWhatOctetDoesNotDoByName) {
   }
 }
 
-TEST_F(ModelConfigurationTest, NotesWhatHasNoEffectAndClampsInstances) {
+TEST_F(ModelConfigurationTest, NotesWhatHasNoEffect) {
   const auto parsed = Parse(
       "instance_group { count: 3 } instance_group { }"
       "dynamic_batching { max_queue_delay_microseconds: 100 }"
       "optimization { graph { level: 1 } }");
   ASSERT_TRUE(parsed.ok()) << parsed.status();
   EXPECT_EQ(parsed->instances, 2);
-  EXPECT_THAT(parsed->notes, ::testing::UnorderedElementsAre(
-                                 HasSubstr("4 instances asked for, 2 run"),
-                                 HasSubstr("max_queue_delay_microseconds"),
-                                 HasSubstr("optimization")));
+  EXPECT_THAT(
+      parsed->notes,
+      ::testing::UnorderedElementsAre(
+          HasSubstr("4 instances asked for; a model runs on all 2 lanes"),
+          HasSubstr("max_queue_delay_microseconds"),
+          HasSubstr("optimization")));
 }
 
 TEST_F(ModelConfigurationTest, ReadsJsonInBothSpellings) {
