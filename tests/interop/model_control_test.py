@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Triton's client controls models: uploads, configurations, loads under load."""
+"""Triton's client controls models: uploads, configurations, loads under
+load."""
 
 import json
 import threading

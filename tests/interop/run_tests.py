@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the tests of a folder, or those of them that are named, and ends with the
-total: run_tests.py FOLDER [TEST...]"""
+"""Runs the tests of a folder, or those of them that are named, and ends with
+the total: run_tests.py FOLDER [TEST...]"""
 
 import pathlib
 import sys
