@@ -89,14 +89,18 @@ bool SendWork(const QuantizationWork& work, int64_t samples,
               const std::function<bool(const v1::QuantizeRequest&)>& write) {
   v1::QuantizeRequest first;
   *first.mutable_settings() = work.settings;
-  if (!write(first)) return false;
   const int64_t model_bytes = static_cast<int64_t>(work.model.size());
+  // The last message says so: a call that merely ends may have broken off.
+  first.set_last(model_bytes == 0 && samples == 0);
+  if (!write(first)) return false;
   for (int64_t at = 0; at < model_bytes; at += kMessageBytes) {
     const auto piece = work.model.substr(at, kMessageBytes);
+    const int64_t end = at + static_cast<int64_t>(piece.size());
     v1::QuantizeRequest request;
     request.mutable_model()->set_raw_contents(piece.data(), piece.size());
+    request.set_last(end == model_bytes && samples == 0);
     if (!write(request)) return false;
-    Report(at + static_cast<int64_t>(piece.size()), model_bytes, observer);
+    Report(end, model_bytes, observer);
   }
   int64_t sample_bytes = 1;
   for (const NamedTensor& named : work.calibration) {
@@ -105,7 +109,9 @@ bool SendWork(const QuantizationWork& work, int64_t samples,
   const int64_t step = std::max<int64_t>(1, kMessageBytes / sample_bytes);
   for (int64_t begin = 0; begin < samples; begin += step) {
     const int64_t end = std::min(samples, begin + step);
-    if (!write(MakeChunk(work.calibration, begin, end))) return false;
+    v1::QuantizeRequest request = MakeChunk(work.calibration, begin, end);
+    request.set_last(end == samples);
+    if (!write(request)) return false;
     Report(end, samples, observer);
   }
   return true;

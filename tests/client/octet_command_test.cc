@@ -276,6 +276,7 @@ TEST_F(OctetCommandTest, QuantizeTakesSamplesOfTheServers) {
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_EQ(server_.quantize_requests()[0].settings().calibration_path(),
             "s.npz");
+  EXPECT_TRUE(server_.quantize_requests()[0].last());
 }
 
 TEST_F(OctetCommandTest, CompletionKnowsCommandsAndFlags) {

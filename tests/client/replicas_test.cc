@@ -346,6 +346,10 @@ TEST(SubmitJobTest, SendsTheModelInPieces) {
     sent += request.model().raw_contents();
   }
   EXPECT_EQ(sent, model);
+  const auto requests = server.quantize_requests();
+  for (const auto& request : requests) {
+    EXPECT_EQ(request.last(), &request == &requests.back());
+  }
   work.settings.set_model_name("both");
   EXPECT_EQ(ConnectTo(server)->SubmitJob(work, nullptr).status().code(),
             absl::StatusCode::kInvalidArgument);
