@@ -111,6 +111,11 @@ void LogStart(const ServerConfig& config) {
       "listening on {}, where other machines reach it; --bind-address "
       "127.0.0.1 keeps them out",
       config.bind_address);
+  if (config.control_access == ControlAccessSetting::kAuto) {
+    spdlog::info(
+        "nobody may load, unload or quantize models there: --control-access "
+        "token:FILE, certificate or open says who may");
+  }
   if (config.control_access == ControlAccessSetting::kOpen) {
     spdlog::warn(
         "everyone who reaches it may load, unload and quantize models: "

@@ -153,7 +153,13 @@ absl::Status TlsCertificates::RefreshLocked() {
   if (stamps == seen_) return absl::OkStatus();
   // Before reading: what changes meanwhile is looked at again.
   seen_ = std::move(stamps);
-  OCTET_ASSIGN_OR_RETURN(change_, Read());
+  // OpenSSL's errors are the thread's: those of connections are none of ours,
+  // and ours would end the connection that is handled next.
+  ERR_clear_error();
+  absl::StatusOr<TlsTexts> texts = Read();
+  ERR_clear_error();
+  OCTET_RETURN_IF_ERROR(texts.status());
+  change_ = *std::move(texts);
   return absl::OkStatus();
 }
 
