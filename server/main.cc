@@ -38,6 +38,10 @@ EngineFunctions TheEngine() {
   functions.load = [](const std::string& path, const ModelOptions& options) {
     return Model::FromFile(path, options);
   };
+  functions.load_bytes = [](absl::string_view bytes,
+                            const ModelOptions& options) {
+    return Model::FromBytes(bytes, options);
+  };
   functions.make_executor = [](std::shared_ptr<const Model> model) {
     return Executor::Create(std::move(model));
   };

@@ -157,9 +157,18 @@ absl::Status OctetServer::MakeParts(const Identity& identity) {
       Limits(config_));
   registry_->SetListener([this] { NotifyHealth(); });
   lane_pool_ = std::make_unique<LanePool>(scheduler_.get());
-  jobs_ = std::make_unique<QuantizationJobs>(QuantizationJobs::Environment{
-      &engine_, repository_.get(), registry_.get(), metrics_.get(),
-      config_.job_bytes, limit.cpus});
+  JobEnvironment jobs;
+  jobs.engine = &engine_;
+  jobs.repository = repository_.get();
+  jobs.registry = registry_.get();
+  jobs.metrics = metrics_.get();
+  jobs.job_bytes = config_.job_bytes;
+  jobs.calibration_folder = config_.calibration_folder;
+  // At least half of the CPUs never see a job.
+  jobs.threads = std::max(limit.cpus / 2, 1);
+  jobs.octet_version = identity.version;
+  jobs.isa = identity.isa;
+  jobs_ = std::make_unique<QuantizationJobs>(jobs);
   api_ = {registry_.get(),
           repository_.get(),
           &state_,
@@ -252,7 +261,7 @@ void OctetServer::NotifyHealth() {
 
 void OctetServer::Shutdown(absl::Duration limit) {
   SetPhase(ServingPhase::kDraining);
-  if (jobs_ != nullptr) jobs_->CancelAll();
+  if (jobs_ != nullptr) jobs_->Stop();
   std::shared_ptr<GrpcServer> grpc;
   {
     absl::MutexLock lock(&mutex_);
@@ -266,7 +275,7 @@ void OctetServer::Shutdown(absl::Duration limit) {
 
 void OctetServer::StopNow() {
   state_.Set(ServingPhase::kDraining);
-  if (jobs_ != nullptr) jobs_->CancelAll();
+  if (jobs_ != nullptr) jobs_->Stop();
   if (scheduler_ != nullptr) scheduler_->Stop();
   std::shared_ptr<GrpcServer> grpc;
   {

@@ -2,7 +2,6 @@
 #include "server/jobs/calibration_data.h"
 
 #include <cstdint>
-#include <cstring>
 #include <set>
 #include <string>
 #include <utility>
@@ -113,13 +112,13 @@ absl::Status CalibrationData::Append(absl::Span<const CalibrationRows> chunk) {
   }
   if (inputs_.empty()) {
     for (const CalibrationRows& rows : chunk) {
-      inputs_.push_back({rows.name, rows.dtype, RowShape(rows.shape), ""});
+      inputs_.push_back({rows.name, rows.dtype, RowShape(rows.shape), {}});
     }
   }
   for (Input& input : inputs_) {
     for (const CalibrationRows& rows : chunk) {
       if (rows.name == input.name) {
-        input.bytes.append(rows.bytes.data(), rows.bytes.size());
+        input.bytes.Append(rows.bytes);
       }
     }
   }
@@ -138,10 +137,9 @@ absl::StatusOr<std::vector<NamedTensor>> CalibrationData::TakeTensors() {
     Shape shape = {samples_};
     shape.insert(shape.end(), input.row_shape.begin(), input.row_shape.end());
     Tensor tensor(input.dtype, std::move(shape));
-    std::memcpy(tensor.mutable_bytes(), input.bytes.data(), tensor.byte_size());
-    tensors.push_back({std::move(input.name), std::move(tensor)});
     // One input at a time is there twice, not all of them.
-    input.bytes = std::string();
+    input.bytes.MoveTo(tensor.mutable_bytes());
+    tensors.push_back({std::move(input.name), std::move(tensor)});
   }
   inputs_.clear();
   samples_ = 0;

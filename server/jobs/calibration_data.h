@@ -13,6 +13,7 @@
 #include "engine/base/dtype.h"
 #include "engine/base/shape.h"
 #include "engine/base/tensor.h"
+#include "server/jobs/byte_chunks.h"
 
 namespace octet {
 
@@ -49,14 +50,14 @@ class CalibrationData {
     std::string name;
     DType dtype;
     Shape row_shape;
-    std::string bytes;
+    ByteChunks bytes;
   };
 
   absl::Status CheckChunk(absl::Span<const CalibrationRows> chunk) const;
   absl::Status CheckAgainstFirst(const CalibrationRows& rows) const;
   const Input* Find(absl::string_view name) const;
 
-  const int64_t max_bytes_;
+  int64_t max_bytes_;
   int64_t bytes_ = 0;
   int64_t samples_ = 0;
   std::vector<Input> inputs_;  // empty before the first chunk

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/jobs/quantization_jobs.h"
 
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include <sys/random.h>
+#include <sys/types.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cerrno>
 #include <cstdint>
+#include <cstdlib>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,120 +18,96 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "engine/base/check.h"
 #include "engine/base/status_macros.h"
 #include "engine/engine.h"
+#include "server/jobs/background_thread.h"
+#include "server/jobs/calibration_folder.h"
+#include "server/jobs/history.h"
+#include "server/jobs/job_handles.h"
 #include "server/models/model_repository.h"
 #include "spdlog/spdlog.h"
 
 namespace octet {
 namespace {
 
-absl::Status Cancelled() {
-  return absl::CancelledError("the quantization was cancelled");
+constexpr int kHighestPriority = 10;
+
+// Nobody who was not told a job's id finds it.
+std::string RandomId() {
+  unsigned char bytes[8];
+  ssize_t got = 0;
+  do {
+    got = getrandom(bytes, sizeof(bytes), 0);
+  } while (got < 0 && errno == EINTR);
+  OCTET_CHECK(got == sizeof(bytes));
+  return absl::BytesToHexString(absl::string_view(
+      reinterpret_cast<const char*>(bytes), sizeof(bytes)));
 }
 
-// Serving comes first: the calling thread, and those it starts, get the CPU
-// that is left over.
-void LowerPriority() {
-  constexpr int kLowest = 19;
-  const auto thread = static_cast<id_t>(syscall(SYS_gettid));
-  if (setpriority(PRIO_PROCESS, thread, kLowest) != 0) {
-    spdlog::warn(
-        "the quantization thread keeps its priority: the system "
-        "does not let it go down");
-  }
+absl::Status UnknownJob(absl::string_view id) {
+  return absl::NotFoundError(absl::StrCat(
+      "there is no job '", id.substr(0, 64), "', or it ended too long ago: the "
+      "last ", QuantizationJobs::kMaxEnded, " are remembered"));
 }
 
 }  // namespace
 
+// Guarded by the jobs' mutex, except where it says otherwise.
+struct QuantizationJobs::Job {
+  Job(QuantizationRequest request, int64_t version)
+      : source_version(version), input(0) {
+    status.id = RandomId();
+    status.request = std::move(request);
+    status.progress.phase = "upload";
+    status.created = absl::Now();
+  }
+
+  bool waits() const {
+    return status.state == JobState::kPending && !uploading;
+  }
+
+  const int64_t source_version;
+  std::atomic<bool> cancelled = false;  // not guarded
+
+  JobStatus status;  // jobs_ahead is not kept here
+  bool uploading = true;
+  JobInput input;  // while it waits
+  int64_t bytes = 0;
+  std::map<int64_t, std::shared_ptr<const Listener>> listeners;
+};
+
 // Passes progress on, and cancellation back.
-class QuantizationJob::Observer : public QuantizationObserver {
+class QuantizationJobs::Observer : public QuantizationObserver {
  public:
-  Observer(const QuantizationJob* job,
-           const QuantizationJob::ProgressCallback& on_progress)
-      : job_(job), on_progress_(on_progress) {}
+  Observer(QuantizationJobs* jobs, JobPtr job)
+      : jobs_(jobs), job_(std::move(job)) {}
 
   absl::Status OnProgress(const QuantizationProgress& progress) override {
-    if (job_->cancelled_) return Cancelled();
-    on_progress_(progress);
+    if (job_->cancelled) {
+      return absl::CancelledError("the quantization was cancelled");
+    }
+    jobs_->SetProgress(job_, progress);
     return absl::OkStatus();
   }
 
  private:
-  const QuantizationJob* const job_;
-  const QuantizationJob::ProgressCallback& on_progress_;
+  QuantizationJobs* const jobs_;
+  const JobPtr job_;
 };
 
-QuantizationJob::~QuantizationJob() { jobs_->Release(this); }
-
-void QuantizationJob::Run(std::shared_ptr<QuantizationJob> job,
-                          ProgressCallback on_progress, DoneCallback done) {
-  QuantizationJobs* const jobs = job->jobs_;
-  jobs->worker_.Do([job = std::move(job), jobs,
-                    on_progress = std::move(on_progress),
-                    done = std::move(done)] {
-    absl::StatusOr<QuantizationOutcome> outcome = job->Quantize(on_progress);
-    if (outcome.ok() && job->request_.load_when_done) {
-      const absl::Status loaded = job->Load(*outcome);
-      if (!loaded.ok()) outcome = loaded;
-    }
-    jobs->environment_.metrics->CountQuantization(outcome.status().code());
-    // Whoever is told that this one is done may begin the next one.
-    jobs->Release(job.get());
-    done(std::move(outcome));
-  });
-}
-
-absl::StatusOr<QuantizationOutcome> QuantizationJob::Quantize(
-    const ProgressCallback& on_progress) {
-  if (cancelled_) return Cancelled();
-  const QuantizationJobs::Environment& environment = jobs_->environment_;
-  OCTET_ASSIGN_OR_RETURN(
-      const std::string bytes,
-      environment.repository->Read(request_.model, version_));
-  OCTET_ASSIGN_OR_RETURN(const std::vector<NamedTensor> samples,
-                         data_.TakeTensors());
-  Observer observer(this, on_progress);
-  OCTET_ASSIGN_OR_RETURN(QuantizationResult result,
-                         environment.engine->quantize(
-                             bytes, samples, request_.options, &observer));
-  OCTET_RETURN_IF_ERROR(
-      observer.OnProgress({"publish", 0, 1}));  // the last call to cancel
-  QuantizationOutcome outcome;
-  outcome.model = request_.output_model;
-  OCTET_ASSIGN_OR_RETURN(outcome.version, environment.repository->Publish(
-                                              outcome.model, result.model));
-  on_progress({"publish", 1, 1});
-  spdlog::info("model '{}' version {} quantized: published as '{}' version {}",
-               request_.model, version_, outcome.model, outcome.version);
-  result.model.clear();
-  outcome.result = std::move(result);
-  return outcome;
-}
-
-absl::Status QuantizationJob::Load(const QuantizationOutcome& outcome) {
-  absl::Status status;
-  absl::Notification loaded;
-  jobs_->environment_.registry->Load(outcome.model,
-                                     [&](absl::Status load_status) {
-                                       status = std::move(load_status);
-                                       loaded.Notify();
-                                     });
-  loaded.WaitForNotification();
-  if (status.ok()) return status;
-  return absl::Status(
-      status.code(), absl::StrCat("published as '", outcome.model, "' version ",
-                                  outcome.version, ", but loading it failed: ",
-                                  status.message()));
-}
-
-QuantizationJobs::QuantizationJobs(const Environment& environment)
+QuantizationJobs::QuantizationJobs(const JobEnvironment& environment)
     : environment_(environment) {
-  worker_.Do(LowerPriority);
+  worker_.Do(MoveToBackground);
 }
+
+QuantizationJobs::~QuantizationJobs() { Stop(); }
 
 absl::StatusOr<int64_t> QuantizationJobs::ResolveVersion(
     const std::string& model, const std::string& version) const {
@@ -149,36 +128,376 @@ absl::StatusOr<int64_t> QuantizationJobs::ResolveVersion(
   return *wanted;
 }
 
-absl::StatusOr<std::shared_ptr<QuantizationJob>> QuantizationJobs::Begin(
-    QuantizationRequest request) {
-  OCTET_RETURN_IF_ERROR(CheckModelName(request.model));
-  if (request.output_model.empty()) request.output_model = request.model;
-  OCTET_RETURN_IF_ERROR(CheckModelName(request.output_model));
-  request.options.threads = environment_.threads;
-  OCTET_ASSIGN_OR_RETURN(const int64_t version,
-                         ResolveVersion(request.model, request.version));
-  absl::MutexLock lock(&mutex_);
-  if (current_ != nullptr) {
-    return absl::ResourceExhaustedError(
-        "another quantization is running; retry later");
+// Completes the request; returns the version of a model of the repository.
+absl::StatusOr<int64_t> QuantizationJobs::CheckRequest(
+    QuantizationRequest* request) const {
+  if (std::abs(request->priority) > kHighestPriority) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "settings.priority: got ", request->priority, ", expected -",
+        kHighestPriority, " to ", kHighestPriority));
   }
-  std::shared_ptr<QuantizationJob> job(new QuantizationJob(
-      this, std::move(request), version, environment_.max_calibration_bytes));
-  current_ = job.get();
-  environment_.metrics->SetRunningQuantizations(1);
-  return job;
+  if (!request->calibration_path.empty()) {
+    OCTET_RETURN_IF_ERROR(CheckCalibrationPath(environment_.calibration_folder,
+                                               request->calibration_path));
+  }
+  request->options.threads = environment_.threads;
+  if (!request->model.empty()) {
+    if (request->publish_float) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "settings.publish_float: model '", request->model,
+          "' is in the repository already; only an uploaded one is "
+          "published"));
+    }
+    OCTET_RETURN_IF_ERROR(CheckModelName(request->model));
+    if (request->output_model.empty()) request->output_model = request->model;
+    OCTET_RETURN_IF_ERROR(CheckModelName(request->output_model));
+    return ResolveVersion(request->model, request->version);
+  }
+  if (!request->version.empty()) {
+    return absl::InvalidArgumentError(
+        "settings.model_version: got one without a model_name; an uploaded "
+        "model has none");
+  }
+  if (request->output_model.empty()) {
+    return absl::InvalidArgumentError(
+        "settings.output_model_name: it is empty, expected the name to publish "
+        "under, since model_name is empty and the model is uploaded");
+  }
+  OCTET_RETURN_IF_ERROR(CheckModelName(request->output_model));
+  return 0;
 }
 
-void QuantizationJobs::CancelAll() {
+absl::StatusOr<std::unique_ptr<JobUpload>> QuantizationJobs::Begin(
+    QuantizationRequest request) {
+  OCTET_ASSIGN_OR_RETURN(const int64_t version, CheckRequest(&request));
   absl::MutexLock lock(&mutex_);
-  if (current_ != nullptr) current_->Cancel();
+  if (stopped_) {
+    return absl::UnavailableError("the server is shutting down");
+  }
+  const auto pending =
+      std::count_if(jobs_.begin(), jobs_.end(), [](const JobPtr& job) {
+        return job->status.state == JobState::kPending;
+      });
+  if (pending >= kMaxWaiting) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        pending, " jobs wait or are being uploaded, which is as many as may; "
+        "retry later, or cancel one"));
+  }
+  auto job = std::make_shared<Job>(std::move(request), version);
+  jobs_.push_back(job);
+  CountLocked();
+  return std::unique_ptr<JobUpload>(
+      new JobUpload(this, job, job->status.id, job->status.request,
+                    environment_.job_bytes));
 }
 
-void QuantizationJobs::Release(const QuantizationJob* job) {
+absl::Status QuantizationJobs::Reserve(const JobPtr& job, int64_t bytes) {
+  Listeners listeners;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (HasEnded(job->status.state)) return job->status.error;
+    const int64_t all = kMaxJobsOfMemory * environment_.job_bytes;
+    if (job->bytes + bytes > environment_.job_bytes) {
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "the model and the samples of this job take more than ",
+          environment_.job_bytes,
+          " bytes (the server's --job-bytes); send fewer samples"));
+    }
+    if (bytes_ + bytes > all) {
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "the uploads of all jobs take more than ", all, " bytes (",
+          kMaxJobsOfMemory, " times the server's --job-bytes); retry later"));
+    }
+    job->bytes += bytes;
+    bytes_ += bytes;
+    job->status.progress.done = job->bytes;
+    listeners = ListenersLocked(*job);
+  }
+  Call(listeners);
+  return absl::OkStatus();
+}
+
+absl::Status QuantizationJobs::Submit(const JobPtr& job, JobInput input) {
+  Listeners listeners;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (HasEnded(job->status.state)) return job->status.error;
+    job->input = std::move(input);
+    job->uploading = false;
+    job->status.progress = {"wait", 0, 0};
+    listeners = ListenersLocked(*job);
+  }
+  Call(listeners);
+  worker_.Do([this] { RunNext(); });
+  return absl::OkStatus();
+}
+
+void QuantizationJobs::Drop(const JobPtr& job) {
   absl::MutexLock lock(&mutex_);
-  if (current_ != job) return;
-  current_ = nullptr;
-  environment_.metrics->SetRunningQuantizations(0);
+  // One that was cancelled is remembered like any other.
+  if (HasEnded(job->status.state)) return;
+  bytes_ -= job->bytes;
+  jobs_.erase(std::find(jobs_.begin(), jobs_.end(), job));
+  CountLocked();
+}
+
+absl::StatusOr<JobStatus> QuantizationJobs::Get(absl::string_view id) const {
+  absl::MutexLock lock(&mutex_);
+  const JobPtr job = FindLocked(id);
+  if (job == nullptr) return UnknownJob(id);
+  return StatusLocked(*job);
+}
+
+std::vector<JobStatus> QuantizationJobs::List() const {
+  std::vector<JobStatus> all;
+  absl::MutexLock lock(&mutex_);
+  for (auto job = jobs_.rbegin(); job != jobs_.rend(); ++job) {
+    all.push_back(StatusLocked(**job));
+  }
+  return all;
+}
+
+absl::StatusOr<std::unique_ptr<JobWatch>> QuantizationJobs::Watch(
+    absl::string_view id, Listener listener) {
+  absl::MutexLock lock(&mutex_);
+  const JobPtr job = FindLocked(id);
+  if (job == nullptr) return UnknownJob(id);
+  const int64_t key = next_key_++;
+  job->listeners[key] = std::make_shared<const Listener>(std::move(listener));
+  return std::unique_ptr<JobWatch>(new JobWatch(this, job, key));
+}
+
+void QuantizationJobs::Unwatch(const JobPtr& job, int64_t key) {
+  std::shared_ptr<const Listener> listener;  // destroyed after the lock
+  absl::MutexLock lock(&mutex_);
+  const auto found = job->listeners.find(key);
+  listener = std::move(found->second);
+  job->listeners.erase(found);
+}
+
+JobStatus QuantizationJobs::StatusOf(const JobPtr& job) const {
+  absl::MutexLock lock(&mutex_);
+  return StatusLocked(*job);
+}
+
+absl::StatusOr<JobStatus> QuantizationJobs::Cancel(absl::string_view id) {
+  Listeners listeners;
+  absl::StatusOr<JobStatus> status = UnknownJob(id);
+  {
+    absl::MutexLock lock(&mutex_);
+    const JobPtr job = FindLocked(id);
+    if (job == nullptr) return status;
+    CancelLocked(job.get(), "the quantization was cancelled", &listeners);
+    status = StatusLocked(*job);
+    ForgetLocked();
+  }
+  Call(listeners);
+  return status;
+}
+
+absl::StatusOr<VersionHistory> QuantizationJobs::History(
+    const std::string& model, const std::string& version) const {
+  constexpr int64_t kMaxHistoryBytes = int64_t{16} << 20;
+  OCTET_RETURN_IF_ERROR(CheckModelName(model));
+  OCTET_ASSIGN_OR_RETURN(const int64_t number, ResolveVersion(model, version));
+  absl::StatusOr<std::string> json = environment_.repository->files().Read(
+      absl::StrCat(model, "/", number, "/", kHistoryFile), kMaxHistoryBytes);
+  if (absl::IsNotFound(json.status())) {
+    return absl::NotFoundError(
+        absl::StrCat("model '", model, "' version ", number,
+                     " has no history: it was not made by a job"));
+  }
+  if (!json.ok()) return json.status();
+  return VersionHistory{number, *std::move(json)};
+}
+
+void QuantizationJobs::Stop() {
+  Listeners listeners;
+  {
+    absl::MutexLock lock(&mutex_);
+    stopped_ = true;
+    for (const JobPtr& job : jobs_) {
+      CancelLocked(job.get(), "the server is shutting down", &listeners);
+    }
+    ForgetLocked();
+  }
+  Call(listeners);
+}
+
+void QuantizationJobs::CancelLocked(Job* job, absl::string_view why,
+                                    Listeners* listeners) {
+  if (HasEnded(job->status.state)) return;
+  job->cancelled = true;
+  if (job->status.state == JobState::kRunning) return;  // ends by itself
+  EndLocked(job, absl::CancelledError(why));
+  for (auto& listener : ListenersLocked(*job)) {
+    listeners->push_back(std::move(listener));
+  }
+}
+
+void QuantizationJobs::RunNext() {
+  // One that was cancelled while it waited leaves nothing to do here.
+  const JobPtr job = TakeNext();
+  if (job != nullptr) Run(job);
+}
+
+QuantizationJobs::JobPtr QuantizationJobs::TakeNext() {
+  JobPtr next;
+  Listeners listeners;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const JobPtr& job : jobs_) {
+      if (job->waits() &&
+          (next == nullptr || job->status.request.priority >
+                                  next->status.request.priority)) {
+        next = job;
+      }
+    }
+    if (next == nullptr) return nullptr;
+    next->status.state = JobState::kRunning;
+    next->status.started = absl::Now();
+    listeners = ListenersLocked(*next);
+    CountLocked();
+  }
+  Call(listeners);
+  return next;
+}
+
+void QuantizationJobs::Run(const JobPtr& job) {
+  JobStatus status;
+  JobInput input(0);
+  {
+    absl::MutexLock lock(&mutex_);
+    status = job->status;
+    input = std::move(job->input);
+  }
+  Observer observer(this, job);
+  absl::StatusOr<QuantizationOutcome> made = QuantizeAndPublish(
+      environment_, status, job->source_version, std::move(input), &observer);
+  if (!made.ok()) {
+    End(job, nullptr, made.status());
+    return;
+  }
+  const auto outcome =
+      std::make_shared<const QuantizationOutcome>(*std::move(made));
+  SetProgress(job, {"publish", 1, 1});
+  absl::Status loaded;
+  if (status.request.load_when_done) {
+    SetProgress(job, {"load", 0, 1});
+    loaded = LoadPublished(environment_, *outcome);
+    if (loaded.ok()) SetProgress(job, {"load", 1, 1});
+  }
+  End(job, outcome, loaded);
+}
+
+void QuantizationJobs::SetProgress(const JobPtr& job,
+                                   const QuantizationProgress& progress) {
+  Listeners listeners;
+  {
+    absl::MutexLock lock(&mutex_);
+    job->status.progress = progress;
+    for (const auto& [key, listener] : job->listeners) {
+      listeners.push_back(listener);
+    }
+  }
+  Call(listeners);
+}
+
+void QuantizationJobs::End(const JobPtr& job,
+                           std::shared_ptr<const QuantizationOutcome> outcome,
+                           const absl::Status& status) {
+  Listeners listeners;
+  {
+    absl::MutexLock lock(&mutex_);
+    job->status.outcome = std::move(outcome);
+    EndLocked(job.get(), status);
+    listeners = ListenersLocked(*job);
+    ForgetLocked();
+  }
+  Call(listeners);
+}
+
+void QuantizationJobs::EndLocked(Job* job, const absl::Status& status) {
+  JobStatus& now = job->status;
+  now.ended = absl::Now();
+  now.error = status;
+  if (status.ok()) {
+    now.state = JobState::kSucceeded;
+  } else {
+    now.state = job->cancelled && absl::IsCancelled(status)
+                    ? JobState::kCancelled
+                    : JobState::kFailed;
+    spdlog::info("job {}: {}", now.id, status.ToString());
+  }
+  job->input = JobInput(0);
+  bytes_ -= job->bytes;
+  environment_.metrics->CountQuantization(status.code());
+  if (now.started) {
+    environment_.metrics->ObserveQuantization(*now.started - now.created,
+                                              *now.ended - *now.started);
+  }
+  CountLocked();
+}
+
+void QuantizationJobs::ForgetLocked() {
+  const auto ended = [](const JobPtr& job) {
+    return HasEnded(job->status.state);
+  };
+  while (std::count_if(jobs_.begin(), jobs_.end(), ended) > kMaxEnded) {
+    jobs_.erase(std::find_if(jobs_.begin(), jobs_.end(), ended));
+  }
+}
+
+void QuantizationJobs::CountLocked() {
+  int64_t waiting = 0;
+  int64_t running = 0;
+  for (const JobPtr& job : jobs_) {
+    waiting += job->status.state == JobState::kPending ? 1 : 0;
+    running += job->status.state == JobState::kRunning ? 1 : 0;
+  }
+  environment_.metrics->SetQuantizations(waiting, running);
+}
+
+QuantizationJobs::JobPtr QuantizationJobs::FindLocked(
+    absl::string_view id) const {
+  for (const JobPtr& job : jobs_) {
+    if (job->status.id == id) return job;
+  }
+  return nullptr;
+}
+
+JobStatus QuantizationJobs::StatusLocked(const Job& job) const {
+  JobStatus status = job.status;
+  if (status.state != JobState::kPending) return status;
+  bool before = true;
+  for (const JobPtr& other : jobs_) {
+    if (other.get() == &job) {
+      before = false;
+      continue;
+    }
+    const int more = other->status.request.priority - status.request.priority;
+    const bool ahead = other->waits() && (more > 0 || (more == 0 && before));
+    if (ahead || other->status.state == JobState::kRunning) {
+      ++status.jobs_ahead;
+    }
+  }
+  return status;
+}
+
+QuantizationJobs::Listeners QuantizationJobs::ListenersLocked(
+    const Job& job) const {
+  Listeners listeners;
+  for (const JobPtr& other : jobs_) {
+    if (other.get() != &job && !other->waits()) continue;
+    for (const auto& [key, listener] : other->listeners) {
+      listeners.push_back(listener);
+    }
+  }
+  return listeners;
+}
+
+void QuantizationJobs::Call(const Listeners& listeners) {
+  for (const auto& listener : listeners) (*listener)();
 }
 
 }  // namespace octet

@@ -2,136 +2,139 @@
 #ifndef OCTET_SERVER_JOBS_QUANTIZATION_JOBS_H_
 #define OCTET_SERVER_JOBS_QUANTIZATION_JOBS_H_
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
-#include "engine/engine.h"
 #include "server/jobs/calibration_data.h"
-#include "server/metrics/metrics.h"
-#include "server/models/engine_functions.h"
-#include "server/models/model_registry.h"
-#include "server/models/model_repository.h"
+#include "server/jobs/job.h"
+#include "server/jobs/job_input.h"
+#include "server/jobs/quantize_and_publish.h"
 #include "server/models/serial_worker.h"
 
 namespace octet {
 
-// What to quantize and what to do with the result.
-struct QuantizationRequest {
-  std::string model{};         // in the repository
-  std::string version{};       // empty: the highest
-  std::string output_model{};  // empty: the same as `model`
-  QuantizationOptions options{};
-  bool load_when_done = false;
-};
-
-// What came of it.
-struct QuantizationOutcome {
-  std::string model;
+// history.json beside a version.
+struct VersionHistory {
   int64_t version = 0;
-  QuantizationResult result;  // without the model's bytes
+  std::string json;
 };
 
-class QuantizationJobs;
+class JobUpload;
+class JobWatch;
 
-// One quantization: samples in, then Run().
-//
-// Append() and Run() are called by one thread at a time; Cancel() by any.
-class QuantizationJob {
- public:
-  using ProgressCallback = std::function<void(const QuantizationProgress&)>;
-  using DoneCallback = std::function<void(absl::StatusOr<QuantizationOutcome>)>;
-
-  ~QuantizationJob();
-
-  // As CalibrationData::Append().
-  absl::Status Append(absl::Span<const CalibrationRows> chunk) {
-    return data_.Append(chunk);
-  }
-
-  // Quantizes, publishes and, where asked for, loads the result, on a thread
-  // of the jobs; then calls `done` once. Both callbacks run there. A job whose
-  // load fails has published nevertheless, and says so.
-  // REQUIRES: called at most once.
-  static void Run(std::shared_ptr<QuantizationJob> job,
-                  ProgressCallback on_progress, DoneCallback done);
-
-  // Makes Run() stop at the next step with CANCELLED.
-  void Cancel() { cancelled_ = true; }
-
- private:
-  friend class QuantizationJobs;
-  class Observer;
-
-  QuantizationJob(QuantizationJobs* jobs, QuantizationRequest request,
-                  int64_t version, int64_t max_bytes)
-      : jobs_(jobs),
-        request_(std::move(request)),
-        version_(version),
-        data_(max_bytes) {}
-
-  absl::StatusOr<QuantizationOutcome> Quantize(
-      const ProgressCallback& on_progress);
-  // Loads what was published.
-  absl::Status Load(const QuantizationOutcome& outcome);
-
-  QuantizationJobs* const jobs_;
-  const QuantizationRequest request_;
-  const int64_t version_;
-  CalibrationData data_;
-  std::atomic<bool> cancelled_ = false;
-};
-
-// The quantizations of the server, of which there is one at a time.
+// The quantizations of the server: one runs, on a thread of the lowest
+// priority, some wait, and those that ended are remembered for a while.
 //
 // Thread-safe.
 class QuantizationJobs {
  public:
-  struct Environment {
-    const EngineFunctions* engine = nullptr;
-    const ModelRepository* repository = nullptr;
-    ModelRegistry* registry = nullptr;
-    Metrics* metrics = nullptr;
-    // The most memory for calibration samples.
-    int64_t max_calibration_bytes = int64_t{1} << 30;
-    int threads = 1;  // of a job
-  };
+  // Jobs that wait, those that are being uploaded among them.
+  static constexpr int kMaxWaiting = 16;
+  // Jobs that are remembered after their end.
+  static constexpr int kMaxEnded = 100;
+  // The uploads of all jobs may take so many times the memory of one.
+  static constexpr int kMaxJobsOfMemory = 4;
 
-  // Everything in `environment` must outlive the jobs.
-  explicit QuantizationJobs(const Environment& environment);
+  // Called after a change of a job, on any thread, under no lock.
+  using Listener = std::function<void()>;
 
-  // Waits for the job that runs, if one does.
-  ~QuantizationJobs() = default;
+  explicit QuantizationJobs(const JobEnvironment& environment);
 
-  // Begins a job, which holds the only slot until it is done or destroyed.
-  //   INVALID_ARGUMENT    no model's name, or no version number
-  //   NOT_FOUND           no such model or version in the repository
-  //   RESOURCE_EXHAUSTED  another job has the slot; retry later
-  absl::StatusOr<std::shared_ptr<QuantizationJob>> Begin(
+  // As Stop(), then waits for the job that runs, if one does.
+  // REQUIRES: no JobUpload and no JobWatch is left.
+  ~QuantizationJobs();
+
+  // Begins the upload of a job. Nothing of it stays if it is not submitted.
+  //   INVALID_ARGUMENT     the settings do not fit each other
+  //   NOT_FOUND            no such model or version in the repository
+  //   FAILED_PRECONDITION  a path is given, but there is no calibration folder
+  //   RESOURCE_EXHAUSTED   as many jobs wait as may; retry later
+  //   UNAVAILABLE          after Stop()
+  absl::StatusOr<std::unique_ptr<JobUpload>> Begin(
       QuantizationRequest request);
 
-  // Cancels the job that runs, if one does.
-  void CancelAll();
+  // The job as it is. NOT_FOUND when it is not known (any more).
+  absl::StatusOr<JobStatus> Get(absl::string_view id) const;
 
- private:
-  friend class QuantizationJob;
+  // All jobs that are known, newest first.
+  std::vector<JobStatus> List() const;
 
-  void Release(const QuantizationJob* job);
-  absl::StatusOr<int64_t> ResolveVersion(const std::string& model,
+  // Has `listener` called after every change of the job, until the watch is
+  // destroyed; a call that is under way then may end later. NOT_FOUND when the
+  // job is not known (any more).
+  absl::StatusOr<std::unique_ptr<JobWatch>> Watch(absl::string_view id,
+                                                  Listener listener);
+
+  // Cancels the job: at once where it waits or is uploaded, at its next step
+  // where it runs. One that has ended stays as it is. Returns the job as it
+  // then is. NOT_FOUND when it is not known (any more).
+  absl::StatusOr<JobStatus> Cancel(absl::string_view id);
+
+  // How a version of the repository was made; an empty `version` means the
+  // highest one. Errors as the RPC GetHistory, and as ContainedFiles::Read().
+  absl::StatusOr<VersionHistory> History(const std::string& model,
                                          const std::string& version) const;
 
-  const Environment environment_;
-  absl::Mutex mutex_;
-  QuantizationJob* current_ ABSL_GUARDED_BY(mutex_) = nullptr;
-  SerialWorker worker_{"octet-quantize"};
+  // Cancels all jobs and takes no more.
+  void Stop();
+
+ private:
+  friend class JobUpload;
+  friend class JobWatch;
+  class Observer;
+  struct Job;
+  using JobPtr = std::shared_ptr<Job>;
+  using Listeners = std::vector<std::shared_ptr<const Listener>>;
+
+  absl::StatusOr<int64_t> CheckRequest(QuantizationRequest* request) const;
+  absl::StatusOr<int64_t> ResolveVersion(const std::string& model,
+                                         const std::string& version) const;
+  absl::Status Reserve(const JobPtr& job, int64_t bytes);
+  absl::Status Submit(const JobPtr& job, JobInput input);
+  void Drop(const JobPtr& job);
+  void Unwatch(const JobPtr& job, int64_t key);
+  JobStatus StatusOf(const JobPtr& job) const;
+
+  void RunNext();
+  JobPtr TakeNext();
+  void Run(const JobPtr& job);
+  void SetProgress(const JobPtr& job, const QuantizationProgress& progress);
+  void End(const JobPtr& job,
+           std::shared_ptr<const QuantizationOutcome> outcome,
+           const absl::Status& status);
+
+  void EndLocked(Job* job, const absl::Status& status)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CancelLocked(Job* job, absl::string_view why, Listeners* listeners)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ForgetLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CountLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  JobPtr FindLocked(absl::string_view id) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  JobStatus StatusLocked(const Job& job) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // Those of `job`, and of all that wait, whose place may have changed.
+  Listeners ListenersLocked(const Job& job) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  static void Call(const Listeners& listeners);
+
+  const JobEnvironment environment_;
+  mutable absl::Mutex mutex_;
+  std::vector<JobPtr> jobs_ ABSL_GUARDED_BY(mutex_);  // oldest first
+  int64_t next_key_ ABSL_GUARDED_BY(mutex_) = 1;
+  int64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // reserved by all jobs
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  SerialWorker worker_{"octet-quantize"};  // last, so that it ends first
 };
 
 }  // namespace octet

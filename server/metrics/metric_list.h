@@ -64,8 +64,17 @@ inline constexpr Metric kQuantizations = {
     "octet_quantizations_total",
     "Quantization jobs ended, by gRPC status code."};
 inline constexpr Metric kRunningQuantizations = {
-    "octet_running_quantizations",
-    "Quantization jobs that hold the job slot now."};
+    "octet_running_quantizations", "Quantization jobs that run now."};
+inline constexpr Metric kWaitingQuantizations = {
+    "octet_waiting_quantizations",
+    "Quantization jobs that wait or are being uploaded now."};
+inline constexpr Metric kQuantizationWaitSeconds = {
+    "octet_quantization_wait_seconds",
+    "Time of a quantization job from its settings' arrival to its start, "
+    "seconds."};
+inline constexpr Metric kQuantizationSeconds = {
+    "octet_quantization_seconds",
+    "Time of a quantization job from its start to its end, seconds."};
 
 // The process, under the names that dashboards expect.
 inline constexpr Metric kProcessCpuSeconds = {

@@ -43,6 +43,9 @@ constexpr int kPhases = 5;
 const Histogram::BucketBoundaries kSecondsBuckets = {
     10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3,
     25e-3, 50e-3, 0.1,   0.25,   0.5,    1,      2.5,  5,      10};
+// Quantizing takes a fraction of a second to an hour.
+const Histogram::BucketBoundaries kJobSecondsBuckets = {
+    0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000};
 const Histogram::BucketBoundaries kRowsBuckets = {1,  2,   4,   8,   16,  32,
                                                   64, 128, 256, 512, 1024};
 
@@ -199,6 +202,10 @@ class PrometheusMetrics : public Metrics {
         loaded_models_(AddGauge(metric_list::kLoadedModels)),
         lanes_(AddGauge(metric_list::kLanes)),
         running_quantizations_(AddGauge(metric_list::kRunningQuantizations)),
+        waiting_quantizations_(AddGauge(metric_list::kWaitingQuantizations)),
+        quantization_wait_(
+            AddJobHistogram(metric_list::kQuantizationWaitSeconds)),
+        quantization_(AddJobHistogram(metric_list::kQuantizationSeconds)),
         resident_bytes_(AddGauge(metric_list::kProcessResidentBytes)),
         start_seconds_(AddGauge(metric_list::kProcessStartSeconds)),
         cpu_seconds_(CounterFamily(metric_list::kProcessCpuSeconds).Add({})) {
@@ -216,6 +223,10 @@ class PrometheusMetrics : public Metrics {
   void CountQuantization(absl::StatusCode code) override {
     quantizations_.Count(code);
   }
+  void ObserveQuantization(absl::Duration waited, absl::Duration ran) override {
+    quantization_wait_.Observe(absl::ToDoubleSeconds(waited));
+    quantization_.Observe(absl::ToDoubleSeconds(ran));
+  }
   void SetReady(bool ready) override { ready_.Set(ready ? 1 : 0); }
   void SetLoadedModels(int64_t models) override {
     loaded_models_.Set(static_cast<double>(models));
@@ -223,8 +234,9 @@ class PrometheusMetrics : public Metrics {
   void SetLanes(int64_t lanes) override {
     lanes_.Set(static_cast<double>(lanes));
   }
-  void SetRunningQuantizations(int64_t jobs) override {
-    running_quantizations_.Set(static_cast<double>(jobs));
+  void SetQuantizations(int64_t waiting, int64_t running) override {
+    waiting_quantizations_.Set(static_cast<double>(waiting));
+    running_quantizations_.Set(static_cast<double>(running));
   }
   absl::StatusOr<std::string> Text() override;
 
@@ -241,6 +253,10 @@ class PrometheusMetrics : public Metrics {
   Gauge& AddGauge(const metric_list::Metric& metric) {
     return Register(::prometheus::BuildGauge(), metric, &registry_).Add({});
   }
+  Histogram& AddJobHistogram(const metric_list::Metric& metric) {
+    return Register(::prometheus::BuildHistogram(), metric, &registry_)
+        .Add({}, kJobSecondsBuckets);
+  }
   void Release(const ModelKey& key);
 
   Registry registry_;
@@ -251,6 +267,9 @@ class PrometheusMetrics : public Metrics {
   Gauge& loaded_models_;
   Gauge& lanes_;
   Gauge& running_quantizations_;
+  Gauge& waiting_quantizations_;
+  Histogram& quantization_wait_;
+  Histogram& quantization_;
   Gauge& resident_bytes_;
   Gauge& start_seconds_;
   Counter& cpu_seconds_;

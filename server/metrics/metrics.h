@@ -54,11 +54,15 @@ class Metrics {
   // An inference request was refused before a model was found for it.
   virtual void CountUnroutedRequest(absl::StatusCode code) = 0;
   virtual void CountQuantization(absl::StatusCode code) = 0;
+  // A job that ran has ended: how long it was uploaded and waited, and ran.
+  virtual void ObserveQuantization(absl::Duration waited,
+                                   absl::Duration ran) = 0;
 
   virtual void SetReady(bool ready) = 0;
   virtual void SetLoadedModels(int64_t models) = 0;
   virtual void SetLanes(int64_t lanes) = 0;
-  virtual void SetRunningQuantizations(int64_t jobs) = 0;
+  // Jobs that wait (or are being uploaded), and those that run.
+  virtual void SetQuantizations(int64_t waiting, int64_t running) = 0;
 
   // Everything in Prometheus' text format, version 0.0.4. INTERNAL when it
   // cannot be collected.

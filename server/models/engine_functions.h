@@ -23,6 +23,11 @@ struct EngineFunctions {
       const std::string& path, const ModelOptions& options)>
       load;
 
+  // Model::FromBytes.
+  std::function<absl::StatusOr<std::shared_ptr<const Model>>(
+      absl::string_view bytes, const ModelOptions& options)>
+      load_bytes;
+
   // Executor::Create.
   std::function<absl::StatusOr<std::unique_ptr<Executor>>(
       std::shared_ptr<const Model> model)>

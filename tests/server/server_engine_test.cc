@@ -67,6 +67,10 @@ class ServerEngineTest : public ::testing::Test {
     engine.load = [](const std::string& path, const ModelOptions& options) {
       return Model::FromFile(path, options);
     };
+    engine.load_bytes = [](absl::string_view bytes,
+                           const ModelOptions& options) {
+      return Model::FromBytes(bytes, options);
+    };
     engine.make_executor = [](std::shared_ptr<const Model> model) {
       return Executor::Create(std::move(model));
     };

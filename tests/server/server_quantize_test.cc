@@ -73,6 +73,20 @@ class ServerQuantizeTest : public ServerFixture {
     return outcome;
   }
 
+  // The job in its final state.
+  v1::Job AwaitEnd(const std::string& id) {
+    v1::WatchJobRequest request;
+    request.set_id(id);
+    const auto context = Context();
+    const auto stream = quantization_->WatchJob(context.get(), request);
+    v1::Job job;
+    while (stream->Read(&job)) {
+    }
+    const grpc::Status status = stream->Finish();
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return job;
+  }
+
   void ExpectRefused(const std::vector<v1::QuantizeRequest>& requests,
                      grpc::StatusCode code, const std::string& words) {
     const Outcome outcome = Quantize(requests);
@@ -90,9 +104,9 @@ TEST_F(ServerQuantizeTest, StreamsProgressAndEndsWithTheNewVersion) {
   ASSERT_FALSE(outcome.progress.empty());
   for (const auto& progress : outcome.progress) {
     EXPECT_FALSE(progress.phase().empty());
-    EXPECT_LE(progress.done(), progress.total());
+    EXPECT_TRUE(progress.total() == 0 || progress.done() <= progress.total());
   }
-  EXPECT_EQ(outcome.progress.back().phase(), "publish");
+  EXPECT_EQ(outcome.progress.back().phase(), "load");
   ASSERT_EQ(outcome.results.size(), 1u);
   const v1::QuantizeResult& result = outcome.results[0];
   EXPECT_EQ(result.model_name(), "m");
@@ -138,7 +152,7 @@ TEST_F(ServerQuantizeTest, RefusesWhatDoesNotFit) {
   EXPECT_EQ(folder_.Read("m/2/model.onnx"), "");
 }
 
-TEST_F(ServerQuantizeTest, ASecondJobIsToldToComeBack) {
+TEST_F(ServerQuantizeTest, ASecondJobWaitsForTheFirst) {
   engine_.Hold();
   const auto context = Context();
   const auto first = quantization_->Quantize(context.get());
@@ -149,45 +163,62 @@ TEST_F(ServerQuantizeTest, ASecondJobIsToldToComeBack) {
   const auto second_context = Context();
   const auto second = quantization_->Quantize(second_context.get());
   second->Write(Settings("m"));
+  second->Write(Chunk(2));
   second->WritesDone();
   v1::QuantizeResponse response;
-  while (second->Read(&response)) {
+  while (second->Read(&response) && response.progress().phase() != "wait") {
+    EXPECT_EQ(response.job_id().size(), 16u);
   }
-  EXPECT_EQ(second->Finish().error_code(),
-            grpc::StatusCode::RESOURCE_EXHAUSTED);
-  EXPECT_EQ(second_context->GetServerTrailingMetadata().count(
-                "grpc-retry-pushback-ms"),
-            1u);
   engine_.Release();
   while (first->Read(&response)) {
   }
+  EXPECT_EQ(response.result().samples(), 1);
   EXPECT_TRUE(first->Finish().ok());
-  // The slot is free as soon as the first job's answer is there.
-  EXPECT_TRUE(Quantize({Settings("m"), Chunk(1)}).status.ok());
+  while (second->Read(&response)) {
+  }
+  EXPECT_EQ(response.result().samples(), 2);
+  EXPECT_TRUE(second->Finish().ok());
 }
 
-TEST_F(ServerQuantizeTest, AClientThatLeavesCancelsTheJob) {
+TEST_F(ServerQuantizeTest, AClientThatLeavesCancelsTheJobUnlessDetached) {
   engine_.Hold();
-  {
+  const auto first_context = Context();
+  const auto first = quantization_->Quantize(first_context.get());
+  ASSERT_TRUE(first->Write(Settings("m")));
+  ASSERT_TRUE(first->Write(Chunk(1)));
+  first->WritesDone();
+  engine_.AwaitWaiting(1);
+  // Two that wait behind it, and whose callers leave.
+  std::vector<std::string> ids;
+  for (const bool detach : {false, true}) {
     const auto context = Context();
     const auto stream = quantization_->Quantize(context.get());
-    ASSERT_TRUE(stream->Write(Settings("m")));
-    ASSERT_TRUE(stream->Write(Chunk(1)));
-    stream->WritesDone();
-    engine_.AwaitWaiting(1);
-    ExpectRefused({Settings("m"), Chunk(1)},
-                  grpc::StatusCode::RESOURCE_EXHAUSTED, "another");
+    v1::QuantizeRequest settings = Settings("m");
+    settings.mutable_settings()->set_detach(detach);
+    settings.mutable_settings()->set_output_model_name("out");
+    v1::QuantizeRequest chunk = Chunk(2);
+    chunk.set_last(true);
+    ASSERT_TRUE(stream->Write(settings));
+    ASSERT_TRUE(stream->Write(chunk));
+    v1::QuantizeResponse response;
+    while (stream->Read(&response) && response.progress().phase() != "wait") {
+    }
+    ids.push_back(response.job_id());
     context->TryCancel();
     EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
   }
-  // The server hears of it on its own time.
+  EXPECT_EQ(AwaitEnd(ids[0]).state(), v1::JOB_STATE_CANCELLED);
   engine_.Release();
-  Outcome next;
-  do {
-    next = Quantize({Settings("m"), Chunk(2)});
-  } while (next.status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED);
-  ASSERT_TRUE(next.status.ok()) << next.status.error_message();
-  EXPECT_EQ(next.results[0].samples(), 2);
+  EXPECT_EQ(AwaitEnd(ids[1]).state(), v1::JOB_STATE_SUCCEEDED);
+  EXPECT_EQ(folder_.Read("out/1/model.onnx"), "scale 2\n");
+  EXPECT_EQ(folder_.Read("out/2/model.onnx"), "");
+}
+
+TEST_F(ServerQuantizeTest, DetachedJobsNeedTheWordLast) {
+  v1::QuantizeRequest settings = Settings("m");
+  settings.mutable_settings()->set_detach(true);
+  ExpectRefused({settings, Chunk(1)}, grpc::StatusCode::INVALID_ARGUMENT,
+                "`last`");
 }
 
 TEST_F(ServerQuantizeTest, ServingGoesOnBesideAJob) {

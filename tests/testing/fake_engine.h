@@ -39,6 +39,10 @@ class FakeEngine {
                             const ModelOptions& options) {
       return Load(path, options);
     };
+    functions.load_bytes = [this](absl::string_view bytes,
+                                  const ModelOptions& options) {
+      return Parse(std::string(bytes), options);
+    };
     functions.make_executor = [this](std::shared_ptr<const Model> model) {
       return MakeExecutor(std::move(model));
     };
@@ -194,12 +198,17 @@ class FakeEngine {
     if (!file) return absl::NotFoundError(absl::StrCat("no file ", path));
     std::ostringstream text;
     text << file.rdbuf();
-    std::istringstream words(text.str());
+    return Parse(text.str(), options);
+  }
+
+  absl::StatusOr<std::shared_ptr<const Model>> Parse(
+      const std::string& text, const ModelOptions& options) {
+    std::istringstream words(text);
     std::string kind;
     float factor = 1;
     words >> kind;
     if (kind == "scale") words >> factor;
-    if (kind == "broken") return absl::InvalidArgumentError(text.str());
+    if (kind == "broken") return absl::InvalidArgumentError(text);
     return std::make_shared<const FakeModel>(this, kind, factor, options);
   }
 

@@ -9,9 +9,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
+#include "absl/synchronization/mutex.h"
+#include "engine/io/npy.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "server/jobs/job_handles.h"
 #include "server/metrics/metrics.h"
 #include "server/models/model_registry.h"
 #include "server/models/model_repository.h"
@@ -23,11 +26,16 @@
 namespace octet {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using Json = nlohmann::json;
+
+constexpr int64_t kJobBytes = 1024;
 
 class QuantizationJobsTest : public ::testing::Test {
  protected:
   QuantizationJobsTest() : scheduler_(1, &clock_) {}
+  ~QuantizationJobsTest() override { engine_.Release(); }
 
   void SetUp() override {
     folder_.Write("m/1/model.onnx", "scale 1");
@@ -42,42 +50,74 @@ class QuantizationJobsTest : public ::testing::Test {
         repository_.get(), ModelOptions{},
         LoadedModel::Environment{&functions_, &scheduler_, metrics_.get(), {}});
     ASSERT_TRUE(registry_->LoadAll().ok());
-    jobs_ = std::make_unique<QuantizationJobs>(QuantizationJobs::Environment{
-        &functions_, repository_.get(), registry_.get(), metrics_.get(),
-        /*max_calibration_bytes=*/1024, /*threads=*/1});
+    JobEnvironment environment;
+    environment.engine = &functions_;
+    environment.repository = repository_.get();
+    environment.registry = registry_.get();
+    environment.metrics = metrics_.get();
+    environment.job_bytes = kJobBytes;
+    environment.calibration_folder = calibration_.path();
+    environment.octet_version = "9.8.7";
+    environment.isa = "test-isa";
+    jobs_ = std::make_unique<QuantizationJobs>(environment);
   }
 
-  std::shared_ptr<QuantizationJob> Begin(QuantizationRequest request) {
-    auto job = jobs_->Begin(std::move(request));
-    EXPECT_TRUE(job.ok()) << job.status();
-    if (!job.ok()) return nullptr;
-    const std::string bytes(3 * 16, '\0');
-    const CalibrationRows rows = {"x", DType::kFloat32, {3, 4}, bytes};
-    EXPECT_TRUE((*job)->Append({&rows, 1}).ok());
-    return *std::move(job);
+  std::unique_ptr<JobUpload> Begin(QuantizationRequest request) {
+    auto upload = jobs_->Begin(std::move(request));
+    EXPECT_TRUE(upload.ok()) << upload.status();
+    return upload.ok() ? *std::move(upload) : nullptr;
   }
 
-  // Runs a job to its end.
-  absl::StatusOr<QuantizationOutcome> Run(
-      std::shared_ptr<QuantizationJob> job) {
-    absl::StatusOr<QuantizationOutcome> result;
-    absl::Notification done;
-    QuantizationJob::Run(
-        std::move(job),
-        [this](const QuantizationProgress& progress) {
-          progress_.push_back(absl::StrCat(progress.phase, " ", progress.done,
-                                           "/", progress.total));
-        },
-        [&](absl::StatusOr<QuantizationOutcome> outcome) {
-          result = std::move(outcome);
-          done.Notify();
-        });
-    done.WaitForNotification();
-    return result;
+  // Hands in a job with so many samples; its id.
+  std::string Submit(QuantizationRequest request, int64_t samples = 3) {
+    const auto upload = Begin(std::move(request));
+    if (upload == nullptr) return "";
+    EXPECT_TRUE(AppendSamples(upload.get(), samples).ok());
+    const absl::Status submitted = upload->Submit();
+    EXPECT_TRUE(submitted.ok()) << submitted;
+    return upload->id();
+  }
+
+  static absl::Status AppendSamples(JobUpload* upload, int64_t samples) {
+    const std::string bytes(samples * 16, '\0');
+    const CalibrationRows rows = {"x", DType::kFloat32, {samples, 4}, bytes};
+    return upload->AppendSamples({&rows, 1});
+  }
+
+  // Waits until the job has ended; all that was seen of it goes to seen_.
+  JobStatus Await(const std::string& id) {
+    // A last call may come when this function is over.
+    struct Changes {
+      absl::Mutex mutex;
+      bool any = false;
+    };
+    const auto changes = std::make_shared<Changes>();
+    auto watch = jobs_->Watch(id, [changes] {
+      absl::MutexLock lock(&changes->mutex);
+      changes->any = true;
+    });
+    EXPECT_TRUE(watch.ok()) << watch.status();
+    if (!watch.ok()) return {};
+    while (true) {
+      const JobStatus status = (*watch)->Status();
+      seen_.push_back(absl::StrCat(status.progress.phase, " ",
+                                   status.progress.done, "/",
+                                   status.progress.total));
+      if (HasEnded(status.state)) return status;
+      absl::MutexLock lock(&changes->mutex);
+      changes->mutex.Await(absl::Condition(&changes->any));
+      changes->any = false;
+    }
+  }
+
+  int Versions(const std::string& model) {
+    const auto versions = repository_->ListVersions(model);
+    return versions.ok() ? static_cast<int>(versions->size()) : -1;
   }
 
   FakeClock clock_;
   ScratchFolder folder_;
+  ScratchFolder calibration_;
   FakeEngine engine_;
   EngineFunctions functions_;
   std::unique_ptr<Metrics> metrics_;
@@ -85,98 +125,249 @@ class QuantizationJobsTest : public ::testing::Test {
   BatchScheduler scheduler_;
   std::unique_ptr<ModelRegistry> registry_;
   std::unique_ptr<QuantizationJobs> jobs_;
-  std::vector<std::string> progress_;
+  std::vector<std::string> seen_;
 };
 
 TEST_F(QuantizationJobsTest, PublishesTheNextVersionAndLoadsItIfAsked) {
-  const auto first = Run(Begin({.model = "m"}));
-  ASSERT_TRUE(first.ok()) << first.status();
-  EXPECT_EQ(first->model, "m");
-  EXPECT_EQ(first->version, 2);
-  EXPECT_EQ(first->result.samples, 3);
+  const JobStatus first = Await(Submit({.model = "m"}));
+  ASSERT_EQ(first.state, JobState::kSucceeded) << first.error;
+  EXPECT_EQ(first.outcome->model, "m");
+  EXPECT_EQ(first.outcome->version, 2);
+  EXPECT_EQ(first.outcome->result.samples, 3);
   EXPECT_EQ(folder_.Read("m/2/model.onnx"), "scale 3\n");
   EXPECT_TRUE(registry_->Find("m", "1").ok());
-  EXPECT_THAT(progress_,
-              ::testing::IsSupersetOf(
-                  {"calibrate 0/3", "calibrate 3/3", "publish 1/1"}));
+  EXPECT_EQ(seen_.back(), "publish 1/1");
+  EXPECT_LE(first.created, *first.started);
+  EXPECT_LE(*first.started, *first.ended);
 
-  const auto second =
-      Run(Begin({.model = "m", .version = "1", .load_when_done = true}));
-  ASSERT_TRUE(second.ok()) << second.status();
-  EXPECT_EQ(second->version, 3);
+  const JobStatus second =
+      Await(Submit({.model = "m", .version = "1", .load_when_done = true}));
+  ASSERT_EQ(second.state, JobState::kSucceeded) << second.error;
+  EXPECT_EQ(second.outcome->version, 3);
   EXPECT_TRUE(registry_->Find("m", "3").ok());
+  EXPECT_EQ(seen_.back(), "load 1/1");
 }
 
-TEST_F(QuantizationJobsTest, PublishesUnderAnotherName) {
-  const auto outcome = Run(
-      Begin({.model = "m", .output_model = "m_int8", .load_when_done = true}));
-  ASSERT_TRUE(outcome.ok()) << outcome.status();
-  EXPECT_EQ(outcome->model, "m_int8");
-  EXPECT_EQ(outcome->version, 1);
-  EXPECT_TRUE(registry_->Find("m_int8", "1").ok());
-  EXPECT_TRUE(registry_->Find("m", "1").ok());
+TEST_F(QuantizationJobsTest, KeepsItsHistoryBesideTheVersion) {
+  const JobStatus job = Await(Submit({.model = "m", .output_model = "m8"}));
+  ASSERT_EQ(job.state, JobState::kSucceeded) << job.error;
+  EXPECT_EQ(folder_.Read("m8/1/history.json"), job.outcome->report_json);
+  const Json json = Json::parse(job.outcome->report_json);
+  EXPECT_EQ(json["kind"], "quantized");
+  EXPECT_EQ(json["job"], job.id);
+  EXPECT_EQ(json["octet_version"], "9.8.7");
+  EXPECT_EQ(json["isa"], "test-isa");
+  EXPECT_EQ(json["source"]["model"], "m");
+  EXPECT_EQ(json["source"]["version"], "1");
+  EXPECT_EQ(json["source"]["bytes"], 7);
+  // printf 'scale 1' | sha256sum
+  EXPECT_EQ(json["source"]["sha256"],
+            "890321202b5a67d714c8bdc3cb4c6e99c11342e028bb7681e09307e46f9b222b");
+  EXPECT_EQ(json["samples"], 3);
+  EXPECT_EQ(json["figures"]["sqnr_db"], 33.5);
+  EXPECT_EQ(json["settings"]["activation_scheme"], "asymmetric");
+
+  const auto history = jobs_->History("m8", "");
+  ASSERT_TRUE(history.ok()) << history.status();
+  EXPECT_EQ(history->version, 1);
+  EXPECT_EQ(history->json, job.outcome->report_json);
+  EXPECT_THAT(std::string(jobs_->History("m", "1").status().message()),
+              HasSubstr("not made by a job"));
+  EXPECT_EQ(jobs_->History("zebra", "").status().code(),
+            absl::StatusCode::kNotFound);
+  EXPECT_EQ(jobs_->History("../m", "").status().code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
-TEST_F(QuantizationJobsTest, OneAtATime) {
-  auto first = Begin({.model = "m"});
+TEST_F(QuantizationJobsTest, QuantizesUploadedModelsAndKeepsThemIfAsked) {
+  const auto upload = Begin({.output_model = "new", .publish_float = true});
+  ASSERT_NE(upload, nullptr);
+  EXPECT_EQ(upload->Submit().code(), absl::StatusCode::kInvalidArgument);
+  ASSERT_TRUE(upload->AppendModel("scale").ok());
+  ASSERT_TRUE(upload->AppendModel(" 1").ok());
+  EXPECT_EQ(upload->Submit().code(), absl::StatusCode::kInvalidArgument);
+  ASSERT_TRUE(AppendSamples(upload.get(), 2).ok());
+  ASSERT_TRUE(AppendSamples(upload.get(), 3).ok());
+  ASSERT_TRUE(upload->Submit().ok());
+  const JobStatus job = Await(upload->id());
+  ASSERT_EQ(job.state, JobState::kSucceeded) << job.error;
+  EXPECT_EQ(job.outcome->version, 2);
+  EXPECT_EQ(job.outcome->float_version, 1);
+  EXPECT_EQ(folder_.Read("new/1/model.onnx"), "scale 1");
+  EXPECT_EQ(folder_.Read("new/2/model.onnx"), "scale 5\n");
+  const Json json = Json::parse(folder_.Read("new/1/history.json"));
+  EXPECT_EQ(json["kind"], "uploaded");
+  EXPECT_EQ(json["source"]["model"], nullptr);
+}
+
+TEST_F(QuantizationJobsTest, JobsWaitTheirTurnByPriority) {
+  engine_.Hold();
+  const std::string running = Submit({.model = "m", .output_model = "a"});
+  engine_.AwaitWaiting(1);
+  const std::string low = Submit({.model = "m", .output_model = "b"});
+  const std::string later = Submit({.model = "m", .output_model = "c"});
+  const std::string high =
+      Submit({.model = "m", .output_model = "d", .priority = 1});
+  EXPECT_EQ(jobs_->Get(running)->state, JobState::kRunning);
+  EXPECT_EQ(jobs_->Get(low)->state, JobState::kPending);
+  EXPECT_EQ(jobs_->Get(low)->jobs_ahead, 2);
+  EXPECT_EQ(jobs_->Get(later)->jobs_ahead, 3);
+  EXPECT_EQ(jobs_->Get(high)->jobs_ahead, 1);
+  std::vector<std::string> ids;
+  for (const JobStatus& job : jobs_->List()) ids.push_back(job.id);
+  EXPECT_THAT(ids, ElementsAre(high, later, low, running));
+  engine_.Release();
+  const JobStatus first = Await(high);
+  const JobStatus second = Await(low);
+  const JobStatus third = Await(later);
+  EXPECT_LE(*first.ended, *second.started);
+  EXPECT_LE(*second.ended, *third.started);
+}
+
+TEST_F(QuantizationJobsTest, RefusesMoreThanMayWait) {
+  std::vector<std::unique_ptr<JobUpload>> uploads;
+  for (int i = 0; i < QuantizationJobs::kMaxWaiting; ++i) {
+    uploads.push_back(Begin({.model = "m"}));
+  }
   EXPECT_EQ(jobs_->Begin({.model = "m"}).status().code(),
             absl::StatusCode::kResourceExhausted);
-  ASSERT_TRUE(Run(std::move(first)).ok());
-  // The slot is free as soon as the job says that it is done.
-  ASSERT_TRUE(Run(Begin({.model = "m"})).ok());
-  // And when a job is given up before it runs.
-  Begin({.model = "m"}).reset();
+  const auto text = metrics_->Text();
+  ASSERT_TRUE(text.ok());
+  EXPECT_THAT(*text, HasSubstr("\noctet_waiting_quantizations 16"));
+  // One that is given up makes room, and nothing of it stays.
+  const std::string given_up = uploads.back()->id();
+  uploads.pop_back();
+  EXPECT_EQ(jobs_->Get(given_up).status().code(), absl::StatusCode::kNotFound);
   EXPECT_NE(Begin({.model = "m"}), nullptr);
+  // An upload never keeps others from running.
+  uploads.pop_back();
+  EXPECT_EQ(Await(Submit({.model = "m"})).state, JobState::kSucceeded);
 }
 
-TEST_F(QuantizationJobsTest, RefusesWhatIsNotInTheRepository) {
-  EXPECT_EQ(jobs_->Begin({.model = "zebra"}).status().code(),
-            absl::StatusCode::kNotFound);
-  EXPECT_EQ(jobs_->Begin({.model = "m", .version = "9"}).status().code(),
-            absl::StatusCode::kNotFound);
-  EXPECT_EQ(jobs_->Begin({.model = "m", .version = "x"}).status().code(),
-            absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(jobs_->Begin({.model = "../m"}).status().code(),
-            absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(
-      jobs_->Begin({.model = "m", .output_model = "../m"}).status().code(),
-      absl::StatusCode::kInvalidArgument);
+TEST_F(QuantizationJobsTest, RemembersTheLastHundredThatEnded) {
+  const std::string first = Submit({.model = "m", .output_model = "out"});
+  Await(first);
+  for (int i = 0; i < QuantizationJobs::kMaxEnded; ++i) {
+    const auto upload = Begin({.model = "m"});
+    EXPECT_TRUE(jobs_->Get(first).ok());
+    EXPECT_TRUE(jobs_->Cancel(upload->id()).ok());
+  }
+  EXPECT_EQ(jobs_->Get(first).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(jobs_->List().size(), size_t{QuantizationJobs::kMaxEnded});
 }
 
-TEST_F(QuantizationJobsTest, WithoutSamplesNothingIsPublished) {
-  auto job = jobs_->Begin({.model = "m"});
-  ASSERT_TRUE(job.ok());
-  EXPECT_EQ(Run(*std::move(job)).status().code(),
-            absl::StatusCode::kInvalidArgument);
-  const auto versions = repository_->ListVersions("m");
-  ASSERT_TRUE(versions.ok());
-  EXPECT_EQ(versions->size(), 1u);
+TEST_F(QuantizationJobsTest, BoundsTheMemoryOfOneJobAndOfAll) {
+  const auto upload = Begin({.output_model = "new"});
+  ASSERT_TRUE(upload->AppendModel(std::string(kJobBytes - 15, 'm')).ok());
+  const absl::Status full = AppendSamples(upload.get(), 1);
+  EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(full.message()), HasSubstr("--job-bytes"));
+
+  std::vector<std::unique_ptr<JobUpload>> others;
+  for (int i = 1; i < QuantizationJobs::kMaxJobsOfMemory; ++i) {
+    others.push_back(Begin({.output_model = "new"}));
+    ASSERT_TRUE(others.back()->AppendModel(std::string(kJobBytes, 'm')).ok());
+  }
+  const auto last = Begin({.output_model = "new"});
+  EXPECT_EQ(last->AppendModel(std::string(16, 'm')).code(),
+            absl::StatusCode::kResourceExhausted);
+  others.pop_back();
+  EXPECT_TRUE(last->AppendModel(std::string(16, 'm')).ok());
+
+  folder_.Write("big/1/model.onnx", std::string(kJobBytes + 1, ' '));
+  const JobStatus job = Await(Submit({.model = "big"}));
+  EXPECT_EQ(job.state, JobState::kFailed);
+  EXPECT_EQ(job.error.code(), absl::StatusCode::kResourceExhausted);
 }
 
-TEST_F(QuantizationJobsTest, CancelledWhileItRunsPublishesNothing) {
+TEST_F(QuantizationJobsTest, RefusesWhatDoesNotFit) {
+  const auto code = [this](QuantizationRequest request) {
+    return jobs_->Begin(std::move(request)).status().code();
+  };
+  constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+  EXPECT_EQ(code({.model = "zebra"}), absl::StatusCode::kNotFound);
+  EXPECT_EQ(code({.model = "m", .version = "9"}), absl::StatusCode::kNotFound);
+  EXPECT_EQ(code({.model = "m", .version = "x"}), kInvalid);
+  EXPECT_EQ(code({.model = "../m"}), kInvalid);
+  EXPECT_EQ(code({.model = "m", .output_model = "../m"}), kInvalid);
+  EXPECT_EQ(code({.model = "m", .priority = 11}), kInvalid);
+  EXPECT_EQ(code({.model = "m", .publish_float = true}), kInvalid);
+  EXPECT_EQ(code({}), kInvalid);
+  EXPECT_EQ(code({.version = "1", .output_model = "new"}), kInvalid);
+  EXPECT_EQ(code({.model = "m", .calibration_path = "../x"}), kInvalid);
+  EXPECT_TRUE(jobs_->List().empty());
+
+  const auto named = Begin({.model = "m"});
+  EXPECT_EQ(named->AppendModel("scale 1").code(), kInvalid);
+  EXPECT_EQ(named->Submit().code(), kInvalid);
+  const auto with_path = Begin({.model = "m", .calibration_path = "x.npz"});
+  EXPECT_EQ(AppendSamples(with_path.get(), 1).code(), kInvalid);
+}
+
+TEST_F(QuantizationJobsTest, ReadsSamplesFromTheCalibrationFolder) {
+  ASSERT_TRUE(io::WriteNpy(calibration_.path() + "/x.npy",
+                           Tensor(DType::kFloat32, {6, 4}))
+                  .ok());
+  const auto upload = Begin({.model = "m", .calibration_path = "x.npy"});
+  ASSERT_TRUE(upload->Submit().ok());
+  const JobStatus job = Await(upload->id());
+  ASSERT_EQ(job.state, JobState::kSucceeded) << job.error;
+  EXPECT_EQ(job.outcome->result.samples, 6);
+
+  const auto missing = Begin({.model = "m", .calibration_path = "y.npy"});
+  ASSERT_TRUE(missing->Submit().ok());
+  const JobStatus failed = Await(missing->id());
+  EXPECT_EQ(failed.state, JobState::kFailed);
+  EXPECT_EQ(failed.error.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(Versions("m"), 2);
+}
+
+TEST_F(QuantizationJobsTest, CancelledAtAnyStagePublishesNothing) {
+  // While it is uploaded.
+  const auto upload = Begin({.model = "m"});
+  EXPECT_EQ(jobs_->Cancel(upload->id())->state, JobState::kCancelled);
+  EXPECT_EQ(AppendSamples(upload.get(), 1).code(),
+            absl::StatusCode::kCancelled);
+  // While it runs, and while it waits.
   engine_.Hold();
-  auto job = Begin({.model = "m"});
-  absl::StatusOr<QuantizationOutcome> result;
-  absl::Notification done;
-  QuantizationJob::Run(
-      std::move(job), [](const QuantizationProgress&) {},
-      [&](absl::StatusOr<QuantizationOutcome> outcome) {
-        result = std::move(outcome);
-        done.Notify();
-      });
+  const std::string running = Submit({.model = "m"});
   engine_.AwaitWaiting(1);
-  jobs_->CancelAll();
+  const std::string waiting = Submit({.model = "m"});
+  EXPECT_EQ(jobs_->Cancel(waiting)->state, JobState::kCancelled);
+  EXPECT_EQ(jobs_->Cancel(running)->state, JobState::kRunning);
   engine_.Release();
-  done.WaitForNotification();
-  EXPECT_EQ(result.status().code(), absl::StatusCode::kCancelled);
-  const auto versions = repository_->ListVersions("m");
-  ASSERT_TRUE(versions.ok());
-  EXPECT_EQ(versions->size(), 1u);
+  const JobStatus job = Await(running);
+  EXPECT_EQ(job.state, JobState::kCancelled);
+  EXPECT_EQ(job.error.code(), absl::StatusCode::kCancelled);
+  // After its end it stays as it is.
+  EXPECT_EQ(jobs_->Cancel(running)->ended, job.ended);
+  EXPECT_EQ(Versions("m"), 1);
+  EXPECT_EQ(jobs_->Cancel("0123456789abcdef").status().code(),
+            absl::StatusCode::kNotFound);
   const auto text = metrics_->Text();
   ASSERT_TRUE(text.ok());
   EXPECT_THAT(*text,
-              HasSubstr("octet_quantizations_total{code=\"CANCELLED\"} 1"));
+              HasSubstr("octet_quantizations_total{code=\"CANCELLED\"} 3"));
   EXPECT_THAT(*text, HasSubstr("\noctet_running_quantizations 0"));
+  EXPECT_THAT(*text, HasSubstr("\noctet_waiting_quantizations 0"));
+  EXPECT_THAT(*text, HasSubstr("\noctet_quantization_seconds_count 1"));
+}
+
+TEST_F(QuantizationJobsTest, AfterStopNothingRunsAndNothingIsTaken) {
+  engine_.Hold();
+  const std::string running = Submit({.model = "m"});
+  engine_.AwaitWaiting(1);
+  const std::string waiting = Submit({.model = "m"});
+  const auto upload = Begin({.model = "m"});
+  jobs_->Stop();
+  EXPECT_EQ(jobs_->Get(waiting)->state, JobState::kCancelled);
+  EXPECT_EQ(AppendSamples(upload.get(), 1).code(),
+            absl::StatusCode::kCancelled);
+  EXPECT_EQ(jobs_->Begin({.model = "m"}).status().code(),
+            absl::StatusCode::kUnavailable);
+  engine_.Release();
+  EXPECT_EQ(Await(running).state, JobState::kCancelled);
+  EXPECT_EQ(Versions("m"), 1);
 }
 
 }  // namespace

@@ -118,7 +118,7 @@ TEST_F(MetricsTest, ServerGaugesSayWhatTheyWereTold) {
   metrics_->SetReady(true);
   metrics_->SetLanes(2);
   metrics_->SetLoadedModels(3);
-  metrics_->SetRunningQuantizations(1);
+  metrics_->SetQuantizations(2, 1);
   metrics_->CountUnroutedRequest(absl::StatusCode::kNotFound);
   metrics_->CountQuantization(absl::StatusCode::kCancelled);
   const std::string text = Text();

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/api/job_codec.h"
+
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "engine/base/dtype.h"
+#include "nlohmann/json.hpp"
+#include "server/api/wire_type.h"
+
+namespace octet {
+namespace {
+
+v1::JobState EncodeState(JobState state) {
+  switch (state) {
+    case JobState::kPending:
+      return v1::JOB_STATE_PENDING;
+    case JobState::kRunning:
+      return v1::JOB_STATE_RUNNING;
+    case JobState::kSucceeded:
+      return v1::JOB_STATE_SUCCEEDED;
+    case JobState::kFailed:
+      return v1::JOB_STATE_FAILED;
+    case JobState::kCancelled:
+      return v1::JOB_STATE_CANCELLED;
+  }
+  return v1::JOB_STATE_UNSPECIFIED;
+}
+
+void EncodeTime(absl::Time time, google::protobuf::Timestamp* message) {
+  const int64_t nanoseconds = absl::ToUnixNanos(time);
+  message->set_seconds(nanoseconds / 1'000'000'000);
+  message->set_nanos(static_cast<int32_t>(nanoseconds % 1'000'000'000));
+}
+
+void EncodeSettings(const QuantizationRequest& request,
+                    v1::QuantizeSettings* settings) {
+  settings->set_model_name(request.model);
+  settings->set_model_version(request.version);
+  settings->set_output_model_name(request.output_model);
+  settings->set_method(v1::METHOD_LINEAR);
+  settings->set_activation_scheme(
+      request.options.activations == ActivationScheme::kSymmetric
+          ? v1::ACTIVATION_SCHEME_SYMMETRIC
+          : v1::ACTIVATION_SCHEME_ASYMMETRIC);
+  settings->set_load_when_done(request.load_when_done);
+  settings->set_calibration_path(request.calibration_path);
+  settings->set_publish_float(request.publish_float);
+  settings->set_detach(request.detach);
+  settings->set_priority(request.priority);
+}
+
+}  // namespace
+
+std::string ToUtf8(const std::string& text) {
+  using Json = nlohmann::json;
+  const std::string valid =
+      Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+  return Json::parse(valid).get<std::string>();
+}
+
+absl::StatusOr<QuantizationRequest> DecodeSettings(
+    const v1::QuantizeSettings& settings) {
+  QuantizationRequest request;
+  request.model = settings.model_name();
+  request.version = settings.model_version();
+  request.output_model = settings.output_model_name();
+  request.load_when_done = settings.load_when_done();
+  request.calibration_path = settings.calibration_path();
+  request.publish_float = settings.publish_float();
+  request.detach = settings.detach();
+  request.priority = settings.priority();
+  if (settings.method() != v1::METHOD_LINEAR) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "settings.method: got ", v1::Method_Name(settings.method()), " (",
+        static_cast<int>(settings.method()), "), expected METHOD_LINEAR"));
+  }
+  request.options.method = QuantizationMethod::kLinear;
+  switch (settings.activation_scheme()) {
+    case v1::ACTIVATION_SCHEME_ASYMMETRIC:
+      request.options.activations = ActivationScheme::kAsymmetric;
+      break;
+    case v1::ACTIVATION_SCHEME_SYMMETRIC:
+      request.options.activations = ActivationScheme::kSymmetric;
+      break;
+    default:
+      return absl::InvalidArgumentError(
+          absl::StrCat("settings.activation_scheme: got ",
+                       v1::ActivationScheme_Name(settings.activation_scheme()),
+                       " (", static_cast<int>(settings.activation_scheme()),
+                       "), expected ACTIVATION_SCHEME_ASYMMETRIC or "
+                       "ACTIVATION_SCHEME_SYMMETRIC"));
+  }
+  return request;
+}
+
+absl::StatusOr<std::vector<CalibrationRows>> DecodeChunk(
+    const v1::CalibrationChunk& chunk) {
+  std::vector<CalibrationRows> rows;
+  for (const v1::CalibrationTensor& tensor : chunk.inputs()) {
+    const std::optional<DType> dtype = ParseWireName(tensor.datatype());
+    if (!dtype) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("calibration of input '", tensor.name().substr(0, 128),
+                       "': got datatype '", tensor.datatype().substr(0, 32),
+                       "', expected one of fixed size, such as FP32"));
+    }
+    rows.push_back({tensor.name(), *dtype,
+                    Shape(tensor.shape().begin(), tensor.shape().end()),
+                    tensor.raw_contents()});
+  }
+  return rows;
+}
+
+void EncodeProgress(const QuantizationProgress& progress,
+                    v1::QuantizeProgress* message) {
+  message->set_phase(progress.phase);
+  message->set_done(progress.done);
+  message->set_total(progress.total);
+}
+
+void EncodeOutcome(const QuantizationOutcome& outcome,
+                   v1::QuantizeResult* message) {
+  message->set_model_name(outcome.model);
+  message->set_model_version(absl::StrCat(outcome.version));
+  message->set_float_bytes(outcome.result.float_bytes);
+  message->set_quantized_bytes(outcome.result.quantized_bytes);
+  message->set_integer_steps(outcome.result.integer_steps);
+  message->set_float_steps(outcome.result.float_steps);
+  message->set_samples(outcome.result.samples);
+  // Infinite where nothing differs, which the field says by its absence.
+  if (std::isfinite(outcome.result.sqnr_db)) {
+    message->set_sqnr_db(outcome.result.sqnr_db);
+  }
+  if (outcome.float_version) {
+    message->set_float_model_version(absl::StrCat(*outcome.float_version));
+  }
+}
+
+void EncodeJob(const JobStatus& job, ReportChoice choice, v1::Job* message) {
+  message->set_id(job.id);
+  message->set_state(EncodeState(job.state));
+  EncodeSettings(job.request, message->mutable_settings());
+  EncodeProgress(job.progress, message->mutable_progress());
+  message->set_jobs_ahead(job.jobs_ahead);
+  if (job.outcome != nullptr) {
+    EncodeOutcome(*job.outcome, message->mutable_result());
+    if (choice == ReportChoice::kWithReport) {
+      message->set_report_json(job.outcome->report_json);
+    }
+  }
+  message->set_error_code(static_cast<int>(job.error.code()));
+  message->set_error_message(ToUtf8(std::string(job.error.message())));
+  EncodeTime(job.created, message->mutable_create_time());
+  if (job.started) EncodeTime(*job.started, message->mutable_start_time());
+  if (job.ended) EncodeTime(*job.ended, message->mutable_end_time());
+}
+
+absl::StatusOr<JobState> DecodeState(int state) {
+  switch (state) {
+    case v1::JOB_STATE_PENDING:
+      return JobState::kPending;
+    case v1::JOB_STATE_RUNNING:
+      return JobState::kRunning;
+    case v1::JOB_STATE_SUCCEEDED:
+      return JobState::kSucceeded;
+    case v1::JOB_STATE_FAILED:
+      return JobState::kFailed;
+    case v1::JOB_STATE_CANCELLED:
+      return JobState::kCancelled;
+    default:
+      return absl::InvalidArgumentError(
+          absl::StrCat("states: got ", state, ", expected 1 to 5"));
+  }
+}
+
+}  // namespace octet

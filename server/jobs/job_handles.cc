@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/jobs/job_handles.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
+#include "engine/base/status_macros.h"
+
+namespace octet {
+
+JobUpload::JobUpload(QuantizationJobs* jobs,
+                     std::shared_ptr<QuantizationJobs::Job> job, std::string id,
+                     const QuantizationRequest& request, int64_t max_bytes)
+    : jobs_(jobs),
+      job_(std::move(job)),
+      id_(std::move(id)),
+      takes_model_(request.model.empty()),
+      takes_samples_(request.calibration_path.empty()),
+      input_(max_bytes) {}
+
+JobUpload::~JobUpload() {
+  if (job_ != nullptr) jobs_->Drop(job_);
+}
+
+absl::Status JobUpload::AppendModel(absl::string_view bytes) {
+  if (!takes_model_) {
+    return absl::InvalidArgumentError(
+        "got a model chunk, expected none: settings.model_name names a model "
+        "of the repository");
+  }
+  OCTET_RETURN_IF_ERROR(
+      jobs_->Reserve(job_, static_cast<int64_t>(bytes.size())));
+  input_.AppendModel(bytes);
+  return absl::OkStatus();
+}
+
+absl::Status JobUpload::AppendSamples(absl::Span<const CalibrationRows> chunk) {
+  if (!takes_samples_) {
+    return absl::InvalidArgumentError(
+        "got calibration samples, expected none: settings.calibration_path "
+        "says where they are");
+  }
+  int64_t bytes = 0;
+  for (const CalibrationRows& rows : chunk) {
+    bytes += static_cast<int64_t>(rows.bytes.size());
+  }
+  OCTET_RETURN_IF_ERROR(jobs_->Reserve(job_, bytes));
+  return input_.samples()->Append(chunk);
+}
+
+absl::Status JobUpload::Submit() {
+  if (takes_model_ && !input_.has_model()) {
+    return absl::InvalidArgumentError(
+        "there is no model: settings.model_name is empty and no model chunk "
+        "came");
+  }
+  if (takes_samples_ && input_.samples()->samples() == 0) {
+    return absl::InvalidArgumentError(
+        "there are no calibration samples: send at least one row");
+  }
+  OCTET_RETURN_IF_ERROR(jobs_->Submit(job_, std::move(input_)));
+  job_ = nullptr;
+  return absl::OkStatus();
+}
+
+JobWatch::~JobWatch() { jobs_->Unwatch(job_, key_); }
+
+JobStatus JobWatch::Status() const { return jobs_->StatusOf(job_); }
+
+}  // namespace octet

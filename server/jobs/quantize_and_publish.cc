@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/jobs/quantize_and_publish.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "engine/base/status_macros.h"
+#include "engine/base/tensor.h"
+#include "engine/engine.h"
+#include "server/jobs/calibration_folder.h"
+#include "server/jobs/history.h"
+#include "server/jobs/sha256.h"
+#include "server/models/golden.h"
+#include "server/models/publishing.h"
+#include "spdlog/spdlog.h"
+
+namespace octet {
+namespace {
+
+constexpr char kModelFile[] = "model.onnx";
+
+absl::StatusOr<std::string> ReadModel(const JobEnvironment& environment,
+                                      const std::string& model,
+                                      int64_t version) {
+  const std::string path = environment.repository->FilePath(model, version);
+  std::error_code ignored;  // Read() says what is wrong with it
+  const uintmax_t size = std::filesystem::file_size(path, ignored);
+  if (!ignored && size > static_cast<uintmax_t>(environment.job_bytes)) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "model '", model, "' version ", version, " has ", size,
+        " bytes, more than the server's --job-bytes of ",
+        environment.job_bytes));
+  }
+  return environment.repository->Read(model, version);
+}
+
+absl::StatusOr<std::vector<NamedTensor>> ReadSamples(
+    const JobEnvironment& environment, const QuantizationRequest& request,
+    int64_t model_bytes, JobInput* input) {
+  if (request.calibration_path.empty()) return input->samples()->TakeTensors();
+  return ReadCalibration(environment.calibration_folder,
+                         request.calibration_path,
+                         environment.job_bytes - model_bytes);
+}
+
+// What the new version answers here, for whoever loads it later.
+absl::StatusOr<std::vector<GoldenFile>> RecordAnswers(
+    const JobEnvironment& environment, const std::string& model,
+    const std::vector<NamedTensor>& samples) {
+  ModelOptions options;
+  options.max_batch = 1;
+  OCTET_ASSIGN_OR_RETURN(const std::shared_ptr<const Model> loaded,
+                         environment.engine->load_bytes(model, options));
+  return RecordGolden(*environment.engine, loaded, samples);
+}
+
+}  // namespace
+
+absl::StatusOr<QuantizationOutcome> QuantizeAndPublish(
+    const JobEnvironment& environment, const JobStatus& job,
+    int64_t source_version, JobInput input, QuantizationObserver* observer) {
+  const QuantizationRequest& request = job.request;
+  OCTET_RETURN_IF_ERROR(observer->OnProgress({"read", 0, 1}));
+  std::string bytes;
+  if (input.has_model()) {
+    bytes = input.TakeModel();
+  } else {
+    OCTET_ASSIGN_OR_RETURN(
+        bytes, ReadModel(environment, request.model, source_version));
+  }
+  const auto source_bytes = static_cast<int64_t>(bytes.size());
+  OCTET_ASSIGN_OR_RETURN(
+      const std::vector<NamedTensor> samples,
+      ReadSamples(environment, request, source_bytes, &input));
+  OCTET_ASSIGN_OR_RETURN(
+      QuantizationResult result,
+      environment.engine->quantize(bytes, samples, request.options, observer));
+  // The last chance to cancel.
+  OCTET_RETURN_IF_ERROR(observer->OnProgress({"publish", 0, 1}));
+
+  HistoryFacts facts;
+  facts.job_id = job.id;
+  facts.octet_version = environment.octet_version;
+  facts.isa = environment.isa;
+  facts.request = request;
+  facts.source_version = source_version;
+  facts.source_sha256 = Sha256(bytes);
+  facts.source_bytes = source_bytes;
+  facts.created = job.created;
+  facts.started = job.started.value_or(job.created);
+  facts.published = absl::Now();
+  QuantizationOutcome outcome;
+  outcome.model = request.output_model;
+  outcome.report_json =
+      QuantizedHistory(facts, result, Sha256(result.model));
+  const std::string uploaded = UploadedHistory(facts);
+  OCTET_ASSIGN_OR_RETURN(const std::vector<GoldenFile> golden,
+                         RecordAnswers(environment, result.model, samples));
+  std::vector<VersionFiles> versions;
+  if (request.publish_float) {
+    versions.push_back({{kModelFile, bytes}, {kHistoryFile, uploaded}});
+  }
+  VersionFiles& quantized = versions.emplace_back();
+  quantized.push_back({kModelFile, result.model});
+  quantized.push_back({kHistoryFile, outcome.report_json});
+  for (const GoldenFile& file : golden) {
+    quantized.push_back({file.path, file.bytes});
+  }
+  OCTET_ASSIGN_OR_RETURN(
+      const std::vector<int64_t> numbers,
+      environment.repository->PublishAll(outcome.model, versions));
+  outcome.version = numbers.back();
+  if (request.publish_float) outcome.float_version = numbers.front();
+  spdlog::info("job {}: {} quantized: published as '{}' version {}", job.id,
+               request.model.empty()
+                   ? "an uploaded model"
+                   : absl::StrCat("model '", request.model, "' version ",
+                                  source_version),
+               outcome.model, outcome.version);
+  // The job is remembered; the model and its tensors' names need not be.
+  result.model.clear();
+  result.tensors.clear();
+  outcome.result = std::move(result);
+  return outcome;
+}
+
+absl::Status LoadPublished(const JobEnvironment& environment,
+                           const QuantizationOutcome& outcome) {
+  absl::Status status;
+  absl::Notification loaded;
+  environment.registry->Load(outcome.model, [&](absl::Status load_status) {
+    status = std::move(load_status);
+    loaded.Notify();
+  });
+  loaded.WaitForNotification();
+  if (status.ok()) return status;
+  return absl::Status(
+      status.code(), absl::StrCat("published as '", outcome.model, "' version ",
+                                  outcome.version, ", but loading it failed: ",
+                                  status.message()));
+}
+
+}  // namespace octet
