@@ -46,10 +46,10 @@ void EncodeSettings(const QuantizationRequest& request,
   settings->set_model_version(request.version);
   settings->set_output_model_name(request.output_model);
   settings->set_method(v1::METHOD_LINEAR);
-  settings->set_activation_scheme(
-      request.options.activations == ActivationScheme::kSymmetric
-          ? v1::ACTIVATION_SCHEME_SYMMETRIC
-          : v1::ACTIVATION_SCHEME_ASYMMETRIC);
+  settings->set_activation_scheme(request.options.activations ==
+                                          ActivationScheme::kSymmetric
+                                      ? v1::ACTIVATION_SCHEME_SYMMETRIC
+                                      : v1::ACTIVATION_SCHEME_ASYMMETRIC);
   settings->set_load_when_done(request.load_when_done);
   settings->set_calibration_path(request.calibration_path);
   settings->set_publish_float(request.publish_float);

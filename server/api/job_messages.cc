@@ -24,8 +24,7 @@ absl::Status JobMessages::TakeSettings(const v1::QuantizeSettings& settings) {
     return absl::InvalidArgumentError(
         "got settings twice, expected them in the first message only");
   }
-  OCTET_ASSIGN_OR_RETURN(QuantizationRequest request,
-                         DecodeSettings(settings));
+  OCTET_ASSIGN_OR_RETURN(QuantizationRequest request, DecodeSettings(settings));
   detach_ = request.detach;
   absl::StatusOr<std::unique_ptr<JobUpload>> begun =
       jobs_->Begin(std::move(request));

@@ -77,9 +77,9 @@ class QuantizeCall
 };
 
 absl::Status Stalled(absl::Duration patience) {
-  return absl::DeadlineExceededError(absl::StrCat(
-      "no message came for ", absl::FormatDuration(patience),
-      ", expected the rest of the job"));
+  return absl::DeadlineExceededError(
+      absl::StrCat("no message came for ", absl::FormatDuration(patience),
+                   ", expected the rest of the job"));
 }
 
 void QuantizeCall::Begin(const ApiContext& api, absl::Duration patience) {
@@ -245,11 +245,15 @@ class SubmitCall : public grpc::ServerReadReactor<QuantizeRequest>,
   }
   void OnDone() override {
     timer_.Stop();
+    watch_ = nullptr;
     messages_.Forget();
     const auto last = std::move(self_);
   }
 
  private:
+  absl::Status Take();
+  // Ends the call when somebody else ended the job that is being uploaded.
+  void OnChange(const std::string& id);
   void End(const absl::Status& status) {
     absl::MutexLock lock(&mutex_);
     if (std::exchange(finished_, true)) return;
@@ -260,11 +264,35 @@ class SubmitCall : public grpc::ServerReadReactor<QuantizeRequest>,
   v1::Job* const response_;
   std::shared_ptr<SubmitCall> self_;  // until OnDone()
   StallTimer timer_;
+
+  // Those who read.
   QuantizeRequest request_;
   JobMessages messages_;
+  std::unique_ptr<JobWatch> watch_;  // from the settings to OnDone()
+
   absl::Mutex mutex_;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
 };
+
+absl::Status SubmitCall::Take() {
+  const bool first = messages_.id().empty();
+  OCTET_RETURN_IF_ERROR(messages_.Take(request_));
+  if (!first || messages_.submitted()) return absl::OkStatus();
+  OCTET_ASSIGN_OR_RETURN(
+      watch_, jobs_->Watch(messages_.id(),
+                           [weak = weak_from_this(), id = messages_.id()] {
+                             if (const auto self = weak.lock()) {
+                               self->OnChange(id);
+                             }
+                           }));
+  return absl::OkStatus();
+}
+
+void SubmitCall::OnChange(const std::string& id) {
+  const absl::StatusOr<JobStatus> job = jobs_->Get(id);
+  if (!job.ok() || job->started || !HasEnded(job->state)) return;
+  End(job->error);
+}
 
 void SubmitCall::OnReadDone(bool ok) {
   timer_.Touch();
@@ -274,7 +302,7 @@ void SubmitCall::OnReadDone(bool ok) {
         "broken off; set it in the last one"));
     return;
   }
-  const absl::Status status = messages_.Take(request_);
+  const absl::Status status = Take();
   if (!status.ok()) {
     End(status);
     return;

@@ -35,9 +35,8 @@ constexpr size_t kLongestPath = 1024;
 
 // The same status, with the file in front where it is not named yet.
 absl::Status InFile(const std::string& path, const absl::Status& status) {
-  return absl::Status(status.code(),
-                      absl::StrCat("calibration file ", path, ": ",
-                                   status.message()));
+  return absl::Status(status.code(), absl::StrCat("calibration file ", path,
+                                                  ": ", status.message()));
 }
 
 // The array of one .npy file, named as the file.
@@ -165,9 +164,9 @@ absl::Status CheckCalibrationPath(const std::string& folder,
     fault = "it contains control characters";
   }
   if (fault == nullptr) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("settings.calibration_path: '", path.substr(0, kLongestPath),
-                   "' cannot be used: ", fault));
+  return absl::InvalidArgumentError(absl::StrCat("settings.calibration_path: '",
+                                                 path.substr(0, kLongestPath),
+                                                 "' cannot be used: ", fault));
 }
 
 absl::StatusOr<std::vector<NamedTensor>> ReadCalibration(

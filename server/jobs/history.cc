@@ -24,8 +24,8 @@ std::string TimeText(absl::Time time) {
 
 // Names in a model need not be UTF-8; JSON must be.
 std::string Text(const Json& json) {
-  return absl::StrCat(
-      json.dump(2, ' ', false, Json::error_handler_t::replace), "\n");
+  return absl::StrCat(json.dump(2, ' ', false, Json::error_handler_t::replace),
+                      "\n");
 }
 
 Json Source(const HistoryFacts& facts) {

@@ -47,14 +47,16 @@ std::string RandomId() {
     got = getrandom(bytes, sizeof(bytes), 0);
   } while (got < 0 && errno == EINTR);
   OCTET_CHECK(got == sizeof(bytes));
-  return absl::BytesToHexString(absl::string_view(
-      reinterpret_cast<const char*>(bytes), sizeof(bytes)));
+  return absl::BytesToHexString(
+      absl::string_view(reinterpret_cast<const char*>(bytes), sizeof(bytes)));
 }
 
 absl::Status UnknownJob(absl::string_view id) {
-  return absl::NotFoundError(absl::StrCat(
-      "there is no job '", id.substr(0, 64), "', or it ended too long ago: the "
-      "last ", QuantizationJobs::kMaxEnded, " are remembered"));
+  return absl::NotFoundError(absl::StrCat("there is no job '", id.substr(0, 64),
+                                          "', or it ended too long ago: the "
+                                          "last ",
+                                          QuantizationJobs::kMaxEnded,
+                                          " are remembered"));
 }
 
 }  // namespace
@@ -180,15 +182,15 @@ absl::StatusOr<std::unique_ptr<JobUpload>> QuantizationJobs::Begin(
       });
   if (pending >= kMaxWaiting) {
     return absl::ResourceExhaustedError(absl::StrCat(
-        pending, " jobs wait or are being uploaded, which is as many as may; "
+        pending,
+        " jobs wait or are being uploaded, which is as many as may; "
         "retry later, or cancel one"));
   }
   auto job = std::make_shared<Job>(std::move(request), version);
   jobs_.push_back(job);
   CountLocked();
-  return std::unique_ptr<JobUpload>(
-      new JobUpload(this, job, job->status.id, job->status.request,
-                    environment_.job_bytes));
+  return std::unique_ptr<JobUpload>(new JobUpload(
+      this, job, job->status.id, job->status.request, environment_.job_bytes));
 }
 
 absl::Status QuantizationJobs::Reserve(const JobPtr& job, int64_t bytes) {
@@ -348,8 +350,8 @@ QuantizationJobs::JobPtr QuantizationJobs::TakeNext() {
     absl::MutexLock lock(&mutex_);
     for (const JobPtr& job : jobs_) {
       if (job->waits() &&
-          (next == nullptr || job->status.request.priority >
-                                  next->status.request.priority)) {
+          (next == nullptr ||
+           job->status.request.priority > next->status.request.priority)) {
         next = job;
       }
     }
@@ -427,7 +429,9 @@ void QuantizationJobs::EndLocked(Job* job, const absl::Status& status) {
     now.state = job->cancelled && absl::IsCancelled(status)
                     ? JobState::kCancelled
                     : JobState::kFailed;
-    spdlog::info("job {}: {}", now.id, status.ToString());
+    // Names in a model may hold anything.
+    spdlog::info("job {}: {}", now.id,
+                 absl::Utf8SafeCHexEscape(status.ToString()));
   }
   job->input = JobInput(0);
   bytes_ -= job->bytes;

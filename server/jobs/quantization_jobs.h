@@ -60,8 +60,7 @@ class QuantizationJobs {
   //   FAILED_PRECONDITION  a path is given, but there is no calibration folder
   //   RESOURCE_EXHAUSTED   as many jobs wait as may; retry later
   //   UNAVAILABLE          after Stop()
-  absl::StatusOr<std::unique_ptr<JobUpload>> Begin(
-      QuantizationRequest request);
+  absl::StatusOr<std::unique_ptr<JobUpload>> Begin(QuantizationRequest request);
 
   // The job as it is. NOT_FOUND when it is not known (any more).
   absl::StatusOr<JobStatus> Get(absl::string_view id) const;

@@ -38,10 +38,10 @@ absl::StatusOr<std::string> ReadModel(const JobEnvironment& environment,
   std::error_code ignored;  // Read() says what is wrong with it
   const uintmax_t size = std::filesystem::file_size(path, ignored);
   if (!ignored && size > static_cast<uintmax_t>(environment.job_bytes)) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "model '", model, "' version ", version, " has ", size,
-        " bytes, more than the server's --job-bytes of ",
-        environment.job_bytes));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("model '", model, "' version ", version, " has ", size,
+                     " bytes, more than the server's --job-bytes of ",
+                     environment.job_bytes));
   }
   return environment.repository->Read(model, version);
 }
@@ -103,8 +103,7 @@ absl::StatusOr<QuantizationOutcome> QuantizeAndPublish(
   facts.published = absl::Now();
   QuantizationOutcome outcome;
   outcome.model = request.output_model;
-  outcome.report_json =
-      QuantizedHistory(facts, result, Sha256(result.model));
+  outcome.report_json = QuantizedHistory(facts, result, Sha256(result.model));
   const std::string uploaded = UploadedHistory(facts);
   OCTET_ASSIGN_OR_RETURN(const std::vector<GoldenFile> golden,
                          RecordAnswers(environment, result.model, samples));

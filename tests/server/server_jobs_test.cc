@@ -182,8 +182,8 @@ TEST_F(ServerJobsTest, TakesTheModelAsBytesAndKeepsIt) {
   v1::QuantizeRequest settings = Settings("");
   settings.mutable_settings()->set_output_model_name("new");
   settings.mutable_settings()->set_publish_float(true);
-  const std::string id = Submit(
-      {settings, ModelBytes("scale"), ModelBytes(" 1"), Chunk(4, true)});
+  const std::string id =
+      Submit({settings, ModelBytes("scale"), ModelBytes(" 1"), Chunk(4, true)});
   const v1::Job job = Watch(id).back();
   ASSERT_EQ(job.state(), v1::JOB_STATE_SUCCEEDED) << job.error_message();
   EXPECT_EQ(job.result().model_name(), "new");
@@ -280,8 +280,7 @@ TEST_F(ServerJobsTest, TooManyAreToldToComeBack) {
   EXPECT_EQ(stream->Finish().error_code(),
             grpc::StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_EQ(
-      context->GetServerTrailingMetadata().count("grpc-retry-pushback-ms"),
-      1u);
+      context->GetServerTrailingMetadata().count("grpc-retry-pushback-ms"), 1u);
   server_->StopNow();
   engine_.Release();
 }
@@ -299,6 +298,20 @@ TEST_F(ServerJobsTest, AnUploadThatBreaksOffLeavesNoJob) {
   while (!List({}, 0).empty()) {
   }
   EXPECT_EQ(folder_.Read("m/2/model.onnx"), "");
+}
+
+TEST_F(ServerJobsTest, AnUploadMayBeCancelledByOthers) {
+  const auto context = Context();
+  v1::Job job;
+  const auto stream = quantization_->SubmitJob(context.get(), &job);
+  ASSERT_TRUE(stream->Write(Settings("m")));
+  std::vector<std::string> ids;
+  while (ids.empty()) ids = List({v1::JOB_STATE_PENDING}, 0);
+  v1::CancelJobRequest cancel;
+  cancel.set_id(ids[0]);
+  ASSERT_TRUE(quantization_->CancelJob(Context().get(), cancel, &job).ok());
+  EXPECT_EQ(job.state(), v1::JOB_STATE_CANCELLED);
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
 }
 
 // The service alone, with little patience.
@@ -327,9 +340,8 @@ TEST(QuantizationServiceTest, ACallerWhoStallsLosesItsPlace) {
   builder.RegisterService(&service);
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   ASSERT_NE(server, nullptr);
-  const auto stub = v1::QuantizationService::NewStub(
-      grpc::CreateChannel(absl::StrCat("127.0.0.1:", port),
-                          grpc::InsecureChannelCredentials()));
+  const auto stub = v1::QuantizationService::NewStub(grpc::CreateChannel(
+      absl::StrCat("127.0.0.1:", port), grpc::InsecureChannelCredentials()));
   {
     grpc::ClientContext context;
     v1::Job job;

@@ -65,9 +65,9 @@ TEST_F(CalibrationFolderTest, ReadsOneArrayOrAFolderOfThem) {
 TEST_F(CalibrationFolderTest, NeverLeavesTheFolder) {
   constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
   ScratchFolder outside;
-  ASSERT_TRUE(io::WriteNpy(outside.path() + "/x.npy",
-                           Tensor(DType::kFloat32, {1, 4}))
-                  .ok());
+  ASSERT_TRUE(
+      io::WriteNpy(outside.path() + "/x.npy", Tensor(DType::kFloat32, {1, 4}))
+          .ok());
   ExpectError(outside.path() + "/x.npy", kInvalid, "absolute");
   ExpectError("../x.npy", kInvalid, "'..'");
   ExpectError("a/../../x.npy", kInvalid, "'..'");
