@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "engine/engine.h"
 #include "proto/octet/v1/quantization.pb.h"
 #include "server/jobs/calibration_data.h"
 #include "server/jobs/job.h"

@@ -7,7 +7,7 @@
 
 #include "absl/time/time.h"
 #include "proto/octet/v1/quantization.pb.h"
-#include "server/api/infer_call.h"
+#include "server/api/api_context.h"
 #include "server/jobs/quantization_jobs.h"
 
 namespace octet {
