@@ -164,7 +164,7 @@ absl::Status OctetServer::MakeParts(const Identity& identity) {
   jobs.metrics = metrics_.get();
   jobs.job_bytes = config_.job_bytes;
   jobs.calibration_folder = config_.calibration_folder;
-  // At least half of the CPUs never see a job.
+  // The other half never see a job, unless there is only one.
   jobs.threads = std::max(limit.cpus / 2, 1);
   jobs.octet_version = identity.version;
   jobs.isa = identity.isa;
