@@ -102,6 +102,10 @@ class ServerInputFormTest : public ::testing::Test {
     engine.make_executor = [](std::shared_ptr<const Model> model) {
       return Executor::Create(std::move(model));
     };
+    engine.load_bytes = [](absl::string_view bytes,
+                           const ModelOptions& options) {
+      return Model::FromBytes(bytes, options);
+    };
     engine.quantize = Quantize;
     ServerConfig config;
     config.model_repository = folder_.path();
