@@ -14,7 +14,8 @@ Usage: deploy/install-dependencies.sh [--tests] [--all] [--onednn-source FOLDER]
 
   --tests                 also what tests/run.sh needs: clang-format, a Python
                           with venv, Prometheus
-  --all                   also what tests/run.sh --all needs: clang, clang-tidy
+  --all                   also what tests/run.sh --all needs: clang, clang-tidy,
+                          Abseil instrumented for ThreadSanitizer
   --onednn-source FOLDER  build oneDNN from these sources (3.7 or a later 3.x)
                           instead of the distribution's
   --no-onednn             packages only, for -DOCTET_SYSTEM_ONEDNN=ON
@@ -45,10 +46,14 @@ all_packages=(clang clang-tidy)
 
 onednn_source=""
 with_onednn=yes
+with_abseil=no
 while (($# > 0)); do
   case "$1" in
     --tests) packages+=("${test_packages[@]}") ;;
-    --all) packages+=("${test_packages[@]}" "${all_packages[@]}") ;;
+    --all)
+      packages+=("${test_packages[@]}" "${all_packages[@]}")
+      with_abseil=yes
+      ;;
     --onednn-source)
       (($# > 1)) || { usage >&2; exit 2; }
       onednn_source=$2
@@ -105,6 +110,9 @@ else
     "Their names on Debian: ${packages[*]}"
 fi
 
+if [[ $with_abseil == yes ]]; then
+  bash "$here/abseil/build.sh" >/dev/null
+fi
 if [[ $with_onednn == yes ]]; then
   if [[ -n $onednn_source && ! -f $onednn_source/CMakeLists.txt ]]; then
     fail "--onednn-source $onednn_source: no CMakeLists.txt there"

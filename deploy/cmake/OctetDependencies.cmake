@@ -16,18 +16,39 @@ octet_find_package(Threads)
 octet_find_package(ZLIB)
 octet_find_package(PNG)
 octet_find_package(OpenSSL)
-octet_find_package(absl CONFIG)
-octet_find_package(Protobuf)
-# gRPC's own search for re2 goes through pkg-config, which needs a minute to
-# walk the Abseil packages that newer re2 packages require.
-find_library(OCTET_RE2_LIBRARY re2)
-if(OCTET_RE2_LIBRARY AND NOT TARGET re2::re2)
-  add_library(re2::re2 UNKNOWN IMPORTED)
-  set_target_properties(re2::re2 PROPERTIES
-    IMPORTED_LOCATION "${OCTET_RE2_LIBRARY}")
-  set(re2_FOUND TRUE)
+if(OCTET_SANITIZE MATCHES "thread")
+  # The packaged Abseil is not instrumented: its mutexes would not be seen.
+  execute_process(
+    COMMAND bash "${PROJECT_SOURCE_DIR}/deploy/abseil-prefix.sh"
+    OUTPUT_VARIABLE octet_abseil_prefix OUTPUT_STRIP_TRAILING_WHITESPACE
+    COMMAND_ERROR_IS_FATAL ANY)
+  unset(absl_DIR CACHE)
+  find_package(absl CONFIG QUIET PATHS "${octet_abseil_prefix}"
+               NO_DEFAULT_PATH)
+  if(NOT absl_FOUND)
+    message(FATAL_ERROR "No Abseil in ${octet_abseil_prefix}: run "
+            "deploy/install-dependencies.sh --all, which builds it there once")
+  endif()
+else()
+  octet_find_package(absl CONFIG)
 endif()
-octet_find_package(gRPC CONFIG)
+octet_find_package(Protobuf)
+if(OCTET_GRPC)
+  # gRPC's own search for re2 goes through pkg-config, which needs a minute to
+  # walk the Abseil packages that newer re2 packages require.
+  find_library(OCTET_RE2_LIBRARY re2)
+  if(OCTET_RE2_LIBRARY AND NOT TARGET re2::re2)
+    add_library(re2::re2 UNKNOWN IMPORTED)
+    set_target_properties(re2::re2 PROPERTIES
+      IMPORTED_LOCATION "${OCTET_RE2_LIBRARY}")
+    set(re2_FOUND TRUE)
+  endif()
+  octet_find_package(gRPC CONFIG)
+  find_program(OCTET_GRPC_CPP_PLUGIN grpc_cpp_plugin)
+  if(NOT OCTET_GRPC_CPP_PLUGIN)
+    message(FATAL_ERROR "grpc_cpp_plugin was not found: ${octet_install_hint}")
+  endif()
+endif()
 octet_find_package(spdlog CONFIG)
 octet_find_package(CLI11 CONFIG)
 octet_find_package(nlohmann_json CONFIG)
@@ -36,11 +57,6 @@ octet_find_package(prometheus-cpp CONFIG)
 if(OCTET_BUILD_TESTS)
   octet_find_package(GTest CONFIG)
   octet_find_package(benchmark CONFIG)
-endif()
-
-find_program(OCTET_GRPC_CPP_PLUGIN grpc_cpp_plugin)
-if(NOT OCTET_GRPC_CPP_PLUGIN)
-  message(FATAL_ERROR "grpc_cpp_plugin was not found: ${octet_install_hint}")
 endif()
 
 # Libraries whose packages describe themselves to pkg-config only, or to CMake

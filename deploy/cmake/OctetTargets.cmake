@@ -101,47 +101,74 @@ function(octet_set_test_properties name labels timeout)
     TIMEOUT ${timeout}
     ENVIRONMENT
     "OCTET_SOURCE_DIR=${PROJECT_SOURCE_DIR};OCTET_BIN_DIR=${PROJECT_BINARY_DIR}/bin")
+  if(OCTET_SANITIZE MATCHES "thread")
+    set_property(TEST ${name} APPEND PROPERTY ENVIRONMENT
+      "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/deploy/abseil/suppressions.txt")
+  endif()
 endfunction()
 
 # octet_add_proto_library(name SRCS a.proto... [DEPS target...])
 # Messages and gRPC services of the given files, included by their path from
 # the repository root: proto/a.proto gives "proto/a.pb.h", "proto/a.grpc.pb.h".
+# name_messages has the messages alone, and does not link gRPC; without
+# OCTET_GRPC, name has no more.
 function(octet_add_proto_library name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SRCS;DEPS")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "octet_add_proto_library(${name}): unknown arguments "
                         "${arg_UNPARSED_ARGUMENTS}")
   endif()
+  octet_generate(messages ".pb" "--cpp_out" "" ${arg_SRCS})
+  octet_add_generated_library(${name}_messages ${messages})
+  target_link_libraries(${name}_messages PUBLIC protobuf::libprotobuf
+                                                ${arg_DEPS})
+  if(OCTET_GRPC)
+    octet_generate(services ".grpc.pb" "--grpc_out"
+                   "--plugin=protoc-gen-grpc=${OCTET_GRPC_CPP_PLUGIN}"
+                   ${arg_SRCS})
+    octet_add_generated_library(${name} ${services})
+    target_link_libraries(${name} PUBLIC ${name}_messages gRPC::grpc++)
+  else()
+    add_library(${name} ALIAS ${name}_messages)
+  endif()
+endfunction()
+
+# octet_generate(result suffix out-flag plugin-flag a.proto...)
+# A command for each file that makes its .cc and .h below <build>/generated.
+function(octet_generate result suffix out_flag plugin_flag)
   set(out "${PROJECT_BINARY_DIR}/generated")
-  octet_resolve_sources(protos ${arg_SRCS})
+  octet_resolve_sources(protos ${ARGN})
   set(generated "")
   foreach(proto IN LISTS protos)
     file(RELATIVE_PATH path "${PROJECT_SOURCE_DIR}" "${proto}")
     string(REGEX REPLACE "\\.proto$" "" stem "${path}")
     get_filename_component(folder "${out}/${stem}" DIRECTORY)
     file(MAKE_DIRECTORY "${folder}")
-    set(files "${out}/${stem}.pb.cc" "${out}/${stem}.pb.h"
-              "${out}/${stem}.grpc.pb.cc" "${out}/${stem}.grpc.pb.h")
+    set(files "${out}/${stem}${suffix}.cc" "${out}/${stem}${suffix}.h")
     add_custom_command(
       OUTPUT ${files}
       COMMAND protobuf::protoc "--proto_path=${PROJECT_SOURCE_DIR}"
-              "--cpp_out=${out}" "--grpc_out=${out}"
-              "--plugin=protoc-gen-grpc=${OCTET_GRPC_CPP_PLUGIN}" "${path}"
+              "${out_flag}=${out}" ${plugin_flag} "${path}"
       DEPENDS ${protos}
       WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
-      COMMENT "Generating ${path}"
+      COMMENT "Generating ${stem}${suffix}.h"
       VERBATIM)
     list(APPEND generated ${files})
   endforeach()
-  set(generated_headers "${generated}")
-  list(FILTER generated_headers INCLUDE REGEX "\\.h$")
-  list(FILTER generated EXCLUDE REGEX "\\.h$")
-  add_library(${name} STATIC ${generated})
+  set(${result} ${generated} PARENT_SCOPE)
+endfunction()
+
+# octet_add_generated_library(name file...): of what octet_generate makes.
+function(octet_add_generated_library name)
+  set(out "${PROJECT_BINARY_DIR}/generated")
+  set(headers ${ARGN})
+  list(FILTER headers INCLUDE REGEX "\\.h$")
+  set(sources ${ARGN})
+  list(FILTER sources EXCLUDE REGEX "\\.h$")
+  add_library(${name} STATIC ${sources})
   target_compile_options(${name} PRIVATE -w)
   target_include_directories(${name} SYSTEM PUBLIC
                              "$<BUILD_INTERFACE:${out}>")
   target_sources(${name} PUBLIC FILE_SET HEADERS BASE_DIRS "${out}"
-                 FILES ${generated_headers})
-  target_link_libraries(${name} PUBLIC gRPC::grpc++ protobuf::libprotobuf
-                                       ${arg_DEPS})
+                 FILES ${headers})
 endfunction()
