@@ -17,8 +17,9 @@ Usage: tests/run.sh [--all | --release-only]
                    on the tests labelled unit and server, and on a server that
                    gets good and bad requests
   --release-only   without the sanitizers
-  --all            the load tests in full; also clang with thread-safety errors, ThreadSanitizer on the
-                   tests labelled unit and server, clang-tidy
+  --all            the load tests in full; also clang with thread-safety errors,
+                   ThreadSanitizer on engine, scheduler, repository and jobs,
+                   clang-tidy, and the container image where podman is there
 
 Packages are installed as root or through sudo. Builds are in build/.
 END
@@ -132,6 +133,17 @@ run_clang_tidy() {
   fi
 }
 
+run_container_test() {
+  step "Building and running the container image"
+  local status=0
+  tests/container/run.sh || status=$?
+  case $status in
+    0) count_part container 1 0 "" ;;
+    77) ;;
+    *) count_part container 0 1 "again with tests/container/run.sh" ;;
+  esac
+}
+
 step "Checking the packages and oneDNN"
 deploy/install-dependencies.sh "${install[@]}" >/dev/null
 build release
@@ -151,6 +163,7 @@ if [[ $everything == yes ]]; then
   count_part clang 1 0 ""
   run_sanitizer tsan
   run_clang_tidy
+  run_container_test
 fi
 
 for part in "${failed_parts[@]}"; do printf 'failed: %s\n' "$part"; done
