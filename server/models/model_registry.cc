@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/models/model_registry.h"
 
+#include <google/protobuf/text_format.h>
 #include <malloc.h>
 
 #include <algorithm>
@@ -23,6 +24,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "engine/base/status_macros.h"
+#include "proto/model_config.pb.h"
 #include "server/models/folder_state.h"
 #include "server/models/load_request.h"
 #include "server/models/loaded_model.h"
@@ -43,6 +45,13 @@ constexpr int kLoaderNiceness = 10;
 std::shared_ptr<void> WhenGone(std::function<void()> done) {
   return std::shared_ptr<void>(nullptr,
                                [done = std::move(done)](void*) { done(); });
+}
+
+// As config.pbtxt has it.
+std::string Text(const inference::ModelConfig& config) {
+  std::string text;
+  google::protobuf::TextFormat::PrintToString(config, &text);
+  return text;
 }
 
 }  // namespace
@@ -227,7 +236,7 @@ absl::Status ModelRegistry::TakeFiles(Attempt* attempt,
   OCTET_ASSIGN_OR_RETURN(
       attempt->upload,
       Upload::Create(repository_->root(), request.model, request.files,
-                     attempt->configuration.proto.DebugString()));
+                     Text(attempt->configuration.proto)));
   const std::vector<int64_t>& uploaded = attempt->upload->versions();
   std::vector<int64_t> all;
   std::set_union(versions->begin(), versions->end(), uploaded.begin(),
@@ -321,8 +330,8 @@ void ModelRegistry::BuildOne(Attempt* attempt, LoadedVersion* version) {
   const absl::Time start = absl::Now();
   const FolderState state =
       ReadFolderState(absl::StrCat(repository_->root(), "/", folder));
-  const std::string fingerprint = absl::StrCat(
-      attempt->configuration.proto.DebugString(), "\n", state.text);
+  const std::string fingerprint =
+      absl::StrCat(Text(attempt->configuration.proto), "\n", state.text);
   {
     absl::ReaderMutexLock lock(&mutex_);
     if (books_.ServesAs(name, number, fingerprint)) return;
