@@ -102,8 +102,7 @@ EngineFunctions RealEngine() {
   engine.make_executor = [](std::shared_ptr<const Model> model) {
     return Executor::Create(std::move(model));
   };
-  engine.load_bytes = [](absl::string_view bytes,
-                         const ModelOptions& options) {
+  engine.load_bytes = [](absl::string_view bytes, const ModelOptions& options) {
     return Model::FromBytes(bytes, options);
   };
   engine.quantize = Quantize;
