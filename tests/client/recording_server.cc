@@ -176,14 +176,10 @@ class RecordingServer::Inference final
       record_.authorization.assign(authorization->second.data(),
                                    authorization->second.size());
     }
-    if (record_.stalled) {
-      const auto cancelled = [context] { return context->IsCancelled(); };
-      // Nobody signals a cancellation here, so it is looked for.
-      while (!record_.mutex.AwaitWithTimeout(absl::Condition(&cancelled),
-                                             absl::Milliseconds(10))) {
-      }
-      return grpc::Status::CANCELLED;
-    }
+    const auto released = [this]() ABSL_SHARED_LOCKS_REQUIRED(record_.mutex) {
+      return !record_.stalled;
+    };
+    record_.mutex.Await(absl::Condition(&released));
     const grpc::Status status = record_.NextStatus(context);
     if (status.ok()) Answer(*request, response, record_.cut_outputs);
     return status;
@@ -342,7 +338,10 @@ RecordingServer::RecordingServer(int port, int max_receive_bytes)
 }
 
 RecordingServer::~RecordingServer() {
-  // Calls that are stalled end with their cancellation.
+  {
+    absl::MutexLock lock(&record_.mutex);
+    record_.stalled = false;
+  }
   if (server_ != nullptr) {
     server_->Shutdown(std::chrono::system_clock::now());
     server_->Wait();
@@ -373,6 +372,14 @@ void RecordingServer::FailNext(int count, grpc::Status status,
 void RecordingServer::StallInference() {
   absl::MutexLock lock(&record_.mutex);
   record_.stalled = true;
+}
+
+void RecordingServer::AwaitInferRequests(size_t count) {
+  absl::MutexLock lock(&record_.mutex);
+  const auto arrived = [&]() ABSL_SHARED_LOCKS_REQUIRED(record_.mutex) {
+    return record_.infer.size() >= count;
+  };
+  record_.mutex.Await(absl::Condition(&arrived));
 }
 
 void RecordingServer::BreakWatches(int count) {

@@ -34,8 +34,11 @@ class RecordingServer {
   // grpc-retry-pushback-ms where it is not empty.
   void FailNext(int count, grpc::Status status, const std::string& pushback);
 
-  // Later calls of ModelInfer are not answered before their callers leave.
+  // Later calls of ModelInfer are not answered before this is destroyed.
   void StallInference();
+
+  // Waits until so many calls of ModelInfer have arrived.
+  void AwaitInferRequests(size_t count);
 
   // The next `count` calls of WatchJob break off after their first news.
   void BreakWatches(int count);

@@ -205,6 +205,7 @@ TEST(AsyncTest, DestroyingTheClientCancelsWhatIsUnderWay) {
   server.StallInference();
   auto client = ConnectTo(server);
   auto future = client->InferAsync(Request());
+  server.AwaitInferRequests(1);
   client.reset();
   EXPECT_EQ(future.get().status().code(), absl::StatusCode::kCancelled);
 }
