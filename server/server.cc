@@ -17,6 +17,7 @@
 #include "engine/base/status_macros.h"
 #include "server/api/grpc_server.h"
 #include "server/api/server_service.h"
+#include "server/api/shared_memory.h"
 #include "server/config.h"
 #include "server/control_rule.h"
 #include "server/jobs/quantization_jobs.h"
@@ -119,6 +120,7 @@ class OctetServer final : public Server {
   std::unique_ptr<LanePool> lane_pool_;
   std::unique_ptr<RepositoryWatch> watch_;
   std::unique_ptr<QuantizationJobs> jobs_;
+  std::unique_ptr<SharedMemoryRegions> regions_;
   ApiContext api_;
   std::unique_ptr<HttpServer> http_;
   int grpc_port_ = 0;
@@ -169,13 +171,16 @@ absl::Status OctetServer::MakeParts(const Identity& identity) {
   jobs.octet_version = identity.version;
   jobs.isa = identity.isa;
   jobs_ = std::make_unique<QuantizationJobs>(jobs);
+  regions_ =
+      std::make_unique<SharedMemoryRegions>(config_.shared_memory_prefix);
   api_ = {registry_.get(),
           repository_.get(),
           &state_,
           metrics_.get(),
           scheduler_->clock(),
           {config_.queue_rows, config_.queue_bytes()},
-          request_log_.get()};
+          request_log_.get(),
+          regions_.get()};
   return absl::OkStatus();
 }
 

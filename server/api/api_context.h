@@ -2,6 +2,7 @@
 #ifndef OCTET_SERVER_API_API_CONTEXT_H_
 #define OCTET_SERVER_API_API_CONTEXT_H_
 
+#include "server/api/shared_memory.h"
 #include "server/api/tensor_codec.h"
 #include "server/log/request_log.h"
 #include "server/metrics/metrics.h"
@@ -21,6 +22,7 @@ struct ApiContext {
   const Clock* clock = nullptr;
   RequestLimits limits;
   RequestLog* request_log = nullptr;
+  SharedMemoryRegions* regions = nullptr;
 };
 
 }  // namespace octet

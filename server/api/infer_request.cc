@@ -2,60 +2,27 @@
 #include "server/api/infer_request.h"
 
 #include <algorithm>
-#include <cstdint>
-#include <limits>
 #include <memory>
 #include <optional>
-#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "engine/base/status_macros.h"
 #include "proto/inference.pb.h"
 #include "server/api/api_context.h"
+#include "server/api/output_codec.h"
+#include "server/api/request_parameters.h"
 #include "server/api/tensor_codec.h"
 #include "server/log/request_log.h"
 #include "server/metrics/metrics.h"
 #include "server/models/loaded_model.h"
+#include "server/models/queue_policies.h"
 
 namespace octet {
-namespace {
-
-// The value of a parameter that holds a whole number of at least 0.
-absl::StatusOr<int64_t> WholeNumber(absl::string_view name,
-                                    const inference::InferParameter& value) {
-  if (value.has_int64_param() && value.int64_param() >= 0) {
-    return value.int64_param();
-  }
-  if (value.has_uint64_param() &&
-      value.uint64_param() <=
-          static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
-    return static_cast<int64_t>(value.uint64_param());
-  }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "request parameter '", name, "': got {", value.ShortDebugString(),
-      "}, expected int64_param or uint64_param, at least 0"));
-}
-
-// Parameters that would change the answer must not be passed over.
-absl::Status CheckParameters(const inference::ModelInferRequest& request) {
-  for (const auto& [name, value] : request.parameters()) {
-    if (name == "priority") {
-      OCTET_RETURN_IF_ERROR(WholeNumber(name, value).status());
-    } else if (absl::StartsWith(name, "sequence_")) {
-      return absl::UnimplementedError(absl::StrCat(
-          "request parameter '", name, "': sequences are not supported"));
-    }
-  }
-  return absl::OkStatus();
-}
-
-}  // namespace
 
 InferRequest::InferRequest(const ApiContext& api,
                            const inference::ModelInferRequest& request,
@@ -82,37 +49,42 @@ absl::Status InferRequest::Enqueue(absl::Time deadline) {
   }
   OCTET_ASSIGN_OR_RETURN(model_, api_.registry->Find(request_.model_name(),
                                                      request_.model_version()));
-  OCTET_RETURN_IF_ERROR(CheckParameters(request_));
-  OCTET_ASSIGN_OR_RETURN(deadline, WithTimeout(deadline));
+  OCTET_ASSIGN_OR_RETURN(const RequestParameters parameters,
+                         ReadRequestParameters(request_.parameters()));
   absl::StatusOr<DecodedRequest> decoded =
-      DecodeRequest(request_, model_->model(), api_.limits);
+      DecodeRequest(request_, model_->model(), api_.limits, *api_.regions);
   if (!decoded.ok()) {
     return absl::Status(decoded.status().code(),
                         absl::StrCat("model '", model_->name(),
                                      "': ", decoded.status().message()));
   }
+  decoded_ = *std::move(decoded);
   response_->set_model_name(model_->name());
   response_->set_model_version(model_->version_text());
   response_->set_id(request_.id());
-  ResponseBuffers buffers =
-      PrepareResponse(*decoded, model_->model(), response_);
-  inputs_ = std::move(decoded->inputs);
-  outputs_ = std::move(buffers.outputs);
-  converted_ = std::move(decoded->converted);
-  unwanted_ = std::move(buffers.unwanted);
-  SetDemand(decoded->rows, decoded->bytes, deadline);
+  buffers_ = PrepareResponse(decoded_, model_->model(), response_);
+  inputs_ = std::move(decoded_.inputs);
+  outputs_ = std::move(buffers_.outputs);
+  Ask(parameters, deadline);
   return model_->Enqueue(shared_from_this());
 }
 
-absl::StatusOr<absl::Time> InferRequest::WithTimeout(
-    absl::Time deadline) const {
-  const auto timeout = request_.parameters().find("timeout");
-  if (timeout == request_.parameters().end()) return deadline;
-  OCTET_ASSIGN_OR_RETURN(const int64_t microseconds,
-                         WholeNumber("timeout", timeout->second));
-  // The protocol's 0 stands for no timeout.
-  if (microseconds == 0) return deadline;
-  return std::min(deadline, arrival_ + absl::Microseconds(microseconds));
+void InferRequest::Ask(const RequestParameters& parameters,
+                       absl::Time deadline) {
+  const WaitingRule rule =
+      model_->queue_policies().RuleFor(parameters.priority, parameters.timeout);
+  absl::Time yields_after = absl::InfiniteFuture();
+  if (rule.timeout && rule.yields) {
+    yields_after = arrival_ + *rule.timeout;
+  } else if (rule.timeout) {
+    deadline = std::min(deadline, arrival_ + *rule.timeout);
+  }
+  SetDemand(decoded_.rows, decoded_.bytes, deadline);
+  SetUrgency(rule.level, yields_after);
+}
+
+void InferRequest::Done(const absl::Status& status) {
+  Answer(status.ok() ? FinishResponse(buffers_, response_) : status);
 }
 
 void InferRequest::Answer(const absl::Status& status) {

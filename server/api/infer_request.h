@@ -4,14 +4,15 @@
 
 #include <memory>
 #include <optional>
-#include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "proto/inference.pb.h"
 #include "server/api/api_context.h"
+#include "server/api/output_codec.h"
+#include "server/api/request_parameters.h"
+#include "server/api/tensor_codec.h"
 #include "server/log/request_log.h"
 #include "server/models/inference_task.h"
 #include "server/models/loaded_model.h"
@@ -52,7 +53,7 @@ class InferRequest final : public InferenceTask,
   // Checks the request and enqueues it, or answers it with an error:
   //   UNAVAILABLE          the server is shutting down
   //   INVALID_ARGUMENT     a parameter or a tensor is wrong; says which
-  //   NOT_FOUND            no such model or version
+  //   NOT_FOUND            no such model, version, or shared-memory region
   //   FAILED_PRECONDITION  the model is not loaded
   //   UNIMPLEMENTED        a parameter that octet does not honour
   //   RESOURCE_EXHAUSTED   the queue is full
@@ -66,11 +67,12 @@ class InferRequest final : public InferenceTask,
   void Cancel();
 
   // InferenceTask.
-  void Done(const absl::Status& status) override { Answer(status); }
+  void Done(const absl::Status& status) override;
 
  private:
   absl::Status Enqueue(absl::Time deadline);
-  absl::StatusOr<absl::Time> WithTimeout(absl::Time deadline) const;
+  // Tells the scheduler what it asks for, and how long it waits.
+  void Ask(const RequestParameters& parameters, absl::Time deadline);
   void Answer(const absl::Status& status);
   void Log(const absl::Status& status, absl::Duration total) const;
 
@@ -83,8 +85,8 @@ class InferRequest final : public InferenceTask,
   // Constant after Start().
   std::shared_ptr<const RequestOrigin> origin_;
   std::shared_ptr<LoadedModel> model_;
-  std::vector<std::string> converted_;  // memory behind some inputs
-  std::vector<std::string> unwanted_;   // and behind outputs nobody asked for
+  DecodedRequest decoded_;   // memory behind some inputs
+  ResponseBuffers buffers_;  // and behind some outputs
 };
 
 }  // namespace octet

@@ -21,6 +21,7 @@
 #include "server/api/infer_call.h"
 #include "server/api/infer_stream.h"
 #include "server/api/model_statistics.h"
+#include "server/api/shared_memory.h"
 #include "server/api/wire_type.h"
 #include "server/models/load_request.h"
 #include "server/models/loaded_model.h"
@@ -36,6 +37,18 @@ using Parameters =
     google::protobuf::Map<std::string, inference::ModelRepositoryParameter>;
 
 constexpr char kPlatform[] = "octet_onnx";
+
+// What works, as Triton names it; shared memory may be off.
+constexpr const char* kExtensions[] = {"classification",
+                                       "model_repository",
+                                       "schedule_policy",
+                                       "model_repository(unload_dependents)",
+                                       "model_configuration",
+                                       "binary_tensor_data",
+                                       "parameters",
+                                       "statistics",
+                                       "trace",
+                                       "logging"};
 
 ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
                            const absl::Status& status) {
@@ -129,12 +142,12 @@ ServerUnaryReactor* InferenceService::ServerMetadata(
     inference::ServerMetadataResponse* response) {
   response->set_name("octet");
   response->set_version(server_version_);
-  response->add_extensions("binary_tensor_data");
-  response->add_extensions("model_repository");
-  response->add_extensions("parameters");
-  response->add_extensions("statistics");
-  response->add_extensions("trace");
-  response->add_extensions("logging");
+  for (const char* const extension : kExtensions) {
+    response->add_extensions(extension);
+  }
+  if (api_.regions->enabled()) {
+    response->add_extensions("system_shared_memory");
+  }
   return Answer(context, absl::OkStatus());
 }
 
@@ -147,7 +160,14 @@ ServerUnaryReactor* InferenceService::ModelMetadata(
   const LoadedModel& loaded = **found;
   const Model& model = loaded.model();
   response->set_name(loaded.name());
-  response->add_versions(loaded.version_text());
+  // All that serve, unless one is asked for.
+  if (!request->version().empty()) {
+    response->add_versions(loaded.version_text());
+  } else {
+    for (const auto& version : api_.registry->Serving(request->name())) {
+      response->add_versions(version->version_text());
+    }
+  }
   response->set_platform(kPlatform);
   for (const TensorSpec& spec : model.inputs()) {
     Describe(spec, model.batches(), response->add_inputs());
@@ -171,10 +191,59 @@ InferStreams::Reactor* InferenceService::ModelStreamInfer(Context* context) {
   return streams_.Open(context);
 }
 
+ServerUnaryReactor* InferenceService::ModelConfig(
+    Context* context, const inference::ModelConfigRequest* request,
+    inference::ModelConfigResponse* response) {
+  const absl::StatusOr<std::shared_ptr<LoadedModel>> found =
+      api_.registry->Find(request->name(), request->version());
+  if (!found.ok()) return Answer(context, found.status());
+  *response->mutable_config() = (*found)->configuration();
+  return Answer(context, absl::OkStatus());
+}
+
 ServerUnaryReactor* InferenceService::ModelStatistics(
     Context* context, const inference::ModelStatisticsRequest* request,
     inference::ModelStatisticsResponse* response) {
   return Answer(context, ReportStatistics(*api_.registry, *request, response));
+}
+
+ServerUnaryReactor* InferenceService::SystemSharedMemoryStatus(
+    Context* context, const inference::SystemSharedMemoryStatusRequest* request,
+    inference::SystemSharedMemoryStatusResponse* response) {
+  std::vector<std::shared_ptr<const SharedMemoryRegion>> regions;
+  if (request->name().empty()) {
+    regions = api_.regions->List();
+  } else {
+    auto found = api_.regions->Find(request->name());
+    if (!found.ok()) return Answer(context, found.status());
+    regions.push_back(*std::move(found));
+  }
+  for (const auto& region : regions) {
+    const SharedMemoryRegion::Place& place = region->place();
+    auto& status = (*response->mutable_regions())[place.name];
+    status.set_name(place.name);
+    status.set_key(place.key);
+    status.set_offset(place.offset);
+    status.set_byte_size(place.byte_size);
+  }
+  return Answer(context, absl::OkStatus());
+}
+
+ServerUnaryReactor* InferenceService::SystemSharedMemoryRegister(
+    Context* context,
+    const inference::SystemSharedMemoryRegisterRequest* request,
+    inference::SystemSharedMemoryRegisterResponse*) {
+  return Answer(context, api_.regions->Register(
+                             {request->name(), request->key(),
+                              request->offset(), request->byte_size()}));
+}
+
+ServerUnaryReactor* InferenceService::SystemSharedMemoryUnregister(
+    Context* context,
+    const inference::SystemSharedMemoryUnregisterRequest* request,
+    inference::SystemSharedMemoryUnregisterResponse*) {
+  api_.regions->Unregister(request->name());
+  return Answer(context, absl::OkStatus());
 }
 
 ServerUnaryReactor* InferenceService::RepositoryIndex(

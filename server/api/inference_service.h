@@ -46,9 +46,24 @@ class InferenceService : public UnsupportedRpcs {
                     const inference::ModelInferRequest* request,
                     inference::ModelInferResponse* response) override;
   InferStreams::Reactor* ModelStreamInfer(Context* context) override;
+  Unary* ModelConfig(Context* context,
+                     const inference::ModelConfigRequest* request,
+                     inference::ModelConfigResponse* response) override;
   Unary* ModelStatistics(Context* context,
                          const inference::ModelStatisticsRequest* request,
                          inference::ModelStatisticsResponse* response) override;
+  Unary* SystemSharedMemoryStatus(
+      Context* context,
+      const inference::SystemSharedMemoryStatusRequest* request,
+      inference::SystemSharedMemoryStatusResponse* response) override;
+  Unary* SystemSharedMemoryRegister(
+      Context* context,
+      const inference::SystemSharedMemoryRegisterRequest* request,
+      inference::SystemSharedMemoryRegisterResponse*) override;
+  Unary* SystemSharedMemoryUnregister(
+      Context* context,
+      const inference::SystemSharedMemoryUnregisterRequest* request,
+      inference::SystemSharedMemoryUnregisterResponse*) override;
   Unary* RepositoryIndex(Context* context,
                          const inference::RepositoryIndexRequest* request,
                          inference::RepositoryIndexResponse* response) override;

@@ -3,6 +3,7 @@
 #define OCTET_SERVER_API_TENSOR_CODEC_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "proto/inference.pb.h"
+#include "server/api/request_parameters.h"
+#include "server/api/shared_memory.h"
 #include "server/models/loaded_model.h"
 
 namespace octet {
@@ -30,32 +33,22 @@ struct DecodedRequest {
   absl::InlinedVector<const void*, 4> inputs;
   // The wanted outputs as indices into outputs(), in the order of the answer.
   absl::InlinedVector<int, 4> outputs;
-  // Memory of inputs that came in a wider type than the model's.
+  // What is said of each of `outputs`; those behind the end: nothing.
+  std::vector<TensorParameters> output_parameters;
+  // Memory of inputs that came in a wider type than the model's, and of those
+  // that came in shared memory.
   std::vector<std::string> converted;
+  std::vector<std::unique_ptr<char[]>> copies;
 };
 
 // Checks every tensor of `request` against the signature of `model`. The
 // result points into `request`, which must outlive it.
 //   INVALID_ARGUMENT  what is wrong: which tensor, what came, what is expected
-//   UNIMPLEMENTED     shared memory, classification
+//   others            as SharedMemoryRegions::Find() and
+//                     SharedMemoryRegion::Read()
 absl::StatusOr<DecodedRequest> DecodeRequest(
     const inference::ModelInferRequest& request, const Model& model,
-    const RequestLimits& limits);
-
-// Where the outputs of a request go.
-struct ResponseBuffers {
-  // One an output of the model, in its order.
-  absl::InlinedVector<void*, 4> outputs;
-  // Memory of the outputs that the caller does not want.
-  std::vector<std::string> unwanted;
-};
-
-// Adds the wanted outputs to `response`, with room for their bytes in
-// raw_output_contents. The result points into `response`, which must not be
-// changed while it is used.
-ResponseBuffers PrepareResponse(const DecodedRequest& request,
-                                const Model& model,
-                                inference::ModelInferResponse* response);
+    const RequestLimits& limits, const SharedMemoryRegions& regions);
 
 }  // namespace octet
 

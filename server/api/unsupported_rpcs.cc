@@ -26,30 +26,6 @@ grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext* context,
 
 }  // namespace
 
-grpc::ServerUnaryReactor* UnsupportedRpcs::ModelConfig(
-    Context* context, const inference::ModelConfigRequest*,
-    inference::ModelConfigResponse*) {
-  return Refuse(context, "ModelConfig");
-}
-
-grpc::ServerUnaryReactor* UnsupportedRpcs::SystemSharedMemoryStatus(
-    Context* context, const inference::SystemSharedMemoryStatusRequest*,
-    inference::SystemSharedMemoryStatusResponse*) {
-  return Refuse(context, "SystemSharedMemoryStatus");
-}
-
-grpc::ServerUnaryReactor* UnsupportedRpcs::SystemSharedMemoryRegister(
-    Context* context, const inference::SystemSharedMemoryRegisterRequest*,
-    inference::SystemSharedMemoryRegisterResponse*) {
-  return Refuse(context, "SystemSharedMemoryRegister");
-}
-
-grpc::ServerUnaryReactor* UnsupportedRpcs::SystemSharedMemoryUnregister(
-    Context* context, const inference::SystemSharedMemoryUnregisterRequest*,
-    inference::SystemSharedMemoryUnregisterResponse*) {
-  return Refuse(context, "SystemSharedMemoryUnregister");
-}
-
 grpc::ServerUnaryReactor* UnsupportedRpcs::CudaSharedMemoryStatus(
     Context* context, const inference::CudaSharedMemoryStatusRequest*,
     inference::CudaSharedMemoryStatusResponse*) {

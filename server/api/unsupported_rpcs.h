@@ -19,17 +19,6 @@ class UnsupportedRpcs
   using Context = grpc::CallbackServerContext;
   using Unary = grpc::ServerUnaryReactor;
 
-  Unary* ModelConfig(Context* context, const inference::ModelConfigRequest*,
-                     inference::ModelConfigResponse*) override;
-  Unary* SystemSharedMemoryStatus(
-      Context* context, const inference::SystemSharedMemoryStatusRequest*,
-      inference::SystemSharedMemoryStatusResponse*) override;
-  Unary* SystemSharedMemoryRegister(
-      Context* context, const inference::SystemSharedMemoryRegisterRequest*,
-      inference::SystemSharedMemoryRegisterResponse*) override;
-  Unary* SystemSharedMemoryUnregister(
-      Context* context, const inference::SystemSharedMemoryUnregisterRequest*,
-      inference::SystemSharedMemoryUnregisterResponse*) override;
   Unary* CudaSharedMemoryStatus(
       Context* context, const inference::CudaSharedMemoryStatusRequest*,
       inference::CudaSharedMemoryStatusResponse*) override;

@@ -54,6 +54,7 @@ LoadedModel::LoadedModel(Identity identity, std::shared_ptr<const Model> model,
       configuration_(CompleteConfiguration(configuration, *model)),
       model_(std::move(model)),
       scheduler_(environment.scheduler),
+      queue_policies_(configuration_.dynamic_batching()),
       statistics_(MaxBatch(*model_)),
       lanes_(environment.scheduler->lanes()) {}
 
@@ -81,6 +82,7 @@ absl::StatusOr<std::shared_ptr<LoadedModel>> LoadedModel::Create(
 
   QueueLimits limits = environment.queue;
   limits.max_batch_rows = std::max(EffectiveBatch(configuration, facts), 1);
+  loaded->queue_policies_.Limit(&limits);
   loaded->queue_ = environment.scheduler->AddQueue(limits, loaded.get());
   return loaded;
 }

@@ -20,6 +20,7 @@
 #include "server/models/inference_statistics.h"
 #include "server/models/inference_task.h"
 #include "server/models/model_configuration.h"
+#include "server/models/queue_policies.h"
 #include "server/models/warm_up.h"
 #include "server/scheduler/batch_scheduler.h"
 
@@ -77,6 +78,9 @@ class LoadedModel : public BatchRunner,
   InferenceStatistics& statistics() { return statistics_; }
   const InferenceStatistics& statistics() const { return statistics_; }
 
+  // How requests wait for it.
+  const QueuePolicies& queue_policies() const { return queue_policies_; }
+
   // Takes `task` only if it returns OK; it is then completed by Done().
   //   INVALID_ARGUMENT, RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED, UNAVAILABLE
   //   as BatchScheduler::Enqueue() says
@@ -120,6 +124,7 @@ class LoadedModel : public BatchRunner,
   std::shared_ptr<const Model> model_;  // constant until destruction
   BatchScheduler* const scheduler_;
   std::shared_ptr<ModelMetrics> metrics_;
+  const QueuePolicies queue_policies_;
   InferenceStatistics statistics_;
   BatchScheduler::Queue* queue_ = nullptr;
   std::vector<Lane> lanes_;  // element i is lane i's alone

@@ -3,7 +3,10 @@
 #define OCTET_SERVER_SCHEDULER_BATCH_QUEUE_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -22,6 +25,10 @@ struct QueueLimits {
   int64_t max_queued_rows = 1024;
   // The most memory that waiting tasks keep.
   int64_t max_queued_bytes = int64_t{256} << 20;
+  // The most tasks that wait at a level of priority, and at those levels that
+  // have a bound of their own; absent: as many as fit.
+  std::optional<int64_t> max_level_tasks = std::nullopt;
+  std::map<uint64_t, std::optional<int64_t>> max_tasks_of_level = {};
 };
 
 // What waits in a queue.
@@ -40,20 +47,25 @@ struct Pace {
   absl::Time DoneAt(int64_t rows) const { return now + cost_per_row * rows; }
 };
 
-// The waiting tasks of one model: earliest deadline first, then first come
-// first served.
+// The waiting tasks of one model: lowest level first; within a level those that
+// have not yielded, the earliest deadline (or time to yield) first, then first
+// come first served.
 //
 // Thread-compatible; BatchScheduler guards it. Never calls a task.
 class BatchQueue {
  public:
-  explicit BatchQueue(const QueueLimits& limits) : limits_(limits) {}
+  explicit BatchQueue(const QueueLimits& limits)
+      : limits_(limits),
+        counts_levels_(limits.max_level_tasks ||
+                       !limits.max_tasks_of_level.empty()) {}
 
   // Takes `task` in only if it returns OK.
   //   INVALID_ARGUMENT    the task alone exceeds a limit; retrying cannot help
   //   RESOURCE_EXHAUSTED  the queue is full; a retry may succeed
   absl::Status Push(std::shared_ptr<Task> task, absl::Time now);
 
-  // Moves the tasks whose deadline is `now` or earlier to `expired`.
+  // Moves the tasks whose deadline is `now` or earlier to `expired`, and those
+  // that yield by now behind the others of their level.
   void TakeExpired(absl::Time now, std::vector<std::shared_ptr<Task>>* expired);
 
   // Moves the most urgent tasks to `late` that could not be done in time if
@@ -67,9 +79,9 @@ class BatchQueue {
   int64_t TakeBatch(const Pace& pace,
                     std::vector<std::shared_ptr<Task>>* batch);
 
-  // The rows of the tasks that go before one with `deadline`; counted no
-  // further than `enough`.
-  int64_t RowsBefore(absl::Time deadline, int64_t enough) const;
+  // The rows of the tasks that would go before `task`, which does not wait here
+  // yet; counted no further than `enough`.
+  int64_t RowsBefore(const Task& task, int64_t enough) const;
 
   // Moves everything to `all`.
   void TakeAll(std::vector<std::shared_ptr<Task>>* all);
@@ -82,14 +94,21 @@ class BatchQueue {
   bool empty() const { return tasks_.empty(); }
 
  private:
-  using Key = std::pair<absl::Time, uint64_t>;  // deadline, order of arrival
+  // Level, whether it has yielded, when it expires or yields, order of arrival.
+  using Key = std::tuple<uint64_t, bool, absl::Time, uint64_t>;
   using Tasks = absl::btree_map<Key, std::shared_ptr<Task>>;
 
+  static Key KeyOf(const Task& task);
+  absl::Status CheckLevel(uint64_t level) const;
+  void Insert(std::shared_ptr<Task> task);
   std::shared_ptr<Task> Remove(Tasks::iterator position);
 
   const QueueLimits limits_;
+  const bool counts_levels_;
   Tasks tasks_;
   QueueDepth depth_;
+  // Tasks by level, of those levels where some wait; for bounded ones only.
+  absl::btree_map<uint64_t, int64_t> level_tasks_;
   uint64_t next_sequence_ = 1;
 };
 

@@ -142,8 +142,8 @@ absl::Status BatchScheduler::CheckDeadlineLocked(const Queue& queue,
   const auto fitting = static_cast<int64_t>(std::min(
       absl::FDivDuration(std::max(others, absl::ZeroDuration()), per_row),
       kMostRows));
-  const int64_t before = queue.running_rows +
-                         queue.waiting.RowsBefore(task.deadline(), fitting + 1);
+  const int64_t before =
+      queue.running_rows + queue.waiting.RowsBefore(task, fitting + 1);
   if (before <= fitting) return absl::OkStatus();
   return absl::ResourceExhaustedError(absl::StrCat(
       "the queue is too long for the request's deadline: ",

@@ -11,7 +11,8 @@
 
 namespace octet {
 
-// One request as the scheduler sees it: so many rows, wanted by a deadline.
+// One request as the scheduler sees it: so many rows, wanted by a deadline, at
+// a level of priority.
 //
 // A task that Enqueue() took is given back exactly once: to its queue's
 // BatchRunner, or to Drop(). Neither happens under a lock.
@@ -33,6 +34,12 @@ class Task {
 
   absl::Time deadline() const { return deadline_; }
 
+  // Tasks of a lower level go first, whatever the deadlines.
+  uint64_t level() const { return level_; }
+
+  // Once this has passed the task lets all others of its level go first.
+  absl::Time yields_after() const { return yields_after_; }
+
   // When Enqueue() took the task.
   absl::Time enqueued() const { return enqueued_; }
 
@@ -44,15 +51,25 @@ class Task {
     deadline_ = deadline;
   }
 
+  // Without it the level is 0, and the task does not yield. REQUIRES: called
+  // before Enqueue().
+  void SetUrgency(uint64_t level, absl::Time yields_after) {
+    level_ = level;
+    yields_after_ = yields_after;
+  }
+
  private:
   friend class BatchQueue;
 
   int64_t rows_ = 1;
   int64_t bytes_ = 0;
   absl::Time deadline_ = absl::InfiniteFuture();
+  uint64_t level_ = 0;
+  absl::Time yields_after_ = absl::InfiniteFuture();
   absl::Time enqueued_;
   // Place in the queue among equal deadlines; unique within a queue.
   uint64_t sequence_ = 0;
+  bool yielded_ = false;
 };
 
 // Does the work of one queue's tasks.

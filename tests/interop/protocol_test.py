@@ -202,7 +202,7 @@ class InferTest(ProtocolTestCase):
 
     def test_what_is_not_served_says_so(self):
         with self.assert_refused("UNIMPLEMENTED"):
-            self.client.get_system_shared_memory_status()
+            self.client.get_cuda_shared_memory_status()
 
 
 class RepositoryTest(ProtocolTestCase):

@@ -26,6 +26,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
 
 using ServerTest = ServerFixture;
 
@@ -40,8 +41,11 @@ TEST_F(ServerTest, TellsWhatItIs) {
   EXPECT_EQ(metadata.name(), "octet");
   EXPECT_EQ(metadata.version(), "9.8.7");
   EXPECT_THAT(metadata.extensions(),
-              ElementsAre("binary_tensor_data", "model_repository",
-                          "parameters", "statistics", "trace", "logging"));
+              UnorderedElementsAre(
+                  "binary_tensor_data", "classification", "model_configuration",
+                  "model_repository", "model_repository(unload_dependents)",
+                  "parameters", "schedule_policy", "statistics",
+                  "system_shared_memory", "trace", "logging"));
 }
 
 TEST_F(ServerTest, DescribesItsModels) {
@@ -469,14 +473,20 @@ TEST_F(ServerTest, RequestsDuringLoadAndUnloadSucceedOrSayWhy) {
 
 TEST_F(ServerTest, RpcsThatItDoesNotHaveAreUnimplementedByName) {
   Start();
-  inference::ModelConfigResponse config;
-  grpc::Status status = inference_->ModelConfig(Context().get(), {}, &config);
+  inference::CudaSharedMemoryRegisterResponse memory;
+  const grpc::Status status =
+      inference_->CudaSharedMemoryRegister(Context().get(), {}, &memory);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
-  EXPECT_THAT(status.error_message(), HasSubstr("ModelConfig"));
-  inference::SystemSharedMemoryStatusResponse memory;
-  EXPECT_EQ(inference_->SystemSharedMemoryStatus(Context().get(), {}, &memory)
+  EXPECT_THAT(status.error_message(), HasSubstr("CudaSharedMemoryRegister"));
+  inference::CudaSharedMemoryStatusResponse regions;
+  EXPECT_EQ(inference_->CudaSharedMemoryStatus(Context().get(), {}, &regions)
                 .error_code(),
             grpc::StatusCode::UNIMPLEMENTED);
+  inference::CudaSharedMemoryUnregisterResponse unregistered;
+  EXPECT_EQ(
+      inference_->CudaSharedMemoryUnregister(Context().get(), {}, &unregistered)
+          .error_code(),
+      grpc::StatusCode::UNIMPLEMENTED);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/api/tensor_codec.h"
 
+#include <array>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -14,6 +16,9 @@
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
 #include "proto/inference.pb.h"
+#include "server/api/classification.h"
+#include "server/api/output_codec.h"
+#include "server/api/shared_memory.h"
 #include "server/api/wire_type.h"
 #include "tests/testing/fake_engine.h"
 #include "tests/testing/scratch_folder.h"
@@ -25,6 +30,18 @@ using inference::ModelInferRequest;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+
+// The elements of BYTES.
+std::vector<std::string> Texts(const std::string& bytes) {
+  std::vector<std::string> texts;
+  for (size_t at = 0; at + 4 <= bytes.size();) {
+    uint32_t size = 0;
+    std::memcpy(&size, bytes.data() + at, sizeof(size));
+    texts.push_back(bytes.substr(at + 4, size));
+    at += 4 + size;
+  }
+  return texts;
+}
 
 class TensorCodecTest : public ::testing::Test {
  protected:
@@ -53,7 +70,7 @@ class TensorCodecTest : public ::testing::Test {
   }
 
   absl::StatusOr<DecodedRequest> Decode(const ModelInferRequest& request) {
-    return DecodeRequest(request, *model_, limits_);
+    return DecodeRequest(request, *model_, limits_, regions_);
   }
 
   // The message of the INVALID_ARGUMENT that `request` gives.
@@ -66,6 +83,7 @@ class TensorCodecTest : public ::testing::Test {
   RequestLimits limits_{.max_rows = 8, .max_bytes = 1 << 20};
   ScratchFolder folder_;
   FakeEngine engine_;
+  SharedMemoryRegions regions_{""};
   std::shared_ptr<const Model> model_;
 };
 
@@ -185,7 +203,8 @@ template <typename T>
 void ExpectTyped(DType dtype, int a, int b) {
   const OneInputModel model(dtype);
   const ModelInferRequest request = TypedRequest(dtype, a, b);
-  const auto decoded = DecodeRequest(request, model, {});
+  const auto decoded =
+      DecodeRequest(request, model, {}, SharedMemoryRegions(""));
   ASSERT_TRUE(decoded.ok()) << decoded.status();
   EXPECT_THAT(As<T>(decoded->inputs[0]),
               ElementsAre(static_cast<T>(a), static_cast<T>(b)))
@@ -209,8 +228,9 @@ TEST(TensorCodecTypesTest, TypedContentsArriveInTheModelsOwnType) {
 TEST(TensorCodecTypesTest, HalfTypesTravelRawOnly) {
   for (const DType dtype : {DType::kFloat16, DType::kBFloat16}) {
     const OneInputModel model(dtype);
-    const absl::Status status =
-        DecodeRequest(TypedRequest(dtype, 1, 2), model, {}).status();
+    const absl::Status status = DecodeRequest(TypedRequest(dtype, 1, 2), model,
+                                              {}, SharedMemoryRegions(""))
+                                    .status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
     EXPECT_THAT(std::string(status.message()),
                 HasSubstr("raw_input_contents only"));
@@ -229,7 +249,9 @@ TEST(TensorCodecTypesTest, ValuesThatDoNotFitAreRefused) {
   for (const auto& c : cases) {
     const OneInputModel model(c.dtype);
     const absl::Status status =
-        DecodeRequest(TypedRequest(c.dtype, 0, c.value), model, {}).status();
+        DecodeRequest(TypedRequest(c.dtype, 0, c.value), model, {},
+                      SharedMemoryRegions(""))
+            .status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
     EXPECT_THAT(std::string(status.message()),
                 HasSubstr(absl::StrCat("element 1 is ", c.value)));
@@ -241,7 +263,8 @@ TEST(TensorCodecTypesTest, RawBooleansAreZeroOrOne) {
   ModelInferRequest request = TypedRequest(DType::kBool, 0, 0);
   request.mutable_inputs(0)->clear_contents();
   request.add_raw_input_contents(std::string("\1\2", 2));
-  const absl::Status status = DecodeRequest(request, model, {}).status();
+  const absl::Status status =
+      DecodeRequest(request, model, {}, SharedMemoryRegions("")).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr("byte 1 is 2"));
 }
@@ -366,16 +389,100 @@ TEST_F(TensorCodecTest, OutputsMustBeTheModelsAndAskedForOnce) {
   EXPECT_THAT(Fault(twice), HasSubstr("twice"));
 }
 
-TEST_F(TensorCodecTest, SharedMemoryAndClassificationAreUnimplemented) {
-  ModelInferRequest input = RawRequest(1);
-  (*input.mutable_inputs(0)->mutable_parameters())["shared_memory_region"]
-      .set_string_param("r");
-  EXPECT_EQ(Decode(input).status().code(), absl::StatusCode::kUnimplemented);
-  ModelInferRequest output = RawRequest(1);
-  output.add_outputs()->set_name("y");
-  (*output.mutable_outputs(0)->mutable_parameters())["classification"]
-      .set_int64_param(3);
-  EXPECT_EQ(Decode(output).status().code(), absl::StatusCode::kUnimplemented);
+TEST_F(TensorCodecTest, SharedMemoryMustBeRegisteredAndFullySaid) {
+  ModelInferRequest request = RawRequest(1);
+  auto& parameters = *request.mutable_inputs(0)->mutable_parameters();
+  parameters["shared_memory_region"].set_string_param("r");
+  // Raw contents are of the inputs outside shared memory, and there are none.
+  EXPECT_THAT(Fault(request),
+              HasSubstr("got 1 raw_input_contents for 0 inputs outside shared "
+                        "memory"));
+  request.clear_raw_input_contents();
+  EXPECT_THAT(Fault(request), HasSubstr("shared_memory_byte_size' is missing"));
+  parameters["shared_memory_byte_size"].set_int64_param(16);
+  EXPECT_EQ(Decode(request).status().code(), absl::StatusCode::kNotFound);
+  parameters["shared_memory_byte_size"].set_int64_param(-16);
+  EXPECT_THAT(Fault(request),
+              HasSubstr("expected int64_param or uint64_param"));
+  parameters["shared_memory_region"].set_bool_param(true);
+  EXPECT_THAT(Fault(request), HasSubstr("expected string_param"));
+  parameters.erase("shared_memory_region");
+  EXPECT_THAT(Fault(request), HasSubstr("'shared_memory_region' is missing"));
+}
+
+TEST_F(TensorCodecTest, ParametersOfTheCallersOwnAreAccepted) {
+  ModelInferRequest request = RawRequest(1);
+  (*request.mutable_inputs(0)->mutable_parameters())["mine"].set_bool_param(
+      true);
+  request.add_outputs()->set_name("y");
+  auto& output = *request.mutable_outputs(0)->mutable_parameters();
+  output["binary_data"].set_bool_param(false);
+  EXPECT_TRUE(Decode(request).ok());
+}
+
+TEST_F(TensorCodecTest, TextsAreRefusedWithAWord) {
+  ModelInferRequest request = RawRequest(1);
+  request.mutable_inputs(0)->set_datatype("BYTES");
+  EXPECT_THAT(Fault(request),
+              HasSubstr("octet runs no model that takes texts"));
+}
+
+TEST_F(TensorCodecTest, ClassesAreTheLargestElementsOfEachRow) {
+  ModelInferRequest request = RawRequest(2);
+  request.add_outputs()->set_name("y");
+  auto& classes =
+      (*request.mutable_outputs(0)->mutable_parameters())["classification"];
+  classes.set_int64_param(2);
+  const auto decoded = Decode(request);
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  inference::ModelInferResponse response;
+  const ResponseBuffers buffers = PrepareResponse(*decoded, *model_, &response);
+  const float values[] = {0.5f, -1, 0.25f, 0.5f, NAN, 3e20f, 7, NAN};
+  std::memcpy(buffers.outputs[0], values, sizeof(values));
+  ASSERT_TRUE(FinishResponse(buffers, &response).ok());
+  EXPECT_EQ(response.outputs(0).datatype(), "BYTES");
+  EXPECT_THAT(response.outputs(0).shape(), ElementsAre(2, 2));
+  EXPECT_THAT(Texts(response.raw_output_contents(0)),
+              ElementsAre("0.500000:0", "0.500000:3", "3e+20:1", "7.000000:2"));
+
+  // More than there are is all of them; NaN comes last.
+  classes.set_int64_param(99);
+  const auto all = Decode(request);
+  ASSERT_TRUE(all.ok()) << all.status();
+  response.Clear();
+  const ResponseBuffers more = PrepareResponse(*all, *model_, &response);
+  std::memcpy(more.outputs[0], values, sizeof(values));
+  ASSERT_TRUE(FinishResponse(more, &response).ok());
+  EXPECT_THAT(response.outputs(0).shape(), ElementsAre(2, 4));
+  const std::vector<std::string> texts = Texts(response.raw_output_contents(0));
+  ASSERT_EQ(texts.size(), 8u);
+  EXPECT_EQ(texts[3], "-1.000000:1");
+  EXPECT_THAT(texts[6], HasSubstr("nan:0"));
+  EXPECT_THAT(texts[7], HasSubstr("nan:3"));
+
+  // Their texts count against the limit.
+  limits_.max_bytes = 2 * (16 + 16 + 4 * kClassBytes) - 1;
+  EXPECT_THAT(Fault(request), HasSubstr("send fewer rows"));
+}
+
+TEST(ClassificationTest, ComparesEveryTypeAsItsNumbers) {
+  const auto best = [](DType dtype, const auto& values) {
+    const TensorSpec spec = {"y", dtype, {2}};
+    return Classify(spec, &values, 1, 1).substr(4);
+  };
+  EXPECT_EQ(best(DType::kInt8, std::array<int8_t, 2>{-3, -2}), "-2:1");
+  EXPECT_EQ(best(DType::kUInt8, std::array<uint8_t, 2>{200, 2}), "200:0");
+  EXPECT_EQ(best(DType::kInt64, std::array<int64_t, 2>{-3, 1ll << 40}),
+            "1099511627776:1");
+  EXPECT_EQ(best(DType::kUInt64, std::array<uint64_t, 2>{~0ull, 1}),
+            "18446744073709551615:0");
+  EXPECT_EQ(best(DType::kFloat64, std::array<double, 2>{-1, -0.5}),
+            "-0.500000:1");
+  // -2 and 1.
+  EXPECT_EQ(best(DType::kFloat16, std::array<uint16_t, 2>{0xc000, 0x3c00}),
+            "1.000000:1");
+  EXPECT_EQ(best(DType::kBFloat16, std::array<uint16_t, 2>{0xc000, 0x3f80}),
+            "1.000000:1");
 }
 
 TEST_F(TensorCodecTest, AModelThatDoesNotBatchTakesItsWholeShape) {

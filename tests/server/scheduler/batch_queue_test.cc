@@ -3,10 +3,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -170,15 +173,135 @@ TEST_F(BatchQueueTest, TakesTheLateOnesOutButNeverTheLast) {
 }
 
 TEST_F(BatchQueueTest, CountsTheRowsThatGoBefore) {
-  EXPECT_EQ(queue_.RowsBefore(absl::InfiniteFuture(), 100), 0);
+  const auto before = [this](absl::Time deadline, int64_t enough) {
+    return queue_.RowsBefore(RecordedTask("new", 1, deadline), enough);
+  };
+  EXPECT_EQ(before(absl::InfiniteFuture(), 100), 0);
   ASSERT_TRUE(Push("a", 2, In(1)).ok());
   ASSERT_TRUE(Push("b", 3, In(5)).ok());
   ASSERT_TRUE(Push("c", 1).ok());
-  EXPECT_EQ(queue_.RowsBefore(In(0), 100), 0);
-  EXPECT_EQ(queue_.RowsBefore(In(1), 100), 2);
-  EXPECT_EQ(queue_.RowsBefore(In(6), 100), 5);
-  EXPECT_EQ(queue_.RowsBefore(In(6), 1), 2);
-  EXPECT_EQ(queue_.RowsBefore(absl::InfiniteFuture(), 100), 6);
+  EXPECT_EQ(before(In(0), 100), 0);
+  EXPECT_EQ(before(In(1), 100), 2);
+  EXPECT_EQ(before(In(6), 100), 5);
+  EXPECT_EQ(before(In(6), 1), 2);
+  EXPECT_EQ(before(absl::InfiniteFuture(), 100), 6);
+}
+
+class UrgentTask : public RecordedTask {
+ public:
+  UrgentTask(std::string name, uint64_t level,
+             absl::Time yields_after = absl::InfiniteFuture(),
+             absl::Time deadline = absl::InfiniteFuture())
+      : RecordedTask(std::move(name), 1, deadline) {
+    SetUrgency(level, yields_after);
+  }
+};
+
+class LeveledQueueTest : public BatchQueueTest {
+ protected:
+  LeveledQueueTest() : BatchQueueTest(Limits()) {}
+
+  static QueueLimits Limits() {
+    QueueLimits limits = {.max_batch_rows = 20, .max_queued_rows = 20};
+    limits.max_level_tasks = 2;
+    limits.max_tasks_of_level[3] = 1;
+    limits.max_tasks_of_level[4] = std::nullopt;
+    return limits;
+  }
+
+  absl::Status Push(std::shared_ptr<Task> task) {
+    return queue_.Push(std::move(task), kNow);
+  }
+
+  std::vector<std::string> TakeExpired(absl::Time now) {
+    std::vector<std::shared_ptr<Task>> expired;
+    queue_.TakeExpired(now, &expired);
+    return Names(expired);
+  }
+};
+
+TEST_F(LeveledQueueTest, ALowerLevelGoesBeforeAnyDeadline) {
+  ASSERT_TRUE(Push(std::make_shared<UrgentTask>("two", 2,
+                                                absl::InfiniteFuture(), In(1)))
+                  .ok());
+  ASSERT_TRUE(Push(std::make_shared<UrgentTask>("one", 1)).ok());
+  ASSERT_TRUE(Push(std::make_shared<UrgentTask>("one soon", 1,
+                                                absl::InfiniteFuture(), In(2)))
+                  .ok());
+  EXPECT_THAT(TakeBatch(), ElementsAre("one soon", "one", "two"));
+}
+
+TEST_F(LeveledQueueTest, OnlyItsOwnLevelAndHigherOnesGoBeforeATask) {
+  ASSERT_TRUE(Push(std::make_shared<UrgentTask>("one", 1)).ok());
+  ASSERT_TRUE(Push(std::make_shared<UrgentTask>("two", 2)).ok());
+  ASSERT_TRUE(Push(std::make_shared<UrgentTask>("two soon", 2,
+                                                absl::InfiniteFuture(), In(1)))
+                  .ok());
+  ASSERT_TRUE(Push(std::make_shared<UrgentTask>("three", 3)).ok());
+  const auto before = [this](uint64_t level, absl::Time deadline) {
+    return queue_.RowsBefore(
+        UrgentTask("new", level, absl::InfiniteFuture(), deadline), 100);
+  };
+  EXPECT_EQ(before(0, absl::InfiniteFuture()), 0);
+  EXPECT_EQ(before(1, In(9)), 0);
+  EXPECT_EQ(before(1, absl::InfiniteFuture()), 1);
+  EXPECT_EQ(before(2, In(9)), 2);
+  EXPECT_EQ(before(2, absl::InfiniteFuture()), 3);
+  EXPECT_EQ(before(3, absl::InfiniteFuture()), 4);
+}
+
+TEST_F(LeveledQueueTest, TasksOfEveryLevelExpire) {
+  for (const int level : {1, 2, 5}) {
+    for (const int seconds : {1, 9}) {
+      ASSERT_TRUE(Push(std::make_shared<UrgentTask>(
+                           absl::StrCat(level, " in ", seconds), level,
+                           absl::InfiniteFuture(), In(seconds)))
+                      .ok());
+    }
+  }
+  EXPECT_THAT(TakeExpired(In(1)), ElementsAre("1 in 1", "2 in 1", "5 in 1"));
+  EXPECT_THAT(TakeBatch(), ElementsAre("1 in 9", "2 in 9", "5 in 9"));
+}
+
+TEST_F(LeveledQueueTest, ATaskThatYieldsGoesLastOfItsLevel) {
+  const auto yields = std::make_shared<UrgentTask>("yields", 1, In(1));
+  const auto gone = std::make_shared<UrgentTask>("gone", 4, In(1), In(3));
+  ASSERT_TRUE(Push(yields).ok());
+  ASSERT_TRUE(Push(gone).ok());
+  ASSERT_TRUE(Push(std::make_shared<UrgentTask>("waits", 1)).ok());
+  ASSERT_TRUE(Push(std::make_shared<UrgentTask>("other", 4)).ok());
+  EXPECT_THAT(TakeExpired(In(1)), IsEmpty());
+  EXPECT_EQ(queue_.depth().tasks, 4);
+  // Its deadline holds still.
+  EXPECT_THAT(TakeExpired(In(3)), ElementsAre("gone"));
+  ASSERT_TRUE(
+      Push(std::make_shared<UrgentTask>("late", 4, absl::InfiniteFuture()))
+          .ok());
+  EXPECT_THAT(TakeBatch(), ElementsAre("waits", "yields", "other", "late"));
+  EXPECT_TRUE(queue_.empty());
+}
+
+TEST_F(LeveledQueueTest, ATaskThatYieldedCanBeTakenOut) {
+  const auto yields = std::make_shared<UrgentTask>("yields", 1, In(1));
+  ASSERT_TRUE(Push(yields).ok());
+  EXPECT_THAT(TakeExpired(In(2)), IsEmpty());
+  EXPECT_EQ(queue_.Take(*yields), yields);
+  EXPECT_TRUE(queue_.empty());
+}
+
+TEST_F(LeveledQueueTest, LevelsHaveBoundsOfTheirOwn) {
+  const auto push = [this](uint64_t level) {
+    return Push(std::make_shared<UrgentTask>("t", level)).code();
+  };
+  EXPECT_EQ(push(1), absl::StatusCode::kOk);
+  EXPECT_EQ(push(1), absl::StatusCode::kOk);
+  EXPECT_EQ(push(1), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(push(2), absl::StatusCode::kOk);
+  EXPECT_EQ(push(3), absl::StatusCode::kOk);
+  EXPECT_EQ(push(3), absl::StatusCode::kResourceExhausted);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(push(4), absl::StatusCode::kOk);
+  TakeBatch();
+  EXPECT_EQ(push(3), absl::StatusCode::kOk);
 }
 
 }  // namespace
