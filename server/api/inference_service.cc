@@ -36,8 +36,6 @@ using TensorMetadata = inference::ModelMetadataResponse::TensorMetadata;
 using Parameters =
     google::protobuf::Map<std::string, inference::ModelRepositoryParameter>;
 
-constexpr char kPlatform[] = "octet_onnx";
-
 // What works, as Triton names it; shared memory may be off.
 constexpr const char* kExtensions[] = {"classification",
                                        "model_repository",
@@ -168,7 +166,7 @@ ServerUnaryReactor* InferenceService::ModelMetadata(
       response->add_versions(version->version_text());
     }
   }
-  response->set_platform(kPlatform);
+  response->set_platform(loaded.configuration().platform());
   for (const TensorSpec& spec : model.inputs()) {
     Describe(spec, model.batches(), response->add_inputs());
   }

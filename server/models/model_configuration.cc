@@ -277,7 +277,7 @@ absl::Status CheckSignature(const ModelConfiguration& configuration,
 ModelConfig CompleteConfiguration(const ModelConfiguration& configuration,
                                   const Model& model) {
   ModelConfig config = configuration.proto;
-  config.set_platform("octet");
+  config.set_platform("octet_onnx");
   config.set_backend("octet");
   const int batch = EffectiveBatch(configuration, model);
   config.set_max_batch_size(batch);

@@ -57,6 +57,8 @@ run "live" "${octet[@]}" status
 run "grpc-port" "$programs/octet" status --server "$address"
 run "REQUESTS" "${octet[@]}" stats characters
 run "31: answered" "$examples/stream" "$address" characters
+run "characters 2 is made" "$examples/quantize" "$address" characters
+run "succeeded" "${octet[@]}" jobs
 kill "$server"
 wait "$server" || fail "the server did not end well"
 

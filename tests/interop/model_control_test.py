@@ -11,7 +11,7 @@ import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
 import programs
-from protocol_test import MODEL, infer_input, skip_unless_served
+from protocol_test import MODEL, infer_input
 
 OUTPUT = programs.SAMPLE_OUTPUT
 
@@ -29,21 +29,11 @@ class ModelControlTest(unittest.TestCase):
             programs.SAMPLE / "printed_characters.onnx"
         ).read_bytes()
 
-    def need_configurations(self):
-        """Configurations that can be read, and given with a load."""
-        skip_unless_served(lambda: self.client.get_model_config(MODEL))
-        skip_unless_served(
-            lambda: self.client.load_model(
-                MODEL, config=json.dumps({"name": MODEL})
-            )
-        )
-
     def states(self) -> dict:
         models = self.client.get_model_repository_index().models
         return {(model.name, model.version): model.state for model in models}
 
     def test_upload_and_load_in_one_call(self):
-        self.need_configurations()
         self.client.load_model(
             "uploaded",
             config=json.dumps({"name": "uploaded", "max_batch_size": 4}),
@@ -60,7 +50,6 @@ class ModelControlTest(unittest.TestCase):
         self.assertEqual(config.max_batch_size, 4)
 
     def test_an_upload_that_is_no_model_leaves_nothing(self):
-        self.need_configurations()
         with self.assertRaises(InferenceServerException) as raised:
             self.client.load_model(
                 "broken",
@@ -75,7 +64,6 @@ class ModelControlTest(unittest.TestCase):
         self.assertEqual(self.states(), {(MODEL, "1"): "READY"})
 
     def test_uploads_cannot_leave_their_model(self):
-        self.need_configurations()
         for path in [
             "file:../escaped.onnx",
             "file:1/../../escaped.onnx",
@@ -96,7 +84,6 @@ class ModelControlTest(unittest.TestCase):
         self.assertNotIn("escaped.onnx", names)
 
     def test_files_without_a_configuration_are_refused(self):
-        self.need_configurations()
         with self.assertRaises(InferenceServerException) as raised:
             self.client.load_model(
                 "uploaded", files={"file:1/model.onnx": self.model}
@@ -107,7 +94,6 @@ class ModelControlTest(unittest.TestCase):
         self.assertIn("config", raised.exception.message())
 
     def test_configuration_alone_overrides_the_file_until_the_next_load(self):
-        self.need_configurations()
         whole = self.client.get_model_config(MODEL).config.max_batch_size
         self.client.load_model(
             MODEL, config=json.dumps({"name": MODEL, "max_batch_size": 2})
@@ -119,7 +105,6 @@ class ModelControlTest(unittest.TestCase):
         self.assertEqual(config.max_batch_size, whole)
 
     def test_a_configuration_that_octet_does_not_do_is_refused_by_name(self):
-        self.need_configurations()
         with self.assertRaises(InferenceServerException) as raised:
             self.client.load_model(
                 MODEL,

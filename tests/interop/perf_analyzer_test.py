@@ -8,11 +8,10 @@ import tempfile
 import unittest
 
 import onnx
-import tritonclient.grpc as triton
 
 import foreign
 import programs
-from protocol_test import MODEL, skip_unless_served
+from protocol_test import MODEL
 
 # What it names its shared memory after, and so has to begin as the server
 # wants such names.
@@ -28,9 +27,6 @@ class PerfAnalyzerTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(prefix="octet_perf_")
         cls.addClassCleanup(folder.cleanup)
         cls.folder = pathlib.Path(folder.name)
-        with triton.InferenceServerClient(cls.server.address) as client:
-            skip_unless_served(lambda: client.get_model_config(MODEL))
-            skip_unless_served(client.get_inference_statistics)
 
     def analyze(self, *arguments: object) -> dict:
         """One short run; the line of the report, as numbers."""

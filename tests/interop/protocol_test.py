@@ -3,7 +3,6 @@
 
 import queue
 import unittest
-from typing import Callable
 
 import grpc
 import numpy as np
@@ -23,15 +22,6 @@ def infer_input(images: np.ndarray) -> triton.InferInput:
     )
     tensor.set_data_from_numpy(images)
     return tensor
-
-
-def skip_unless_served(call: Callable[[], object]) -> None:
-    """Skips the test where the server says that it has no such RPC."""
-    try:
-        call()
-    except InferenceServerException as error:
-        if error.status() == "StatusCode.UNIMPLEMENTED":
-            raise unittest.SkipTest(error.message()) from error
 
 
 class ProtocolTestCase(unittest.TestCase):
@@ -200,7 +190,7 @@ class InferTest(ProtocolTestCase):
             tensor.set_data_from_numpy(self.images[:1].astype(np.float64))
             self.client.infer(MODEL, [tensor])
 
-    def test_what_is_not_served_says_so(self):
+    def test_cuda_shared_memory_is_said_not_to_be_served(self):
         with self.assert_refused("UNIMPLEMENTED"):
             self.client.get_cuda_shared_memory_status()
 

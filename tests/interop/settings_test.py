@@ -3,14 +3,10 @@
 
 import unittest
 
-from protocol_test import ProtocolTestCase, skip_unless_served
+from protocol_test import ProtocolTestCase
 
 
 class SettingsTest(ProtocolTestCase):
-    def setUp(self):
-        skip_unless_served(self.client.get_log_settings)
-        skip_unless_served(self.client.get_trace_settings)
-
     def test_log_settings_are_read_and_changed(self):
         before = self.client.get_log_settings(as_json=True)["settings"]
         self.assertIn("log_verbose_level", before)

@@ -8,20 +8,12 @@ import tritonclient.grpc as triton
 from tritonclient.utils import shared_memory
 
 import programs
-from protocol_test import (
-    MODEL,
-    ProtocolTestCase,
-    infer_input,
-    skip_unless_served,
-)
+from protocol_test import MODEL, ProtocolTestCase, infer_input
 
 OUTPUT = programs.SAMPLE_OUTPUT
 
 
 class SharedMemoryTest(ProtocolTestCase):
-    def setUp(self):
-        skip_unless_served(self.client.get_system_shared_memory_status)
-
     def region(self, name: str, size: int):
         handle = shared_memory.create_shared_memory_region(
             name, f"/octet_{name}_{id(self)}", size, create_only=True

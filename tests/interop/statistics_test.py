@@ -5,13 +5,10 @@ configuration, statistics."""
 import unittest
 
 import programs
-from protocol_test import MODEL, ProtocolTestCase, skip_unless_served
+from protocol_test import MODEL, ProtocolTestCase
 
 
 class ConfigurationTest(ProtocolTestCase):
-    def setUp(self):
-        skip_unless_served(lambda: self.client.get_model_config(MODEL))
-
     def test_configuration_is_completed_from_the_model(self):
         config = self.client.get_model_config(MODEL).config
         self.assertEqual(config.name, MODEL)
@@ -43,9 +40,6 @@ class ConfigurationTest(ProtocolTestCase):
 
 
 class StatisticsTest(ProtocolTestCase):
-    def setUp(self):
-        skip_unless_served(self.client.get_inference_statistics)
-
     def statistics(self):
         answer = self.client.get_inference_statistics(MODEL)
         self.assertEqual(len(answer.model_stats), 1)

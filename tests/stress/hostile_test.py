@@ -14,7 +14,7 @@ import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
 import programs
-from protocol_test import MODEL, infer_input, skip_unless_served
+from protocol_test import MODEL, infer_input
 
 FOLDERS = 10_000
 
@@ -140,7 +140,6 @@ class SharedMemoryTest(HostileTestCase):
         super().setUp()
         self.prefix = f"/octet_{os.getpid()}"
         self.start("--shared-memory-prefix", self.prefix)
-        skip_unless_served(self.client.get_system_shared_memory_status)
 
     def memory(self, name: str, size: int) -> pathlib.Path:
         path = pathlib.Path("/dev/shm") / name.lstrip("/")

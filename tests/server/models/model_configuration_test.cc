@@ -307,7 +307,7 @@ TEST_F(ModelConfigurationTest, CompletesWhatWasLeftOpen) {
   ASSERT_TRUE(parsed.ok());
   const auto config = CompleteConfiguration(*parsed, *Load("scale 1"));
   EXPECT_EQ(config.name(), "m");
-  EXPECT_EQ(config.platform(), "octet");
+  EXPECT_EQ(config.platform(), "octet_onnx");
   EXPECT_EQ(config.backend(), "octet");
   EXPECT_EQ(config.max_batch_size(), 8);
   EXPECT_TRUE(config.has_dynamic_batching());
