@@ -3,11 +3,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
 #include <ostream>
-#include <regex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,8 +15,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "server/config.h"
 #include "server/config_file.h"
 #include "server/setting.h"
@@ -57,11 +60,23 @@ std::string Suggestion(absl::string_view name,
 // Whether Kubernetes sets this variable by itself, in every container beside a
 // service called "octet-server": SERVICE_HOST, SERVICE_PORT, SERVICE_PORT_NAME,
 // PORT, PORT_80_TCP, PORT_80_TCP_ADDR and so on.
-bool IsServiceLink(const std::string& name) {
-  static const auto* const kPattern = new std::regex(
-      "OCTET_SERVER_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT|"
-      "PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)");
-  return name.size() < kShownBytes && std::regex_match(name, *kPattern);
+bool IsServiceLink(absl::string_view name) {
+  if (!absl::ConsumePrefix(&name, kVariablePrefix)) return false;
+  if (name == "SERVICE_HOST" || name == "SERVICE_PORT" || name == "PORT" ||
+      absl::StartsWith(name, "SERVICE_PORT_")) {
+    return true;
+  }
+  if (!absl::ConsumePrefix(&name, "PORT_")) return false;
+  const std::vector<absl::string_view> parts = absl::StrSplit(name, '_');
+  const auto is_one_of = [](absl::string_view part,
+                            std::initializer_list<absl::string_view> words) {
+    return std::find(words.begin(), words.end(), part) != words.end();
+  };
+  int port = 0;
+  return (parts.size() == 2 || parts.size() == 3) &&
+         absl::SimpleAtoi(parts[0], &port) &&
+         is_one_of(parts[1], {"TCP", "UDP", "SCTP"}) &&
+         (parts.size() == 2 || is_one_of(parts[2], {"PROTO", "PORT", "ADDR"}));
 }
 
 // The values of all sources on their way into one configuration.

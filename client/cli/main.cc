@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
       "Talks to an octet server over gRPC.\n"
       "Exit codes: 0 done, 1 failed, 2 wrong usage.");
   app.name("octet");
+  app.set_version_flag("--version", "octet " OCTET_VERSION);
   octet::cli::GlobalFlags flags;
   octet::cli::Action action;
   octet::cli::AddAllCommands(&app, &flags, &action);

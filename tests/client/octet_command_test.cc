@@ -80,6 +80,12 @@ TEST_F(OctetCommandTest, HelpExitsZeroAndNamesEveryCommand) {
   }
 }
 
+TEST_F(OctetCommandTest, SaysItsVersion) {
+  const Outcome outcome = Run("--version");
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_THAT(outcome.out, ::testing::MatchesRegex("octet [0-9.]+\n"));
+}
+
 TEST_F(OctetCommandTest, WrongUsageExitsTwo) {
   for (const char* arguments :
        {"", "nonsense", "status --nonsense", "load", "infer doubler",
