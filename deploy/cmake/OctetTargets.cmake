@@ -125,6 +125,10 @@ function(octet_add_proto_library name)
   endif()
   octet_generate(messages ".pb" "--cpp_out" "" ${arg_SRCS})
   octet_add_generated_library(${name}_messages ${messages})
+  if(OCTET_SANITIZE MATCHES "thread")
+    target_compile_options(${name}_messages PUBLIC
+      "SHELL:-include ${PROJECT_SOURCE_DIR}/deploy/abseil/protobuf_layout.h")
+  endif()
   target_link_libraries(${name}_messages PUBLIC protobuf::libprotobuf
                                                 ${arg_DEPS})
   if(OCTET_GRPC)
