@@ -13,8 +13,8 @@ const std::byte* Plan::Address(ir::ValueId id, const std::byte* arena) const {
   return value.is_constant() ? value.constant->bytes() : arena + offsets_[id];
 }
 
-absl::StatusOr<std::unique_ptr<BoundPlan>> Plan::Bind(std::byte* arena,
-                                                      ThreadPool* pool) const {
+absl::StatusOr<std::vector<std::unique_ptr<BoundStep>>> Plan::BindSteps(
+    std::byte* arena, ThreadPool* pool) const {
   std::vector<std::unique_ptr<BoundStep>> bound;
   for (size_t i = 0; i < steps_.size(); ++i) {
     std::vector<const std::byte*> inputs;
@@ -31,6 +31,13 @@ absl::StatusOr<std::unique_ptr<BoundPlan>> Plan::Bind(std::byte* arena,
             {inputs, outputs, arena + scratch_offsets_[i], pool}));
     bound.push_back(std::move(step));
   }
+  return bound;
+}
+
+absl::StatusOr<std::unique_ptr<BoundPlan>> Plan::Bind(std::byte* arena,
+                                                      ThreadPool* pool) const {
+  OCTET_ASSIGN_OR_RETURN(std::vector<std::unique_ptr<BoundStep>> bound,
+                         BindSteps(arena, pool));
   return std::make_unique<BoundPlan>(std::move(bound));
 }
 

@@ -65,6 +65,10 @@ class Plan {
   absl::StatusOr<std::unique_ptr<BoundPlan>> Bind(std::byte* arena,
                                                   ThreadPool* pool) const;
 
+  // The same, step by step.
+  absl::StatusOr<std::vector<std::unique_ptr<BoundStep>>> BindSteps(
+      std::byte* arena, ThreadPool* pool) const;
+
   // Steps, kernels and offsets as text.
   std::string Dump() const;
 

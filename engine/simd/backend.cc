@@ -39,10 +39,18 @@ class CreateVisitor {
   StepOr operator()(const ir::Concat& op) const {
     return CreateConcatStep(request_, op);
   }
-  StepOr operator()(const ir::Slice&) const { return NotOurs(); }
-  StepOr operator()(const ir::Pad&) const { return NotOurs(); }
-  StepOr operator()(const ir::Reshape&) const { return NotOurs(); }
-  StepOr operator()(const ir::Transpose&) const { return NotOurs(); }
+  StepOr operator()(const ir::Slice& op) const {
+    return CreateSliceStep(request_, op);
+  }
+  StepOr operator()(const ir::Pad& op) const {
+    return CreatePadStep(request_, op);
+  }
+  StepOr operator()(const ir::Reshape&) const {
+    return CreateReshapeStep(request_);
+  }
+  StepOr operator()(const ir::Transpose& op) const {
+    return CreateTransposeStep(request_, op);
+  }
   StepOr operator()(const ir::Reduce&) const { return NotOurs(); }
   StepOr operator()(const ir::Cast&) const { return NotOurs(); }
   StepOr operator()(const ir::Quantize&) const {

@@ -23,6 +23,7 @@ constexpr Kernels kPortableKernels = {
     .scale_bytes = nullptr,
     .max_pool = portable::MaxPool,
     .average_pool = portable::AveragePool,
+    .transpose = portable::Transpose,
 };
 
 constexpr Kernels kAvx2Kernels = {
@@ -41,6 +42,7 @@ constexpr Kernels kAvx2Kernels = {
     .scale_bytes = avx2::ScaleBytes,
     .max_pool = avx2::MaxPool,
     .average_pool = avx2::AveragePool,
+    .transpose = avx2::Transpose,
 };
 
 }  // namespace

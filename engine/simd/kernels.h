@@ -2,6 +2,7 @@
 #ifndef OCTET_ENGINE_SIMD_KERNELS_H_
 #define OCTET_ENGINE_SIMD_KERNELS_H_
 
+#include <cstddef>
 #include <cstdint>
 
 #include "engine/simd/cpu_features.h"
@@ -169,6 +170,18 @@ struct AverageOutput {
   void* out = nullptr;  // [channels]
 };
 
+// A matrix of words turned: y[r][c] = x[c][r]. Strides, in bytes, lead from one
+// c to the next in x and from one r to the next in y.
+struct TransposeTask {
+  const std::byte* x = nullptr;
+  int64_t x_stride = 0;
+  std::byte* y = nullptr;
+  int64_t y_stride = 0;
+  int64_t rows = 0;     // of y
+  int64_t columns = 0;  // of y
+  int word_bytes = 1;   // 1, 2, 4 or 8; words need no alignment
+};
+
 struct Kernels {
   Isa isa;
   // dst[i] = src[i] - zero_point for i < n; src holds u8 or s8.
@@ -195,6 +208,7 @@ struct Kernels {
   // The largest byte of every channel; the dtype's lowest of an empty window.
   void (*max_pool)(const PoolWindow& window, uint8_t* dst);
   void (*average_pool)(const PoolWindow& window, const AverageOutput& out);
+  void (*transpose)(const TransposeTask& task);
 };
 
 // The table of the highest instruction set that has one and is not above `isa`.

@@ -22,6 +22,7 @@ void QuantizePlanes(const QuantizeTask& task, const float* src,
 void WidenHalves(const void* src, int64_t n, float* dst);
 void MaxPool(const PoolWindow& window, uint8_t* dst);
 void AveragePool(const PoolWindow& window, const AverageOutput& out);
+void Transpose(const TransposeTask& task);
 
 }  // namespace octet::simd::internal::portable
 

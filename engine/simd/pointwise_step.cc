@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -37,12 +36,6 @@ absl::StatusOr<Quantizer> QuantizerFor(const ir::TensorType& type) {
   OCTET_ASSIGN_OR_RETURN(ByteType bytes, ToByteType(type));
   return Quantizer::Create(type.quantization->scales[0], bytes);
 }
-
-// [outer, inner] pieces that Concat copies, one per input.
-struct Piece {
-  int64_t bytes = 0;   // of one outer index
-  int64_t offset = 0;  // in one outer index of the output
-};
 
 }  // namespace
 
@@ -113,38 +106,6 @@ absl::StatusOr<std::unique_ptr<plan::Step>> CreateDequantizeStep(
             elements, [&](int64_t begin, int64_t end, int) {
               quantizer.Dequantize(bindings.inputs[0], y, begin, end);
             });
-      });
-}
-
-absl::StatusOr<std::unique_ptr<plan::Step>> CreateConcatStep(
-    const plan::StepRequest& request, const ir::Concat& op) {
-  const ir::Graph& graph = request.graph;
-  const ir::TensorType& output = graph.type(request.node.outputs[0]);
-  const Shape shape = ir::ConcreteShape(output.dims);
-  const absl::Span<const int64_t> dims(shape);
-  const int64_t outer = ElementCount(dims.subspan(0, op.axis));
-  const auto element = static_cast<int64_t>(SizeOf(output.dtype));
-  std::vector<Piece> pieces;
-  int64_t row = 0;
-  for (ir::ValueId id : request.node.inputs) {
-    const Shape part = ir::ConcreteShape(graph.type(id).dims);
-    const int64_t bytes =
-        ElementCount(absl::MakeConstSpan(part).subspan(op.axis)) * element;
-    pieces.push_back({bytes, row});
-    row += bytes;
-  }
-  return MakeKernelStep(
-      "simd:concat", 0, [pieces, outer, row](const plan::Bindings& bindings) {
-        bindings.pool->ParallelRanges(outer, [&](int64_t begin, int64_t end,
-                                                 int) {
-          for (size_t i = 0; i < pieces.size(); ++i) {
-            const Piece& piece = pieces[i];
-            for (int64_t o = begin; o < end; ++o) {
-              std::memcpy(bindings.outputs[0] + o * row + piece.offset,
-                          bindings.inputs[i] + o * piece.bytes, piece.bytes);
-            }
-          }
-        });
       });
 }
 

@@ -26,9 +26,17 @@ absl::StatusOr<std::unique_ptr<plan::Step>> CreateGlobalPoolStep(
 // Additions only.
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateAddStep(
     const plan::StepRequest& request, const ir::Binary& op);
-// Any type of element: it copies.
+// Any type of element: they copy.
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateConcatStep(
     const plan::StepRequest& request, const ir::Concat& op);
+absl::StatusOr<std::unique_ptr<plan::Step>> CreatePadStep(
+    const plan::StepRequest& request, const ir::Pad& op);
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateReshapeStep(
+    const plan::StepRequest& request);
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateSliceStep(
+    const plan::StepRequest& request, const ir::Slice& op);
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateTransposeStep(
+    const plan::StepRequest& request, const ir::Transpose& op);
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateRequantizeStep(
     const plan::StepRequest& request);
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateQuantizeStep(
@@ -41,6 +49,24 @@ absl::StatusOr<ByteType> ToByteType(const ir::TensorType& type);
 
 // The kernels' form of the last step of an operator.
 absl::StatusOr<OutputSpec> ToOutputSpec(const plan::OutputStage& stage);
+
+// Work of one thread, in nanoseconds, above which waking the team pays.
+inline constexpr int64_t kSharedWorkNs = 40'000;
+
+// Roughly how long one thread takes to move `bytes`.
+inline int64_t MoveNs(int64_t bytes) { return bytes / 8; }
+
+// Calls body(begin, end) for all of [0, items): on the pool's threads where the
+// whole takes one thread `ns` nanoseconds and that is worth it, else here.
+template <typename Body>
+void ShareOut(ThreadPool* pool, int64_t items, int64_t ns, Body body) {
+  if (pool->threads() == 1 || ns < kSharedWorkNs) {
+    if (items > 0) body(int64_t{0}, items);
+    return;
+  }
+  pool->ParallelRanges(
+      items, [&](int64_t begin, int64_t end, int) { body(begin, end); });
+}
 
 // A step from a function object: `Body` is copied into each bound step and
 // called as body(bindings) with pointers that stay the same from run to run.
