@@ -16,6 +16,13 @@ void FixRows(int64_t rows, Dims& dims) {
   }
 }
 
+// Sizes along axes of `dims`, written as 0 where these carry rows.
+void FixSizes(const Dims& dims, int64_t rows, std::vector<int64_t>& sizes) {
+  for (size_t i = 0; i < dims.size(); ++i) {
+    if (dims[i].per_row) sizes[i] = dims[i].value * rows;
+  }
+}
+
 // Which nodes compute something that an output of `graph` depends on.
 std::vector<bool> LiveNodes(const Graph& graph) {
   std::vector<bool> wanted(graph.values().size(), false);
@@ -70,11 +77,12 @@ Graph Graph::WithRows(int64_t rows) const {
   for (Node& node : result.nodes_) {
     if (auto* reshape = std::get_if<Reshape>(&node.op)) {
       FixRows(rows, reshape->dims);
+    } else if (auto* expand = std::get_if<Expand>(&node.op)) {
+      FixRows(rows, expand->dims);
     } else if (auto* slice = std::get_if<Slice>(&node.op)) {
-      const Dims& dims = values_[node.inputs[0]].type.dims;
-      for (size_t i = 0; i < dims.size(); ++i) {
-        if (dims[i].per_row) slice->sizes[i] = dims[i].value * rows;
-      }
+      FixSizes(values_[node.inputs[0]].type.dims, rows, slice->sizes);
+    } else if (auto* resize = std::get_if<Resize>(&node.op)) {
+      FixSizes(values_[node.inputs[0]].type.dims, rows, resize->sizes);
     }
   }
   return result;

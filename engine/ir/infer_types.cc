@@ -2,6 +2,7 @@
 #include "engine/ir/infer_types.h"
 
 #include <cmath>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -258,11 +259,30 @@ absl::StatusOr<TensorType> InferOp(const Requantize&, InputTypes inputs) {
 
 }  // namespace internal
 
+absl::StatusOr<std::vector<TensorType>> InferTypes(
+    const Op& op, absl::Span<const TensorType> inputs) {
+  return std::visit(
+      [&](const auto& specific) -> absl::StatusOr<std::vector<TensorType>> {
+        if constexpr (requires { internal::InferOp(specific, inputs); }) {
+          auto inferred = internal::InferOp(specific, inputs);
+          if (!inferred.ok()) return inferred.status();
+          if constexpr (std::is_same_v<decltype(inferred),
+                                       absl::StatusOr<TensorType>>) {
+            return std::vector<TensorType>{*std::move(inferred)};
+          } else {
+            return inferred;
+          }
+        } else {
+          return absl::UnimplementedError("octet does not run this operator");
+        }
+      },
+      op);
+}
+
 absl::StatusOr<TensorType> InferType(const Op& op,
                                      absl::Span<const TensorType> inputs) {
-  return std::visit(
-      [&](const auto& specific) { return internal::InferOp(specific, inputs); },
-      op);
+  OCTET_ASSIGN_OR_RETURN(std::vector<TensorType> types, InferTypes(op, inputs));
+  return std::move(types[0]);
 }
 
 }  // namespace octet::ir

@@ -12,17 +12,21 @@
 
 namespace octet::ir {
 
-// The dtype and dims of the one output of `op` for inputs of these types,
-// rows carried symbolically. The quantization of the result is what the rule
-// can know: passed through by operators that only move data, absent otherwise
-// (a pass or the importer sets it). INVALID_ARGUMENT  the inputs do not fit the
-// operator: what, got, expected. The
-//                   message names no node; the caller adds it.
+// The dtype and dims of the outputs of `op` for inputs of these types, rows
+// carried symbolically. The quantization of a result is what the rule can know:
+// passed through by operators that only move data, absent otherwise (a pass or
+// the importer sets it).
+// INVALID_ARGUMENT  the inputs do not fit the operator: what, got, expected.
+//                   The message names no node; the caller adds it.
+absl::StatusOr<std::vector<TensorType>> InferTypes(
+    const Op& op, absl::Span<const TensorType> inputs);
+
+// The same for an operator of one output.
 absl::StatusOr<TensorType> InferType(const Op& op,
                                      absl::Span<const TensorType> inputs);
 
 // Checks every invariant of `graph`: ids in range, single assignment, order,
-// constants of their type's shape, types equal to InferType(), quantizations
+// constants of their type's shape, types equal to InferTypes(), quantizations
 // complete. INTERNAL names the node: a pass is wrong, not the user.
 absl::Status VerifyGraph(const Graph& graph);
 

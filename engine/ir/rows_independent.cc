@@ -19,34 +19,6 @@ bool LeadsWithRows(const Dims& dims) {
                       [](const Dim& dim) { return dim.per_row; });
 }
 
-// Whether the operator combines entries along axis 0 although its input and its
-// output lead with rows. What contracts, drops, moves or joins the rows axis
-// changes the dimensions and is found by these; cutting and padding it is
-// refused by InferType().
-struct MixesLeadingAxis {
-  bool operator()(const Softmax& op) const { return op.axis == 0; }
-  bool operator()(const Concat& op) const { return op.axis == 0; }
-  bool operator()(const Conv&) const { return false; }
-  bool operator()(const MatMul&) const { return false; }
-  bool operator()(const Pool&) const { return false; }
-  bool operator()(const GlobalPool&) const { return false; }
-  bool operator()(const Binary&) const { return false; }
-  bool operator()(const Unary&) const { return false; }
-  bool operator()(const Clamp&) const { return false; }
-  bool operator()(const BatchNorm&) const { return false; }
-  bool operator()(const Slice&) const { return false; }
-  bool operator()(const Pad&) const { return false; }
-  bool operator()(const Reshape&) const { return false; }
-  bool operator()(const Transpose&) const { return false; }
-  bool operator()(const Reduce& op) const {
-    return std::find(op.axes.begin(), op.axes.end(), 0) != op.axes.end();
-  }
-  bool operator()(const Cast&) const { return false; }
-  bool operator()(const Quantize&) const { return false; }
-  bool operator()(const Dequantize&) const { return false; }
-  bool operator()(const Requantize&) const { return false; }
-};
-
 absl::Status Mixes(const Node& node, const std::string& why) {
   return absl::FailedPreconditionError(absl::StrCat(
       "node '", node.name, "' (", OpName(node.op), ") mixes rows: ", why));
@@ -70,7 +42,9 @@ absl::Status CheckRowsIndependent(const Graph& graph) {
         std::any_of(node.inputs.begin(), node.inputs.end(),
                     [&](ValueId id) { return depends[id]; });
     if (!reads_rows) continue;
-    if (std::visit(MixesLeadingAxis(), node.op)) {
+    std::vector<TensorType> types;
+    for (ValueId id : node.inputs) types.push_back(graph.type(id));
+    if (MixesRows(node.op, types)) {
       return Mixes(node, "it works along the leading axis");
     }
     for (ValueId id : node.outputs) {

@@ -9,10 +9,9 @@
 #include "engine/ir/op.h"
 #include "engine/ir/tensor_type.h"
 
-// The rules behind InferType(), one per operator. Private to engine/ir.
+// The rules behind InferTypes(), one per operator: the type of its output, or
+// a list for one with several. Private to engine/ir.
 namespace octet::ir::internal {
-
-using InputTypes = absl::Span<const TensorType>;
 
 // Window entries and tensor dimensions are at most this, so that products of
 // two and sums of a few cannot overflow.

@@ -96,34 +96,6 @@ absl::Status VerifyValue(const Value& value) {
   return VerifyQuantization(value.type);
 }
 
-// Whether the operator computes and then rounds to what its output's type says;
-// the others move data and keep its quantization.
-struct Rounds {
-  bool operator()(const Conv&) const { return true; }
-  bool operator()(const MatMul&) const { return true; }
-  bool operator()(const Pool& op) const {
-    return op.kind == PoolKind::kAverage;
-  }
-  bool operator()(const GlobalPool& op) const {
-    return op.kind == PoolKind::kAverage;
-  }
-  bool operator()(const Binary&) const { return true; }
-  bool operator()(const Unary&) const { return true; }
-  bool operator()(const Clamp&) const { return true; }
-  bool operator()(const BatchNorm&) const { return false; }
-  bool operator()(const Softmax&) const { return true; }
-  bool operator()(const Concat&) const { return false; }
-  bool operator()(const Slice&) const { return false; }
-  bool operator()(const Pad&) const { return false; }
-  bool operator()(const Reshape&) const { return false; }
-  bool operator()(const Transpose&) const { return false; }
-  bool operator()(const Reduce&) const { return true; }
-  bool operator()(const Cast&) const { return false; }
-  bool operator()(const Quantize&) const { return true; }
-  bool operator()(const Dequantize&) const { return false; }
-  bool operator()(const Requantize&) const { return true; }
-};
-
 absl::Status VerifyResult(const Node& node, const TensorType& input,
                           const TensorType& inferred,
                           const TensorType& declared) {
@@ -131,8 +103,8 @@ absl::Status VerifyResult(const Node& node, const TensorType& input,
   if (declared == inferred && !is_quantize) return absl::OkStatus();
   // Rounding to integers is the output's choice.
   const bool may_round = is_quantize || input.quantization.has_value();
-  if (declared.dims == inferred.dims && may_round &&
-      std::visit(Rounds(), node.op) && declared.quantization.has_value() &&
+  if (declared.dims == inferred.dims && may_round && Rounds(node.op) &&
+      declared.quantization.has_value() &&
       (declared.dtype == DType::kInt8 || declared.dtype == DType::kUInt8)) {
     return absl::OkStatus();
   }
@@ -206,16 +178,25 @@ class Verifier {
       }
       types.push_back(graph_.type(id));
     }
-    if (node.outputs.size() != 1 || !InRange(node.outputs[0]) ||
-        defined_[node.outputs[0]]) {
-      return absl::InternalError(
-          "expected one output that nothing else computes");
-    }
-    auto inferred = InferType(node.op, types);
+    if (types.empty()) return absl::InternalError("it has no inputs");
+    auto inferred = InferTypes(node.op, types);
     if (!inferred.ok()) return inferred.status();
-    defined_[node.outputs[0]] = true;
-    return VerifyResult(node, types[0], *inferred,
-                        graph_.type(node.outputs[0]));
+    if (node.outputs.size() != inferred->size()) {
+      return absl::InternalError(absl::StrCat("got ", node.outputs.size(),
+                                              " outputs; expected ",
+                                              inferred->size()));
+    }
+    for (size_t i = 0; i < node.outputs.size(); ++i) {
+      const ValueId output = node.outputs[i];
+      if (!InRange(output) || defined_[output]) {
+        return absl::InternalError(absl::StrCat(
+            "output ", i, ": expected one that nothing else computes"));
+      }
+      defined_[output] = true;
+      OCTET_RETURN_IF_ERROR(
+          VerifyResult(node, types[0], (*inferred)[i], graph_.type(output)));
+    }
+    return absl::OkStatus();
   }
 
   bool InRange(ValueId id) const {

@@ -34,7 +34,15 @@ class NodeExporter {
         return Unsupported("it computes on integers");
       }
     }
-    return std::visit([this](const auto& op) { return Write(op); }, node_.op);
+    return std::visit(
+        [this](const auto& op) -> absl::Status {
+          if constexpr (requires { Write(op); }) {
+            return Write(op);
+          } else {
+            return Unsupported("octet does not write this operator");
+          }
+        },
+        node_.op);
   }
 
  private:
@@ -171,77 +179,34 @@ class NodeExporter {
   }
 
   absl::Status Write(const ir::Binary& op) {
+    if (op.kind > ir::BinaryKind::kPow) {
+      return Unsupported("octet does not write this operator");
+    }
     const bool clamps = !op.activation.is_identity();
     Expect(clamps ? 2 : 1);
-    Add(BinaryName(op.kind), Inputs(2));
+    Add(op.Name(), Inputs(2));
     if (clamps) AddActivation(op.activation, current_);
     return absl::OkStatus();
   }
 
-  static absl::string_view BinaryName(ir::BinaryKind kind) {
+  // Whether opset 13 has the operator under the same name and attributes.
+  static bool HasOneNode(ir::UnaryKind kind) {
     switch (kind) {
-      case ir::BinaryKind::kAdd:
-        return "Add";
-      case ir::BinaryKind::kSub:
-        return "Sub";
-      case ir::BinaryKind::kMul:
-        return "Mul";
-      case ir::BinaryKind::kDiv:
-        return "Div";
-      case ir::BinaryKind::kMin:
-        return "Min";
-      case ir::BinaryKind::kMax:
-        return "Max";
-      case ir::BinaryKind::kPow:
-        return "Pow";
-    }
-    return "";
-  }
-
-  // The operator in opset 13; empty for the two that it does not have.
-  static absl::string_view UnaryName(ir::UnaryKind kind) {
-    switch (kind) {
-      case ir::UnaryKind::kAbs:
-        return "Abs";
-      case ir::UnaryKind::kNeg:
-        return "Neg";
-      case ir::UnaryKind::kExp:
-        return "Exp";
-      case ir::UnaryKind::kLog:
-        return "Log";
-      case ir::UnaryKind::kSqrt:
-        return "Sqrt";
-      case ir::UnaryKind::kReciprocal:
-        return "Reciprocal";
-      case ir::UnaryKind::kFloor:
-        return "Floor";
-      case ir::UnaryKind::kCeil:
-        return "Ceil";
-      case ir::UnaryKind::kRound:
-        return "Round";
-      case ir::UnaryKind::kSign:
-        return "Sign";
-      case ir::UnaryKind::kErf:
-        return "Erf";
-      case ir::UnaryKind::kSigmoid:
-        return "Sigmoid";
-      case ir::UnaryKind::kTanh:
-        return "Tanh";
-      case ir::UnaryKind::kSoftplus:
-        return "Softplus";
-      case ir::UnaryKind::kSoftsign:
-        return "Softsign";
-      case ir::UnaryKind::kLeakyRelu:
-        return "LeakyRelu";
-      case ir::UnaryKind::kElu:
-        return "Elu";
-      case ir::UnaryKind::kHardSigmoid:
-        return "HardSigmoid";
       case ir::UnaryKind::kMish:
       case ir::UnaryKind::kHardSwish:
-        return "";
+      case ir::UnaryKind::kSwish:
+      case ir::UnaryKind::kGelu:
+      case ir::UnaryKind::kGeluTanh:
+      case ir::UnaryKind::kCelu:
+      case ir::UnaryKind::kSelu:
+      case ir::UnaryKind::kThresholdedRelu:
+      case ir::UnaryKind::kShrink:
+      case ir::UnaryKind::kIsInf:
+      case ir::UnaryKind::kBitNot:
+        return false;
+      default:
+        return true;
     }
-    return "";
   }
 
   absl::Status Write(const ir::Unary& op) {
@@ -262,8 +227,11 @@ class NodeExporter {
       Add("Mul", {Input(0), current_});
       return absl::OkStatus();
     }
+    if (!HasOneNode(op.kind)) {
+      return Unsupported("octet does not write this operator");
+    }
     Expect(1);
-    pb::NodeProto* node = Add(UnaryName(op.kind), {Input(0)});
+    pb::NodeProto* node = Add(op.Name(), {Input(0)});
     if (op.kind == ir::UnaryKind::kLeakyRelu ||
         op.kind == ir::UnaryKind::kElu ||
         op.kind == ir::UnaryKind::kHardSigmoid) {
@@ -379,28 +347,6 @@ class NodeExporter {
     return absl::OkStatus();
   }
 
-  static absl::string_view ReduceName(ir::ReduceKind kind) {
-    switch (kind) {
-      case ir::ReduceKind::kSum:
-        return "ReduceSum";
-      case ir::ReduceKind::kMean:
-        return "ReduceMean";
-      case ir::ReduceKind::kMax:
-        return "ReduceMax";
-      case ir::ReduceKind::kMin:
-        return "ReduceMin";
-      case ir::ReduceKind::kProd:
-        return "ReduceProd";
-      case ir::ReduceKind::kSumSquare:
-        return "ReduceSumSquare";
-      case ir::ReduceKind::kL1:
-        return "ReduceL1";
-      case ir::ReduceKind::kL2:
-        return "ReduceL2";
-    }
-    return "";
-  }
-
   absl::Status Write(const ir::Reduce& op) {
     if (op.axes.empty()) return Unsupported("no axes");
     Expect(1);
@@ -409,7 +355,7 @@ class NodeExporter {
       const std::vector<int64_t> axes(op.axes.begin(), op.axes.end());
       node = Add("ReduceSum", {Input(0), writer_.AddInts(Stem("axes"), axes)});
     } else {
-      node = Add(ReduceName(op.kind), {Input(0)});
+      node = Add(op.Name(), {Input(0)});
       SetInts(node, "axes", op.axes);
     }
     SetInt(node, "keepdims", op.keep_dims ? 1 : 0);

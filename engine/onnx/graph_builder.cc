@@ -29,11 +29,9 @@ absl::Status ExpectRunnable(const ir::Op& op,
                            std::holds_alternative<ir::BatchNorm>(op) ||
                            std::holds_alternative<ir::Softmax>(op);
   for (const ir::TensorType& type : inputs) {
-    const bool other_float =
-        IsFloat(type.dtype) && type.dtype != DType::kFloat32;
-    const bool plain_integers =
-        !IsFloat(type.dtype) && !type.quantization.has_value();
-    if (other_float || (needs_reals && plain_integers)) {
+    const bool plain =
+        type.dtype != DType::kFloat32 && !type.quantization.has_value();
+    if (needs_reals && plain) {
       return absl::UnimplementedError(
           absl::StrCat("an input is ", ir::TypeToString(type),
                        "; octet runs this operator on float32"));
@@ -197,30 +195,59 @@ absl::Status GraphBuilder::Charge(int64_t bytes) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<ir::ValueId> GraphBuilder::AddNode(
+absl::StatusOr<std::vector<ir::ValueId>> GraphBuilder::AddNode(
     const NodeReader& node, ir::Op op, std::vector<ir::ValueId> inputs,
-    std::string output_name) {
+    const std::vector<std::string>& output_names) {
   std::vector<ir::TensorType> types;
   for (ir::ValueId id : inputs) types.push_back(graph_.type(id));
   OCTET_RETURN_IF_ERROR(ExpectRunnable(op, types));
-  OCTET_ASSIGN_OR_RETURN(ir::TensorType type, ir::InferType(op, types));
-  OCTET_RETURN_IF_ERROR(ExpectSize(type.dims));
-  return graph_.AddNode(node.name(), std::move(op), std::move(inputs),
-                        std::move(output_name), std::move(type));
+  OCTET_ASSIGN_OR_RETURN(std::vector<ir::TensorType> results,
+                         ir::InferTypes(op, types));
+  std::vector<ir::ValueId> outputs;
+  for (size_t i = 0; i < results.size(); ++i) {
+    OCTET_RETURN_IF_ERROR(ExpectSize(results[i].dims));
+    const bool named = i < output_names.size() && !output_names[i].empty();
+    outputs.push_back(graph_.AddValue(
+        {named ? output_names[i] : FreshName(absl::StrCat(node.name(), ".", i)),
+         std::move(results[i]), std::nullopt}));
+  }
+  graph_.AppendNode({node.name(), std::move(op), std::move(inputs), outputs});
+  return outputs;
 }
 
 absl::StatusOr<ir::ValueId> GraphBuilder::Compute(
     const NodeReader& node, ir::Op op, std::vector<ir::ValueId> inputs) {
-  return AddNode(node, std::move(op), std::move(inputs),
-                 FreshName(absl::StrCat(node.output(0), ".part")));
+  OCTET_ASSIGN_OR_RETURN(
+      std::vector<ir::ValueId> outputs,
+      AddNode(node, std::move(op), std::move(inputs),
+              {FreshName(absl::StrCat(node.output(0), ".part"))}));
+  return outputs[0];
+}
+
+absl::StatusOr<std::vector<ir::ValueId>> GraphBuilder::ComputeAll(
+    const NodeReader& node, ir::Op op, std::vector<ir::ValueId> inputs) {
+  return AddNode(node, std::move(op), std::move(inputs), {});
 }
 
 absl::Status GraphBuilder::Result(const NodeReader& node, ir::Op op,
                                   std::vector<ir::ValueId> inputs) {
   OCTET_ASSIGN_OR_RETURN(
-      ir::ValueId id,
-      AddNode(node, std::move(op), std::move(inputs), node.output(0)));
-  return ResultIs(node, id);
+      std::vector<ir::ValueId> outputs,
+      AddNode(node, std::move(op), std::move(inputs), {node.output(0)}));
+  return ResultIs(node, outputs[0]);
+}
+
+absl::Status GraphBuilder::Results(const NodeReader& node, ir::Op op,
+                                   std::vector<ir::ValueId> inputs) {
+  std::vector<std::string> names;
+  for (int i = 0; i < node.output_count(); ++i) names.push_back(node.output(i));
+  OCTET_ASSIGN_OR_RETURN(
+      std::vector<ir::ValueId> outputs,
+      AddNode(node, std::move(op), std::move(inputs), names));
+  for (size_t i = 0; i < outputs.size() && i < names.size(); ++i) {
+    OCTET_RETURN_IF_ERROR(ResultIs(node, outputs[i], static_cast<int>(i)));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status GraphBuilder::ResultQuantized(const NodeReader& node,
@@ -234,14 +261,21 @@ absl::Status GraphBuilder::ResultQuantized(const NodeReader& node,
   return absl::OkStatus();
 }
 
-absl::Status GraphBuilder::ResultIs(const NodeReader& node, ir::ValueId id) {
-  bindings_[node.output(0)].id = id;
+absl::Status GraphBuilder::ResultIs(const NodeReader& node, ir::ValueId id,
+                                    int output) {
+  if (output >= node.output_count() || node.output(output).empty()) {
+    return absl::OkStatus();
+  }
+  bindings_[node.output(output)].id = id;
   return absl::OkStatus();
 }
 
-absl::Status GraphBuilder::ResultConstant(const NodeReader& node,
-                                          Tensor tensor) {
-  bindings_[node.output(0)].constant = std::move(tensor);
+absl::Status GraphBuilder::ResultConstant(const NodeReader& node, Tensor tensor,
+                                          int output) {
+  if (output >= node.output_count() || node.output(output).empty()) {
+    return absl::OkStatus();
+  }
+  bindings_[node.output(output)].constant = std::move(tensor);
   return absl::OkStatus();
 }
 

@@ -30,8 +30,8 @@ enum class BatchMode {
 // the graph, or a tensor known now, which becomes a constant of the graph only
 // when a node reads it.
 //
-// Operator rules read inputs by index and leave exactly one result with one of
-// the Result*() functions. Status messages don't name the node.
+// Operator rules read inputs by index and leave their results with the
+// Result*() functions. Status messages don't name the node.
 class GraphBuilder {
  public:
   using Tensors = absl::flat_hash_map<std::string, Tensor>;
@@ -75,15 +75,24 @@ class GraphBuilder {
   // A node for an intermediate value.
   absl::StatusOr<ir::ValueId> Compute(const NodeReader& node, ir::Op op,
                                       std::vector<ir::ValueId> inputs);
+  // The same for an operator of several outputs: all of them.
+  absl::StatusOr<std::vector<ir::ValueId>> ComputeAll(
+      const NodeReader& node, ir::Op op, std::vector<ir::ValueId> inputs);
   // The node that computes the ONNX node's output 0.
   absl::Status Result(const NodeReader& node, ir::Op op,
                       std::vector<ir::ValueId> inputs);
+  // The node whose outputs are the ONNX node's, one by one; those that the file
+  // leaves out are computed for nobody.
+  absl::Status Results(const NodeReader& node, ir::Op op,
+                       std::vector<ir::ValueId> inputs);
   // The same for Quantize, whose output type is the caller's choice.
   absl::Status ResultQuantized(const NodeReader& node, ir::ValueId input,
                                DType dtype, ir::Quantization q);
-  // Output 0 is another name for a value or a tensor.
-  absl::Status ResultIs(const NodeReader& node, ir::ValueId id);
-  absl::Status ResultConstant(const NodeReader& node, Tensor tensor);
+  // Output `output` is another name for a value or a tensor; nothing happens
+  // where the file leaves that output out.
+  absl::Status ResultIs(const NodeReader& node, ir::ValueId id, int output = 0);
+  absl::Status ResultConstant(const NodeReader& node, Tensor tensor,
+                              int output = 0);
 
   // Makes `names` the outputs and hands the graph out; nothing is left here.
   absl::StatusOr<ir::Graph> Finish(const std::vector<std::string>& names);
@@ -98,9 +107,9 @@ class GraphBuilder {
 
   absl::StatusOr<Binding*> Find(const std::string& name);
   ir::ValueId Materialize(const std::string& name, Binding& binding);
-  absl::StatusOr<ir::ValueId> AddNode(const NodeReader& node, ir::Op op,
-                                      std::vector<ir::ValueId> inputs,
-                                      std::string output_name);
+  absl::StatusOr<std::vector<ir::ValueId>> AddNode(
+      const NodeReader& node, ir::Op op, std::vector<ir::ValueId> inputs,
+      const std::vector<std::string>& output_names);
   absl::StatusOr<ir::ValueId> NamedOutput(
       const std::string& name, const absl::flat_hash_set<std::string>& names);
   std::string FreshName(absl::string_view stem);

@@ -20,77 +20,14 @@ using ir::Node;
 using ir::TensorType;
 using ir::ValueId;
 
-// An operator either wants its data in one layout, or follows what it gets.
-enum class Wish { kChannelsFirst, kChannelsLast, kFollow };
-
-struct WishVisitor {
-  Wish operator()(const ir::Conv&) const { return Wish::kChannelsLast; }
-  Wish operator()(const ir::Pool&) const { return Wish::kChannelsLast; }
-  Wish operator()(const ir::GlobalPool&) const { return Wish::kChannelsLast; }
-  Wish operator()(const ir::MatMul&) const { return Wish::kChannelsFirst; }
-  Wish operator()(const ir::Binary&) const { return Wish::kFollow; }
-  Wish operator()(const ir::Unary&) const { return Wish::kFollow; }
-  Wish operator()(const ir::Clamp&) const { return Wish::kFollow; }
-  Wish operator()(const ir::BatchNorm&) const { return Wish::kChannelsFirst; }
-  Wish operator()(const ir::Softmax& op) const {
-    return op.through_last_axis ? Wish::kChannelsFirst : Wish::kFollow;
+// Where each axis of channels-first data of `rank` axes goes.
+ir::AxisMap MapToLast(int rank) {
+  ir::AxisMap map;
+  for (int axis = 0; axis < rank; ++axis) {
+    map.to.push_back(AxisToLast(axis, rank));
   }
-  Wish operator()(const ir::Concat&) const { return Wish::kFollow; }
-  Wish operator()(const ir::Slice&) const { return Wish::kFollow; }
-  Wish operator()(const ir::Pad&) const { return Wish::kFollow; }
-  Wish operator()(const ir::Reshape&) const { return Wish::kChannelsFirst; }
-  Wish operator()(const ir::Transpose&) const { return Wish::kChannelsFirst; }
-  Wish operator()(const ir::Reduce& op) const {
-    return op.keep_dims ? Wish::kFollow : Wish::kChannelsFirst;
-  }
-  Wish operator()(const ir::Cast&) const { return Wish::kFollow; }
-  Wish operator()(const ir::Quantize&) const { return Wish::kFollow; }
-  Wish operator()(const ir::Dequantize&) const { return Wish::kFollow; }
-  Wish operator()(const ir::Requantize&) const { return Wish::kFollow; }
-};
-
-// Rewrites the attributes of an operator for channels-last data of `rank` axes.
-class AttributesToLast {
- public:
-  explicit AttributesToLast(int rank) : rank_(rank) {}
-
-  void operator()(ir::Conv& op) const { op.layout = Layout::kChannelsLast; }
-  void operator()(ir::Pool& op) const { op.layout = Layout::kChannelsLast; }
-  void operator()(ir::GlobalPool& op) const {
-    op.layout = Layout::kChannelsLast;
-  }
-  void operator()(ir::Softmax& op) const { op.axis = Moved(op.axis); }
-  void operator()(ir::Concat& op) const { op.axis = Moved(op.axis); }
-  void operator()(ir::Slice& op) const {
-    op.starts = PermuteToLast(op.starts);
-    op.steps = PermuteToLast(op.steps);
-    op.sizes = PermuteToLast(op.sizes);
-  }
-  void operator()(ir::Pad& op) const {
-    op.begin = PermuteToLast(op.begin);
-    op.end = PermuteToLast(op.end);
-  }
-  void operator()(ir::Reduce& op) const {
-    for (int& axis : op.axes) axis = Moved(axis);
-    std::sort(op.axes.begin(), op.axes.end());
-  }
-  void operator()(ir::MatMul&) const {}
-  void operator()(ir::Binary&) const {}
-  void operator()(ir::Unary&) const {}
-  void operator()(ir::Clamp&) const {}
-  void operator()(ir::BatchNorm&) const {}
-  void operator()(ir::Reshape&) const {}
-  void operator()(ir::Transpose&) const {}
-  void operator()(ir::Cast&) const {}
-  void operator()(ir::Quantize&) const {}
-  void operator()(ir::Dequantize&) const {}
-  void operator()(ir::Requantize&) const {}
-
- private:
-  int Moved(int axis) const { return AxisToLast(axis, rank_); }
-
-  const int rank_;
-};
+  return map;
+}
 
 // Walks the graph in order and writes the lowered one, making each value in the
 // layout that is asked for first and the other one only when asked for.
@@ -128,8 +65,9 @@ class Lowering {
 
   // The layout that `node` is lowered in.
   bool ChannelsLast(const Node& node) const {
-    const Wish wish = std::visit(WishVisitor(), node.op);
-    if (wish != Wish::kFollow) return wish == Wish::kChannelsLast;
+    const ir::AxisUse use = ir::AxisUseOf(node.op);
+    if (use == ir::AxisUse::kImage) return true;
+    if (use == ir::AxisUse::kFixed) return false;
     const int rank = RankOf(node.outputs[0]);
     bool any_last = false;
     for (ValueId id : node.inputs) {
@@ -151,18 +89,21 @@ class Lowering {
     const bool last = ChannelsLast(node);
     const int rank = RankOf(node.outputs[0]);
     ir::Op op = node.op;
-    if (last) std::visit(AttributesToLast(rank), op);
+    if (last) ir::MoveAxes(MapToLast(rank), op);
     std::vector<ValueId> inputs;
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       inputs.push_back(Input(node, op, i, last, rank));
     }
-    TensorType type = source_.type(node.outputs[0]);
-    if (last) type.dims = PermuteToLast(type.dims);
-    const std::string& name = source_.value(node.outputs[0]).name;
-    const ValueId output =
-        result_.AddNode(node.name, std::move(op), std::move(inputs),
-                        FreshName(name), std::move(type));
-    (last ? last_ : first_)[node.outputs[0]] = output;
+    std::vector<ValueId> outputs;
+    for (ValueId id : node.outputs) {
+      ir::Value value = source_.value(id);
+      if (last) value.type.dims = PermuteToLast(value.type.dims);
+      value.name = FreshName(value.name);
+      outputs.push_back(result_.AddValue(std::move(value)));
+      (last ? last_ : first_)[id] = outputs.back();
+    }
+    result_.AppendNode(
+        {node.name, std::move(op), std::move(inputs), std::move(outputs)});
     return absl::OkStatus();
   }
 

@@ -17,11 +17,15 @@ class ReferenceBackend : public plan::Backend {
   absl::StatusOr<std::unique_ptr<plan::Step>> CreateStep(
       const plan::StepRequest& request) const override {
     const NodeTypes node(request);
-    if (request.node.outputs.size() != 1) {
-      return node.Unsupported("it has more outputs than one");
-    }
-    return std::visit([&](const auto& op) { return MakeStep(op, node); },
-                      request.node.op);
+    return std::visit(
+        [&](const auto& op) -> absl::StatusOr<StepPtr> {
+          if constexpr (requires { MakeStep(op, node); }) {
+            return MakeStep(op, node);
+          } else {
+            return node.Unsupported("octet does not run this operator");
+          }
+        },
+        request.node.op);
   }
 };
 

@@ -35,11 +35,13 @@ class NodeTypes {
   const ir::TensorType& input(int i) const {
     return request_.graph.type(request_.node.inputs[i]);
   }
-  const ir::TensorType& output() const {
-    return request_.graph.type(request_.node.outputs[0]);
+  const ir::TensorType& output(int i = 0) const {
+    return request_.graph.type(request_.node.outputs[i]);
   }
   Shape input_shape(int i) const { return ir::ConcreteShape(input(i).dims); }
-  Shape output_shape() const { return ir::ConcreteShape(output().dims); }
+  Shape output_shape(int i = 0) const {
+    return ir::ConcreteShape(output(i).dims);
+  }
   int threads() const { return request_.threads; }
 
   // UNIMPLEMENTED with the reason; the plan adds the node's name.
@@ -68,12 +70,12 @@ struct LoopMemory {
     return reinterpret_cast<const T*>(inputs[i]);
   }
   template <typename T>
-  T* out() const {
-    return reinterpret_cast<T*>(outputs[0]);
+  T* out(int i = 0) const {
+    return reinterpret_cast<T*>(outputs[i]);
   }
 };
 
-// Computes the output of a node from its inputs. Allocates nothing and keeps
+// Computes the outputs of a node from its inputs. Allocates nothing and keeps
 // no state, so that any number of executors may run it at once.
 using Loop = std::function<void(const LoopMemory&)>;
 

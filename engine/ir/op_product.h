@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_ENGINE_IR_OP_PRODUCT_H_
+#define OCTET_ENGINE_IR_OP_PRODUCT_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/ir/op_traits.h"
+
+// Operators that multiply matrices.
+namespace octet::ir {
+
+// inputs: a [..., M, K], b [..., K, N] ([..., N, K] if transpose_b), [bias
+// [N]]. Leading dimensions broadcast. ONNX MatMul-13, Gemm-13.
+struct MatMul {
+  static constexpr OpTraits kTraits = {"MatMul", AxisUse::kFixed,
+                                       RowUse::kKeeps, /*rounds=*/true};
+  bool transpose_b = false;
+  bool has_bias = false;
+  Activation activation;
+
+  std::string Attributes() const;
+};
+
+// inputs: q [B, M, heads * D], k [B, N, heads * D], v [B, N, heads * E], [mask
+// that broadcasts to [B, heads, M, N]], without B where q has two axes. output
+// [B, M, heads * E]: for each head softmax(scale * q k^T + mask) v. float32.
+// (Vaswani et al. 2017, section 3.2.)
+struct Attention {
+  static constexpr OpTraits kTraits = {"Attention", AxisUse::kFixed,
+                                       RowUse::kAsksOp, /*rounds=*/true};
+  int64_t heads = 1;
+  float scale = 1;
+  bool has_mask = false;
+
+  // Without a leading batch axis, rows attend to each other.
+  bool MixesRows(InputTypes inputs) const { return inputs[0].dims.size() < 3; }
+  std::string Attributes() const;
+};
+
+enum class RecurrentKind { kRnn, kGru, kLstm };
+enum class RecurrentDirection { kForward, kReverse, kBidirectional };
+enum class RecurrentActivation {
+  kRelu,
+  kTanh,
+  kSigmoid,
+  kAffine,
+  kLeakyRelu,
+  kThresholdedRelu,
+  kScaledTanh,
+  kHardSigmoid,
+  kElu,
+  kSoftsign,
+  kSoftplus,
+};
+struct RecurrentFunction {
+  RecurrentActivation kind = RecurrentActivation::kTanh;
+  float alpha = 0;
+  float beta = 0;
+
+  bool operator==(const RecurrentFunction&) const = default;
+};
+
+// inputs, each present as its flag says: x [T, B, I], w [D, G*H, I], r [D,
+// G*H, H], [bias [D, 2*G*H]], [sequence_lens [B] int32], [initial_h [D, B, H]],
+// [initial_c [D, B, H]], [peepholes [D, 3*H]], gates in the order of ONNX
+// (i o f c; z r h). D = 2 where bidirectional; G = 1, 3, 4 by kind.
+// outputs: y [T, D, B, H], y_h [D, B, H], and for kLstm y_c [D, B, H].
+// float32. ONNX LSTM-22, GRU-22, RNN-22; layout 1 is transposed at import.
+struct Recurrent {
+  static constexpr OpTraits kTraits = {"Recurrent"};
+  RecurrentKind kind = RecurrentKind::kLstm;
+  RecurrentDirection direction = RecurrentDirection::kForward;
+  int64_t hidden = 1;
+  std::vector<RecurrentFunction> functions;  // as many a direction as ONNX has
+  float clip = 0;                            // of the gates' inputs; 0: none
+  bool linear_before_reset = false;
+  bool input_forget = false;
+  bool has_bias = false;
+  bool has_sequence_lens = false;
+  bool has_initial_h = false;
+  bool has_initial_c = false;
+  bool has_peepholes = false;
+
+  absl::string_view Name() const;
+  std::string Attributes() const;
+};
+
+}  // namespace octet::ir
+
+#endif  // OCTET_ENGINE_IR_OP_PRODUCT_H_
