@@ -29,7 +29,15 @@ class CreateVisitor {
     return CreateGlobalPoolStep(request_, op);
   }
   StepOr operator()(const ir::Binary& op) const {
+    const ir::TensorType& type = request_.graph.type(request_.node.inputs[0]);
+    if (!type.quantization) return CreateFloatBinaryStep(request_, op);
     return CreateAddStep(request_, op);
+  }
+  StepOr operator()(const ir::Unary& op) const {
+    return CreateUnaryStep(request_, op);
+  }
+  StepOr operator()(const ir::Clamp& op) const {
+    return CreateClampStep(request_, op);
   }
   StepOr operator()(const ir::Concat& op) const {
     return CreateConcatStep(request_, op);

@@ -135,6 +135,9 @@ StepOr CreateReshapeStep(const plan::StepRequest& request) {
 }
 
 StepOr CreatePadStep(const plan::StepRequest& request, const ir::Pad& op) {
+  if (op.mode != ir::PadMode::kConstant) {
+    return absl::UnimplementedError("padding by other than a constant");
+  }
   OCTET_RETURN_IF_ERROR(ExpectMoved(request, 0));
   const ir::TensorType& type = request.graph.type(request.node.outputs[0]);
   PaddedCopyParams params;

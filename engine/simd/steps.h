@@ -44,6 +44,14 @@ absl::StatusOr<std::unique_ptr<plan::Step>> CreateQuantizeStep(
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateDequantizeStep(
     const plan::StepRequest& request);
 
+// Of float32 alone.
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateUnaryStep(
+    const plan::StepRequest& request, const ir::Unary& op);
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateClampStep(
+    const plan::StepRequest& request, const ir::Clamp& op);
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateFloatBinaryStep(
+    const plan::StepRequest& request, const ir::Binary& op);
+
 // The kernels' form of an 8-bit activation's type; UNIMPLEMENTED for others.
 absl::StatusOr<ByteType> ToByteType(const ir::TensorType& type);
 

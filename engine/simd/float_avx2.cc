@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/simd/float_elementwise.h"
+#include "engine/simd/floats_avx2.h"
+
+namespace octet::simd::internal {
+
+constexpr FloatKernels kAvx2FloatKernels = {
+    .isa = Isa::kAvx2,
+    .unary = UnaryRowFor<Avx2Floats>,
+    .binary = BinaryRowFor<Avx2Floats>,
+    .clamp = ClampRow<Avx2Floats>,
+};
+
+}  // namespace octet::simd::internal
