@@ -43,10 +43,9 @@ absl::StatusOr<Broadcast> Broadcast::Create(const Shape& output,
   result.step_ = axes[0].strides;
   result.axes_ = static_cast<int>(axes.size()) - 1;
   if (result.axes_ > kMaxAxes) {
-    return absl::UnimplementedError(
-        absl::StrCat("broadcast: ", axes.size(),
-                     " axes that cannot be merged; expected up to ",
-                     kMaxAxes + 1));
+    return absl::UnimplementedError(absl::StrCat(
+        "broadcast: ", axes.size(),
+        " axes that cannot be merged; expected up to ", kMaxAxes + 1));
   }
   std::reverse_copy(axes.begin() + 1, axes.end(), result.outer_.begin());
   return result;

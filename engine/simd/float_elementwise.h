@@ -85,18 +85,20 @@ OCTET_FLOAT_INLINE void MapRow(const float* x, float* y, int64_t n,
 template <class V, ir::UnaryKind kKind>
 void UnaryRowOf(const float* x, float* y, int64_t n, const FloatParams& p) {
   const FloatParams params = p;
-  MapRow<V>(x, y, n, [&](typename V::F v) __attribute__((always_inline)) {
-    return ApplyUnary<V, kKind>(v, params);
-  });
+  MapRow<V>(
+      x, y, n, [&](typename V::F v) __attribute__((always_inline)) {
+        return ApplyUnary<V, kKind>(v, params);
+      });
 }
 
 template <class V>
 void ClampRow(const float* x, float* y, int64_t n, const FloatParams& p) {
   const typename V::F lower = Set<V>(p.lower);
   const typename V::F upper = Set<V>(p.upper);
-  MapRow<V>(x, y, n, [&](typename V::F v) __attribute__((always_inline)) {
-    return Limit<V>(v, lower, upper);
-  });
+  MapRow<V>(
+      x, y, n, [&](typename V::F v) __attribute__((always_inline)) {
+        return Limit<V>(v, lower, upper);
+      });
 }
 
 template <class V>
@@ -184,11 +186,10 @@ void BinaryRowOf(const float* a, const float* b, float* y, int64_t n,
   using F = typename V::F;
   const F lower = Set<V>(p.lower);
   const F upper = Set<V>(p.upper);
-  CombineRow<V, kRepeated>(a, b, y, n,
-                           [&](F u, F v) __attribute__((always_inline)) {
-                             return Limit<V>(ApplyBinary<V, kKind>(u, v), lower,
-                                             upper);
-                           });
+  CombineRow<V, kRepeated>(
+      a, b, y, n, [&](F u, F v) __attribute__((always_inline)) {
+        return Limit<V>(ApplyBinary<V, kKind>(u, v), lower, upper);
+      });
 }
 
 // The square root as pow() has it: +0 of -0, infinity of -infinity.
@@ -206,9 +207,10 @@ bool SimplePowRow(const float* a, float exponent, float* y, int64_t n,
   const F lower = Set<V>(p.lower);
   const F upper = Set<V>(p.upper);
   const auto map = [&](auto function) __attribute__((always_inline)) {
-    MapRow<V>(a, y, n, [&](F x) __attribute__((always_inline)) {
-      return Limit<V>(function(x), lower, upper);
-    });
+    MapRow<V>(
+        a, y, n, [&](F x) __attribute__((always_inline)) {
+          return Limit<V>(function(x), lower, upper);
+        });
     return true;
   };
   if (exponent == 2.0f) return map([](F x) { return x * x; });

@@ -30,8 +30,8 @@ OCTET_FLOAT_INLINE typename V::F Set(float value) {
 
 template <class V>
 OCTET_FLOAT_INLINE typename V::F Abs(typename V::F x) {
-  return reinterpret_cast<typename V::F>(
-      reinterpret_cast<typename V::I>(x) & 0x7fffffff);
+  return reinterpret_cast<typename V::F>(reinterpret_cast<typename V::I>(x) &
+                                         0x7fffffff);
 }
 
 // |magnitude| with the sign of `sign`.
@@ -85,9 +85,9 @@ OCTET_FLOAT_INLINE typename V::F Exp(typename V::F x) {
   x = x > 89.0f ? Set<V>(89.0f) : x;
   x = x < -104.0f ? Set<V>(-104.0f) : x;
   const ExpArgument<V> a(x);
-  const typename V::F q = Polynomial<V>(
-      a.rest,
-      {0.49999994f, 0.166665211f, 0.041668389f, 0.00836871658f, 0.00138145988f});
+  const typename V::F q =
+      Polynomial<V>(a.rest, {0.49999994f, 0.166665211f, 0.041668389f,
+                             0.00836871658f, 0.00138145988f});
   const typename V::F power = V::MulAdd(q, a.rest * a.rest, a.rest) + 1.0f;
   // In two steps, for n reaches beyond the exponents on both sides.
   const typename V::I n = V::ToInt(a.n);
@@ -100,9 +100,9 @@ template <class V>
 OCTET_FLOAT_INLINE typename V::F ExpMinusOne(typename V::F x) {
   x = x < -30.0f ? Set<V>(-30.0f) : x;  // -1 from there on
   const ExpArgument<V> a(x);
-  const typename V::F q = Polynomial<V>(
-      a.rest, {0.5f, 0.166666657f, 0.0416663624f, 0.00833338965f,
-               0.00139406277f, 0.000198458773f});
+  const typename V::F q =
+      Polynomial<V>(a.rest, {0.5f, 0.166666657f, 0.0416663624f, 0.00833338965f,
+                             0.00139406277f, 0.000198458773f});
   const typename V::F rest = V::MulAdd(q, a.rest * a.rest, a.rest);
   const typename V::F power = PowerOfTwo<V>(V::ToInt(a.n));
   return V::MulAdd(power, rest, power - 1.0f);
@@ -112,10 +112,10 @@ OCTET_FLOAT_INLINE typename V::F ExpMinusOne(typename V::F x) {
 template <class V>
 OCTET_FLOAT_INLINE typename V::F LogRest(typename V::F f) {
   const typename V::F square = f * f;
-  const typename V::F p = Polynomial<V>(
-      f, {0.333333135f, -0.250000089f, 0.200021341f, -0.166680068f,
-          0.142192245f, -0.124051355f, 0.118903242f, -0.116796531f,
-          0.0674659684f});
+  const typename V::F p =
+      Polynomial<V>(f, {0.333333135f, -0.250000089f, 0.200021341f,
+                        -0.166680068f, 0.142192245f, -0.124051355f,
+                        0.118903242f, -0.116796531f, 0.0674659684f});
   return V::MulAdd(square, Set<V>(-0.5f), f * square * p);
 }
 
@@ -155,9 +155,9 @@ OCTET_FLOAT_INLINE typename V::F Tanh(typename V::F x) {
   using F = typename V::F;
   const F magnitude = Abs<V>(x);
   const F square = x * x;
-  const F p = Polynomial<V>(square, {-0.333332807f, 0.133314416f,
-                                     -0.0537397154f, 0.0206390861f,
-                                     -0.0057049864f});
+  const F p =
+      Polynomial<V>(square, {-0.333332807f, 0.133314416f, -0.0537397154f,
+                             0.0206390861f, -0.0057049864f});
   const F near = V::MulAdd(x * square, p, x);
   const F far = 1.0f - 2.0f / (Exp<V>(magnitude + magnitude) + 1.0f);
   return magnitude < 0.625f ? near : CopySign<V>(far, x);
@@ -178,10 +178,10 @@ OCTET_FLOAT_INLINE typename V::F Erf(typename V::F x) {
               0.00518832775f, -0.000801019371f, 7.85386073e-05f});
   const F near = V::MulAdd(x, p, x);
   // 1 - erfc, erfc = exp(-g); 1 from 4 on.
-  const F g = Polynomial<V>(
-      magnitude > 4.0f ? Set<V>(4.0f) : magnitude,
-      {0.000341522304f, 1.12708914f, 0.638144851f, 0.103106759f, -0.0218380671f,
-       0.002947659f, -0.000186379257f});
+  const F g =
+      Polynomial<V>(magnitude > 4.0f ? Set<V>(4.0f) : magnitude,
+                    {0.000341522304f, 1.12708914f, 0.638144851f, 0.103106759f,
+                     -0.0218380671f, 0.002947659f, -0.000186379257f});
   const F far = 1.0f - Exp<V>(-g);
   return magnitude < 1.0f ? near : CopySign<V>(far, x);
 }
@@ -205,8 +205,8 @@ OCTET_FLOAT_INLINE typename V::F Mish(typename V::F x) {
 // the sum cancels.
 template <class V>
 OCTET_FLOAT_INLINE typename V::F Gelu(typename V::F x) {
-  const typename V::F phi = V::MulAdd(Erf<V>(x * 0.70710678f), Set<V>(0.5f),
-                                      Set<V>(0.5f));
+  const typename V::F phi =
+      V::MulAdd(Erf<V>(x * 0.70710678f), Set<V>(0.5f), Set<V>(0.5f));
   return x * phi;
 }
 

@@ -108,8 +108,7 @@ StepOr CreateFloatBinaryStep(const plan::StepRequest& request,
   const auto ns = static_cast<int64_t>(static_cast<double>(broadcast.size()) *
                                        (pow ? kPowNs : kSimpleNs));
   return MakeKernelStep(
-      KernelName("elementwise"), 0,
-      [=](const plan::Bindings& bindings) {
+      KernelName("elementwise"), 0, [=](const plan::Bindings& bindings) {
         const float* a = FloatsOf(bindings, 0);
         const float* b = FloatsOf(bindings, 1);
         auto* y = reinterpret_cast<float*>(bindings.outputs[0]);

@@ -19,7 +19,9 @@ struct Avx2Floats {
   typedef int32_t I __attribute__((vector_size(32)));
   static constexpr int kLanes = 8;
 
-  OCTET_FLOAT_INLINE static F Load(const float* p) { return _mm256_loadu_ps(p); }
+  OCTET_FLOAT_INLINE static F Load(const float* p) {
+    return _mm256_loadu_ps(p);
+  }
   OCTET_FLOAT_INLINE static F LoadPart(const float* p, int64_t n) {
     F v = {};
     memcpy(&v, p, n * sizeof(float));

@@ -36,9 +36,9 @@ struct PortableFloats {
   OCTET_FLOAT_INLINE static F MulAdd(F a, F b, F c) { return a * b + c; }
   OCTET_FLOAT_INLINE static F MulAddOnce(F a, F b, F c) {
     typedef double D __attribute__((vector_size(32)));
-    const D wide = __builtin_convertvector(a, D) *
-                       __builtin_convertvector(b, D) +
-                   __builtin_convertvector(c, D);
+    const D wide =
+        __builtin_convertvector(a, D) * __builtin_convertvector(b, D) +
+        __builtin_convertvector(c, D);
     return __builtin_convertvector(wide, F);
   }
   OCTET_FLOAT_INLINE static F Sqrt(F v) {
