@@ -25,11 +25,16 @@ MatMulSizes SizesOf(const plan::StepRequest& request) {
   return {ElementCount(a) / a.back(), a.back(), c.back()};
 }
 
+// Whether all inputs but the first are constants, the second a matrix.
+bool HasConstantMatrix(const plan::StepRequest& request) {
+  const std::vector<ir::ValueId>& inputs = request.node.inputs;
+  return request.graph.type(inputs[1]).dims.size() == 2 &&
+         std::all_of(inputs.begin() + 1, inputs.end(), [&](ir::ValueId id) {
+           return request.graph.value(id).is_constant();
+         });
+}
+
 absl::Status CheckSupported(const plan::StepRequest& request) {
-  const ir::Value& b = request.graph.value(request.node.inputs[1]);
-  if (!b.is_constant() || b.type.dims.size() != 2) {
-    return absl::UnimplementedError("b is no constant matrix");
-  }
   const ir::Dims& a = request.graph.type(request.node.inputs[0]).dims;
   if (a.size() < 2) return absl::UnimplementedError("a is a vector");
   for (const ir::Dim& dim : a) {
@@ -51,6 +56,7 @@ bool MustNotDependOnBatch(const plan::StepRequest& request) {
 
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateMatMulStep(
     const plan::StepRequest& request, const ir::MatMul& op) {
+  if (!HasConstantMatrix(request)) return CreateBatchedMatMulStep(request, op);
   OCTET_RETURN_IF_ERROR(CheckSupported(request));
   ProductNode product;
   product.channel_axis = op.transpose_b ? 0 : 1;

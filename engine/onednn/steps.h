@@ -16,6 +16,9 @@ absl::StatusOr<std::unique_ptr<plan::Step>> CreateConvStep(
     const plan::StepRequest& request, const ir::Conv& op);
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateMatMulStep(
     const plan::StepRequest& request, const ir::MatMul& op);
+// The same where an input other than `a` is computed, or b is no matrix.
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateBatchedMatMulStep(
+    const plan::StepRequest& request, const ir::MatMul& op);
 absl::StatusOr<std::unique_ptr<plan::Step>> CreatePoolStep(
     const plan::StepRequest& request, const ir::Pool& op);
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateGlobalPoolStep(

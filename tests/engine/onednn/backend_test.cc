@@ -181,6 +181,39 @@ TEST(OneDnnBackendTest, IntegerConvIsWithinOneStepOfReference) {
   }
 }
 
+TEST(OneDnnBackendTest, FloatMatMulOfTwoInputsIsNearReference) {
+  struct Case {
+    Shape a;
+    Shape b;
+    bool transpose_b = false;
+  };
+  for (const Case& test : std::vector<Case>{{{7, 5}, {5, 3}},
+                                            {{7, 5}, {3, 5}, true},
+                                            {{1, 64}, {64, 99}},
+                                            {{2, 3, 7, 5}, {2, 3, 5, 9}},
+                                            {{2, 3, 7, 5}, {2, 3, 9, 5}, true},
+                                            {{2, 3, 7, 5}, {5, 9}},
+                                            {{4, 1, 7, 5}, {3, 9, 5}, true},
+                                            {{7, 5}, {4, 5, 9}},
+                                            {{3, 1, 5}, {3, 5, 1}}}) {
+    for (bool bias : {false, true}) {
+      SingleNode node;
+      ir::MatMul op;
+      op.transpose_b = test.transpose_b;
+      op.has_bias = bias;
+      if (bias) op.activation = {-0.5f, 1};
+      node.op = op;
+      node.inputs = {RandomFloats(test.a, 1), RandomFloats(test.b, 2)};
+      if (bias) {
+        const int64_t n = test.b.end()[test.transpose_b ? -2 : -1];
+        node.inputs.push_back(RandomFloats({n}, 3));
+      }
+      SCOPED_TRACE(ShapeToString(test.a) + " x " + ShapeToString(test.b));
+      ExpectNearReference(node, kSumOrder);
+    }
+  }
+}
+
 TEST(OneDnnBackendTest, IntegerMatMulIsWithinOneStepOfReference) {
   uint32_t seed = 1;
   for (const MatMulCase& test : MatMulCases()) {
