@@ -19,12 +19,23 @@
 namespace octet::internal {
 namespace {
 
-// The one output of `node`, whose inputs are constants, by plain loops.
-absl::StatusOr<Tensor> Evaluate(const ir::Graph& graph, const ir::Node& node) {
+// The outputs of `node`, whose inputs are constants, by plain loops.
+absl::StatusOr<std::vector<Tensor>> Evaluate(const ir::Graph& graph,
+                                             const ir::Node& node) {
   static const auto* backend = reference::CreateReferenceBackend().release();
-  const ir::TensorType& type = graph.type(node.outputs[0]);
-  if (ir::HasRows(type.dims)) {
-    return absl::UnimplementedError("a constant with rows");
+  std::vector<Tensor> results;
+  std::vector<std::byte*> outputs;
+  for (ir::ValueId id : node.outputs) {
+    const ir::TensorType& type = graph.type(id);
+    if (ir::HasRows(type.dims)) {
+      return absl::UnimplementedError("a constant with rows");
+    }
+    results.emplace_back(type.dtype, ir::ConcreteShape(type.dims));
+    outputs.push_back(results.back().mutable_bytes());
+  }
+  if (std::all_of(results.begin(), results.end(),
+                  [](const Tensor& tensor) { return tensor.size() == 0; })) {
+    return results;
   }
   plan::WeightCache weights;
   OCTET_ASSIGN_OR_RETURN(std::unique_ptr<plan::Step> step,
@@ -33,15 +44,13 @@ absl::StatusOr<Tensor> Evaluate(const ir::Graph& graph, const ir::Node& node) {
   for (ir::ValueId id : node.inputs) {
     inputs.push_back(graph.value(id).constant->bytes());
   }
-  Tensor result(type.dtype, ir::ConcreteShape(type.dims));
   Tensor scratch(DType::kUInt8, {static_cast<int64_t>(step->scratch_bytes())});
-  std::byte* output = result.mutable_bytes();
   ThreadPool pool(1);
   OCTET_ASSIGN_OR_RETURN(
       std::unique_ptr<plan::BoundStep> bound,
-      step->Bind({inputs, {&output, 1}, scratch.mutable_bytes(), &pool}));
+      step->Bind({inputs, outputs, scratch.mutable_bytes(), &pool}));
   OCTET_RETURN_IF_ERROR(bound->Run());
-  return result;
+  return results;
 }
 
 }  // namespace

@@ -32,7 +32,8 @@ struct TensorSpec {
   std::string name;
   DType dtype;
   // The shape of one row: for a model that batches, the dimensions behind the
-  // leading batch axis; for one that does not, the whole tensor's shape.
+  // leading batch axis; for one that does not, the whole tensor's shape. -1
+  // stands for any extent, in models with dynamic shapes only.
   Shape row_shape;
 
   int64_t row_elements() const { return ElementCount(row_shape); }
@@ -125,6 +126,14 @@ class Model {
   virtual bool batches() const = 0;
   virtual const std::string& why_not_batched() const = 0;
 
+  // Whether shapes become known only when the model runs: the file leaves
+  // dimensions open beside the batch, or computes shapes from data;
+  // why_dynamic() names what. Such a model does not batch, its executors take
+  // whole tensors (RunTensors()), and what is said below of plans is of the
+  // newest run: plans are made as shapes come, and kept under a bound.
+  virtual bool has_dynamic_shapes() const = 0;
+  virtual const std::string& why_dynamic() const = 0;
+
   virtual const ModelOptions& options() const = 0;
 
   // Batch sizes that have a plan, ascending; {1} for one that does not batch.
@@ -176,8 +185,19 @@ class Executor {
   // A model that does not batch takes one block of one row at a time.
   // `times`, where not null, is set to the sum over the plan runs.
   // INVALID_ARGUMENT when a block's spans do not match the signature.
+  // FAILED_PRECONDITION for a model with dynamic shapes.
   virtual absl::Status Run(absl::Span<const RowBlock> blocks,
                            RunTimes* times) = 0;
+
+  // The same for whole tensors, one an input and one an output in the model's
+  // order, a batching model's with its leading axis. Allocates the results;
+  // for shapes that are new to a model with dynamic shapes, plans too.
+  // INVALID_ARGUMENT  tensors that do not fit the signature, or, with dynamic
+  //                   shapes, each other.
+  // UNIMPLEMENTED     (dynamic shapes) an operator that octet does not run on
+  //                   these shapes.
+  virtual absl::StatusOr<std::vector<Tensor>> RunTensors(
+      absl::Span<const Tensor> inputs, RunTimes* times) = 0;
 };
 
 // ---------------------------------------------------------------------------

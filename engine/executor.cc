@@ -9,6 +9,8 @@
 #include "engine/base/thread_pool.h"
 #include "engine/gather.h"
 #include "engine/loaded_model.h"
+#include "engine/signature.h"
+#include "engine/staged_model.h"
 
 namespace octet {
 namespace {
@@ -90,7 +92,44 @@ class ArenaExecutor : public Executor {
     return absl::OkStatus();
   }
 
+  absl::StatusOr<std::vector<Tensor>> RunTensors(
+      absl::Span<const Tensor> inputs, RunTimes* times) override {
+    if (inputs.size() != model_->inputs().size()) {
+      return absl::InvalidArgumentError(absl::StrCat("got ", inputs.size(),
+                                                     " inputs; expected ",
+                                                     model_->inputs().size()));
+    }
+    int64_t rows = 1;
+    std::vector<const void*> sources;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      TensorSpec spec = model_->inputs()[i];
+      if (model_->batches()) {
+        if (i == 0 && !inputs[0].shape().empty()) rows = inputs[0].shape()[0];
+        spec.row_shape.insert(spec.row_shape.begin(), rows);
+      }
+      OCTET_RETURN_IF_ERROR(internal::CheckTensorFits(spec, inputs[i]));
+      sources.push_back(inputs[i].bytes());
+    }
+    std::vector<Tensor> outputs = MakeOutputs(rows);
+    std::vector<void*> targets;
+    for (Tensor& output : outputs) targets.push_back(output.mutable_bytes());
+    const RowBlock block{rows, sources, targets};
+    OCTET_RETURN_IF_ERROR(Run({&block, 1}, times));
+    return outputs;
+  }
+
  private:
+  // What each output has for `rows` rows.
+  std::vector<Tensor> MakeOutputs(int64_t rows) const {
+    std::vector<Tensor> outputs;
+    for (const TensorSpec& spec : model_->outputs()) {
+      Shape shape = spec.row_shape;
+      if (model_->batches()) shape.insert(shape.begin(), rows);
+      outputs.emplace_back(spec.dtype, std::move(shape));
+    }
+    return outputs;
+  }
+
   absl::Status CheckBlocks(absl::Span<const RowBlock> blocks) const {
     for (const RowBlock& block : blocks) {
       if (block.inputs.size() != model_->inputs().size() ||
@@ -177,6 +216,10 @@ class ArenaExecutor : public Executor {
 
 absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(
     std::shared_ptr<const Model> model) {
+  if (auto staged =
+          std::dynamic_pointer_cast<const internal::StagedModel>(model)) {
+    return internal::CreateStagedExecutor(std::move(staged));
+  }
   auto loaded = std::dynamic_pointer_cast<const LoadedModel>(model);
   if (loaded == nullptr) {
     return absl::InvalidArgumentError(

@@ -7,22 +7,12 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
 #include "engine/base/status_macros.h"
+#include "engine/signature.h"
+#include "engine/staged_model.h"
 
 namespace octet {
 namespace internal {
 namespace {
-
-absl::Status CheckOptions(const ModelOptions& options) {
-  if (options.threads < 1 || options.threads > 256) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("threads is ", options.threads, "; expected 1 to 256"));
-  }
-  if (options.max_batch < 1 || options.max_batch > 1024) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "max_batch is ", options.max_batch, "; expected 1 to 1024"));
-  }
-  return absl::OkStatus();
-}
 
 // 1, 2, 4, ... and the largest.
 std::vector<int> BucketsUpTo(int max_batch) {
@@ -43,20 +33,6 @@ std::vector<TensorSpec> Signature(const ir::Graph& graph,
     specs.push_back({value.name, value.type.dtype, std::move(shape)});
   }
   return specs;
-}
-
-// Multiply-accumulates of `node` for one row.
-int64_t MacsOf(const ir::Graph& graph, const ir::Node& node) {
-  const int64_t outputs =
-      ElementCount(ir::ConcreteShape(graph.type(node.outputs[0]).dims));
-  if (std::holds_alternative<ir::Conv>(node.op)) {
-    const Shape weights = ir::ConcreteShape(graph.type(node.inputs[1]).dims);
-    return outputs * ElementCount(weights) / std::max<int64_t>(weights[0], 1);
-  }
-  if (std::holds_alternative<ir::MatMul>(node.op)) {
-    return outputs * ir::ConcreteShape(graph.type(node.inputs[0]).dims).back();
-  }
-  return 0;
 }
 
 }  // namespace
@@ -109,18 +85,7 @@ int64_t LoadedModel::arena_bytes() const {
 }
 
 std::vector<StepDescription> LoadedModel::Steps() const {
-  const plan::Plan& plan = *plans_.begin()->second;
-  const ir::Graph& graph = plan.graph();
-  std::vector<StepDescription> steps;
-  for (const plan::PlannedStep& planned : plan.steps()) {
-    const ir::Node& node = planned.node;
-    steps.push_back(
-        {node.name, std::string(ir::OpName(node.op)), planned.step->kernel(),
-         absl::StrCat(Name(graph.type(node.inputs[0]).dtype), " -> ",
-                      Name(graph.type(node.outputs[0]).dtype)),
-         MacsOf(graph, node)});
-  }
-  return steps;
+  return DescribeSteps(*plans_.begin()->second);
 }
 
 std::string LoadedModel::Dump(DumpStage stage) const {
@@ -151,8 +116,12 @@ absl::StatusOr<std::shared_ptr<const Model>> Model::FromFile(
 
 absl::StatusOr<std::shared_ptr<const Model>> Model::FromBytes(
     absl::string_view bytes, const ModelOptions& options) {
-  OCTET_ASSIGN_OR_RETURN(onnx::ImportedModel imported,
-                         onnx::ImportModel(bytes));
+  OCTET_ASSIGN_OR_RETURN(
+      onnx::ImportedModel imported,
+      onnx::ImportModel(bytes, internal::ReferenceContext().evaluate));
+  if (imported.staged != nullptr) {
+    return internal::StagedModel::Create(std::move(imported), options);
+  }
   return internal::LoadedModel::Create(std::move(imported), options);
 }
 

@@ -29,6 +29,10 @@ class LoadedModel : public Model {
   const std::string& why_not_batched() const override {
     return imported_.why_not_batched;
   }
+  bool has_dynamic_shapes() const override { return false; }
+  const std::string& why_dynamic() const override {
+    return imported_.why_staged;
+  }
   const ModelOptions& options() const override { return options_; }
   const std::vector<int>& buckets() const override { return buckets_; }
   int64_t weight_bytes() const override { return weights_.bytes(); }

@@ -179,8 +179,15 @@ absl::StatusOr<QuantizationResult> Quantize(
   ModelOptions model_options;
   model_options.threads = options.threads;
   model_options.max_batch = 1;
-  OCTET_ASSIGN_OR_RETURN(onnx::ImportedModel imported,
-                         onnx::ImportModel(bytes));
+  OCTET_ASSIGN_OR_RETURN(
+      onnx::ImportedModel imported,
+      onnx::ImportModel(bytes, internal::ReferenceContext().evaluate));
+  if (imported.staged != nullptr) {
+    return absl::UnimplementedError(absl::StrCat(
+        "the model's shapes are not known before it runs (",
+        imported.why_staged,
+        "); octet quantizes models of fixed shapes: export it with these"));
+  }
   if (internal::IsQuantized(imported.graph)) {
     return absl::InvalidArgumentError(
         "the model is quantized already; expected a float model");
@@ -232,7 +239,9 @@ absl::StatusOr<QuantizationResult> Quantize(
   result.quantized_bytes = static_cast<int64_t>(result.model.size());
   result.samples = run.samples();
   // What is measured is what the file says, read back as a user would.
-  OCTET_ASSIGN_OR_RETURN(imported, onnx::ImportModel(result.model));
+  OCTET_ASSIGN_OR_RETURN(
+      imported,
+      onnx::ImportModel(result.model, internal::ReferenceContext().evaluate));
   OCTET_ASSIGN_OR_RETURN(auto rounded, internal::LoadedModel::Create(
                                            std::move(imported), model_options));
   CountSteps(*rounded, result);

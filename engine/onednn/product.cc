@@ -19,8 +19,8 @@ struct ChosenLayout {
 };
 
 std::string WeightsKey(const plan::StepRequest& request) {
-  return absl::StrCat("onednn/", request.node.name, "/",
-                      request.graph.value(request.node.inputs[1]).name);
+  return absl::StrCat("onednn/",
+                      request.weights->KeyOf(request.graph, request.node));
 }
 
 // Notes the layout of the first plan for the plans that come after.

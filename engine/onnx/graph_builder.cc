@@ -15,6 +15,13 @@ namespace {
 // constants and scaled copies of weights.
 constexpr int64_t kMaxChargedBytes = int64_t{256} << 20;
 
+// Results of constants up to this size are computed at once: shapes and what
+// they are made of. Larger ones are left to the passes.
+constexpr int64_t kMaxFoldedElements = 4096;
+
+// Marks the status of a rule that wants a value, which is its payload.
+constexpr absl::string_view kValueWanted = "octet.onnx.value_wanted";
+
 // More axes than any operator has a meaning for.
 constexpr size_t kMaxRank = 32;
 
@@ -45,9 +52,9 @@ absl::Status ExpectSize(const ir::Dims& dims) {
   for (const ir::Dim& dim : dims) shape.push_back(dim.value);
   const auto count = CheckedElementCount(shape, kMaxElements);
   if (!count.ok()) return count.status();
-  if (*count == 0) {
+  if (*count == 0 && ir::HasRows(dims)) {
     return absl::UnimplementedError(
-        absl::StrCat("the result ", ir::DimsToString(dims), " is empty"));
+        absl::StrCat("rows of ", ir::DimsToString(dims), " are empty"));
   }
   if (dims.size() > kMaxRank) {
     return absl::UnimplementedError(absl::StrCat(
@@ -59,8 +66,9 @@ absl::Status ExpectSize(const ir::Dims& dims) {
 }  // namespace
 
 GraphBuilder::GraphBuilder(BatchMode mode, const Tensors& initializers,
-                           absl::flat_hash_set<std::string> reserved)
-    : mode_(mode), names_(std::move(reserved)) {
+                           absl::flat_hash_set<std::string> reserved,
+                           ir::Evaluator evaluate)
+    : mode_(mode), evaluate_(std::move(evaluate)), names_(std::move(reserved)) {
   for (const auto& [name, tensor] : initializers) {
     bindings_[name].constant = tensor;
   }
@@ -83,14 +91,31 @@ absl::Status GraphBuilder::AddInput(const std::string& name,
   return absl::OkStatus();
 }
 
+absl::Status GraphBuilder::Bind(const std::string& name, Tensor tensor) {
+  Binding& binding = bindings_[name];
+  if (binding.constant.has_value() || binding.id.has_value()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", name, "' has a value already"));
+  }
+  names_.insert(name);
+  binding.constant = std::move(tensor);
+  return absl::OkStatus();
+}
+
+std::optional<Tensor> GraphBuilder::KnownTensor(const std::string& name) const {
+  const auto it = bindings_.find(name);
+  if (it == bindings_.end()) return std::nullopt;
+  return it->second.constant;
+}
+
 absl::StatusOr<GraphBuilder::Binding*> GraphBuilder::Find(
     const std::string& name) {
   const auto it = bindings_.find(name);
   if (it != bindings_.end()) return &it->second;
-  // The driver has checked that every name is somebody's output.
   return absl::UnimplementedError(absl::StrCat(
       "reads '", name,
-      "', a second output of its operator, which octet does not compute"));
+      "', which nothing before it computes, or which is an output of its "
+      "operator that octet does not compute"));
 }
 
 ir::ValueId GraphBuilder::Materialize(const std::string& name,
@@ -105,27 +130,34 @@ ir::ValueId GraphBuilder::Materialize(const std::string& name,
 
 absl::StatusOr<ir::ValueId> GraphBuilder::Read(const NodeReader& node, int i) {
   OCTET_ASSIGN_OR_RETURN(Binding * binding, Find(node.input(i)));
-  if (binding->constant.has_value() && binding->constant->size() == 0) {
-    return absl::UnimplementedError(
-        absl::StrCat("input '", node.input(i), "' is an empty tensor"));
-  }
   return Materialize(node.input(i), *binding);
 }
 
 std::optional<Tensor> GraphBuilder::Constant(const NodeReader& node,
                                              int i) const {
   if (!node.HasInput(i)) return std::nullopt;
-  const auto it = bindings_.find(node.input(i));
-  if (it == bindings_.end()) return std::nullopt;
-  return it->second.constant;
+  return KnownTensor(node.input(i));
+}
+
+std::optional<std::string> GraphBuilder::ValueWanted(
+    const absl::Status& status) {
+  const auto payload = status.GetPayload(kValueWanted);
+  if (!payload.has_value()) return std::nullopt;
+  return std::string(*payload);
 }
 
 absl::StatusOr<Tensor> GraphBuilder::RequireConstant(
     const NodeReader& node, int i, absl::string_view what) const {
   std::optional<Tensor> tensor = Constant(node, i);
   if (tensor.has_value()) return *std::move(tensor);
-  return absl::UnimplementedError(absl::StrCat(
+  if (!node.HasInput(i)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, " (input ", i, ") is missing"));
+  }
+  absl::Status status = absl::UnimplementedError(absl::StrCat(
       what, " (input '", node.input(i), "') is computed; expected a constant"));
+  status.SetPayload(kValueWanted, absl::Cord(node.input(i)));
+  return status;
 }
 
 absl::StatusOr<std::vector<int64_t>> GraphBuilder::RequireInts(
@@ -203,16 +235,51 @@ absl::StatusOr<std::vector<ir::ValueId>> GraphBuilder::AddNode(
   OCTET_RETURN_IF_ERROR(ExpectRunnable(op, types));
   OCTET_ASSIGN_OR_RETURN(std::vector<ir::TensorType> results,
                          ir::InferTypes(op, types));
+  for (const ir::TensorType& result : results) {
+    OCTET_RETURN_IF_ERROR(ExpectSize(result.dims));
+  }
+  OCTET_ASSIGN_OR_RETURN(auto folded, Fold(op, inputs, results));
   std::vector<ir::ValueId> outputs;
   for (size_t i = 0; i < results.size(); ++i) {
-    OCTET_RETURN_IF_ERROR(ExpectSize(results[i].dims));
     const bool named = i < output_names.size() && !output_names[i].empty();
-    outputs.push_back(graph_.AddValue(
-        {named ? output_names[i] : FreshName(absl::StrCat(node.name(), ".", i)),
-         std::move(results[i]), std::nullopt}));
+    const std::string name =
+        named ? output_names[i] : FreshName(absl::StrCat(node.name(), ".", i));
+    outputs.push_back(
+        folded.has_value()
+            ? graph_.AddConstant(name, std::move((*folded)[i]))
+            : graph_.AddValue({name, std::move(results[i]), std::nullopt}));
   }
+  if (folded.has_value()) return outputs;
   graph_.AppendNode({node.name(), std::move(op), std::move(inputs), outputs});
   return outputs;
+}
+
+absl::StatusOr<std::optional<std::vector<Tensor>>> GraphBuilder::Fold(
+    const ir::Op& op, const std::vector<ir::ValueId>& inputs,
+    const std::vector<ir::TensorType>& results) const {
+  // Its result's scale is set behind it.
+  if (std::holds_alternative<ir::Quantize>(op)) return std::nullopt;
+  ir::Graph graph;
+  ir::Node node{"", op, {}, {}};
+  for (ir::ValueId id : inputs) {
+    const ir::Value& value = graph_.value(id);
+    if (!value.is_constant() || value.type.quantization.has_value()) {
+      return std::nullopt;
+    }
+    node.inputs.push_back(graph.AddValue(value));
+  }
+  for (const ir::TensorType& type : results) {
+    if (ir::HasRows(type.dims) ||
+        ElementCount(ir::ConcreteShape(type.dims)) > kMaxFoldedElements ||
+        type.quantization.has_value()) {
+      return std::nullopt;
+    }
+    node.outputs.push_back(graph.AddValue({"", type, std::nullopt}));
+  }
+  absl::StatusOr<std::vector<Tensor>> tensors = evaluate_(graph, node);
+  if (absl::IsUnimplemented(tensors.status())) return std::nullopt;
+  if (!tensors.ok()) return tensors.status();
+  return *std::move(tensors);
 }
 
 absl::StatusOr<ir::ValueId> GraphBuilder::Compute(
@@ -266,7 +333,12 @@ absl::Status GraphBuilder::ResultIs(const NodeReader& node, ir::ValueId id,
   if (output >= node.output_count() || node.output(output).empty()) {
     return absl::OkStatus();
   }
-  bindings_[node.output(output)].id = id;
+  Binding& binding = bindings_[node.output(output)];
+  binding.id = id;
+  const ir::Value& value = graph_.value(id);
+  if (value.is_constant() && !value.type.quantization.has_value()) {
+    binding.constant = value.constant;
+  }
   return absl::OkStatus();
 }
 

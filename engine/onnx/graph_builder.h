@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "engine/base/tensor.h"
+#include "engine/ir/evaluator.h"
 #include "engine/ir/graph.h"
 #include "engine/onnx/node_reader.h"
 
@@ -37,8 +38,10 @@ class GraphBuilder {
   using Tensors = absl::flat_hash_map<std::string, Tensor>;
 
   // `reserved` holds every name of the file: values made up here get others.
+  // `evaluate` computes what depends on small constants alone.
   GraphBuilder(BatchMode mode, const Tensors& initializers,
-               absl::flat_hash_set<std::string> reserved);
+               absl::flat_hash_set<std::string> reserved,
+               ir::Evaluator evaluate);
 
   BatchMode mode() const { return mode_; }
   const ir::TensorType& type(ir::ValueId id) const { return graph_.type(id); }
@@ -49,14 +52,24 @@ class GraphBuilder {
   }
 
   absl::Status AddInput(const std::string& name, ir::TensorType type);
+  // Makes `name` stand for a tensor. INVALID_ARGUMENT if it stands for
+  // something already.
+  absl::Status Bind(const std::string& name, Tensor tensor);
+  // The tensor that `name` stands for, where that is known.
+  std::optional<Tensor> KnownTensor(const std::string& name) const;
 
   // The value that input `i` of `node` reads. REQUIRES: node.HasInput(i).
   absl::StatusOr<ir::ValueId> Read(const NodeReader& node, int i);
   // The tensor that input `i` stands for if that is known now.
   std::optional<Tensor> Constant(const NodeReader& node, int i) const;
-  // The same, with UNIMPLEMENTED naming `what` where it is not known.
+  // The same, with UNIMPLEMENTED naming `what` where it is not known: a status
+  // that ValueWanted() tells from others, so that the node can be imported once
+  // the value is.
   absl::StatusOr<Tensor> RequireConstant(const NodeReader& node, int i,
                                          absl::string_view what) const;
+  // The name of the value that a rule asked for in vain; nullopt where `status`
+  // says something else.
+  static std::optional<std::string> ValueWanted(const absl::Status& status);
   // The elements of a known int32 or int64 tensor of at most one axis.
   absl::StatusOr<std::vector<int64_t>> RequireInts(
       const NodeReader& node, int i, absl::string_view what) const;
@@ -114,7 +127,14 @@ class GraphBuilder {
       const std::string& name, const absl::flat_hash_set<std::string>& names);
   std::string FreshName(absl::string_view stem);
 
+  // What `op` gives for these inputs where all of them are constants and the
+  // results small; else nullopt.
+  absl::StatusOr<std::optional<std::vector<Tensor>>> Fold(
+      const ir::Op& op, const std::vector<ir::ValueId>& inputs,
+      const std::vector<ir::TensorType>& results) const;
+
   const BatchMode mode_;
+  const ir::Evaluator evaluate_;
   ir::Graph graph_;
   absl::flat_hash_map<std::string, Binding> bindings_;
   absl::flat_hash_set<std::string> names_;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/onnx/importer.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,43 +9,26 @@
 #include "engine/onnx/graph_builder.h"
 #include "engine/onnx/model_file.h"
 #include "engine/onnx/node_reader.h"
-#include "engine/onnx/op_registry.h"
+#include "engine/onnx/parsed_model.h"
 
 namespace octet::onnx {
 namespace {
 
-absl::Status ApplyRule(const NodeReader& node, const pb::NodeProto& proto,
-                       GraphBuilder& graph) {
-  if (!proto.domain().empty() && proto.domain() != "ai.onnx") {
-    return absl::UnimplementedError("octet does not run this operator");
+// A model that is imported when it runs is told at once which operators octet
+// does not have.
+absl::Status ExpectKnownOperators(const ParsedModel& model) {
+  for (const pb::NodeProto* proto : model.file().nodes) {
+    if (IsKnownOperator(*proto)) continue;
+    const NodeReader node(*proto, model.file().opset);
+    return absl::UnimplementedError(absl::StrCat(
+        "node '", node.name(), "' (", node.op_type(), ", domain ",
+        proto->domain().empty() ? "ai.onnx" : proto->domain(), ", opset ",
+        node.opset(), "): octet does not run this operator"));
   }
-  if (node.output_count() == 0 || node.output(0).empty()) {
-    return absl::UnimplementedError("its first output has no name");
-  }
-  OCTET_ASSIGN_OR_RETURN(const bool folded, FoldIntegers(node, graph));
-  if (!folded) {
-    const ImportRule rule = FindImportRule(node.op_type());
-    if (rule == nullptr) {
-      return absl::UnimplementedError("octet does not run this operator");
-    }
-    OCTET_RETURN_IF_ERROR(rule(node, graph));
-  }
-  return node.ExpectAllKnown();
+  return absl::OkStatus();
 }
 
-absl::Status ImportNode(const pb::NodeProto& proto, int64_t opset,
-                        GraphBuilder& graph) {
-  const NodeReader node(proto, opset);
-  const absl::Status status = ApplyRule(node, proto, graph);
-  if (status.ok()) return status;
-  return absl::Status(
-      status.code(),
-      absl::StrCat("node '", node.name(), "' (", node.op_type(), ", domain ",
-                   proto.domain().empty() ? "ai.onnx" : proto.domain(),
-                   ", opset ", opset, "): ", status.message()));
-}
-
-ir::Dims InputDims(const DeclaredInput& input, BatchMode mode) {
+ir::Dims InputDims(const DeclaredTensor& input, BatchMode mode) {
   ir::Dims dims;
   for (const auto& dim : input.dims) {
     dims.push_back(ir::Dim::Fixed(dim.value_or(1)));
@@ -55,15 +37,20 @@ ir::Dims InputDims(const DeclaredInput& input, BatchMode mode) {
   return dims;
 }
 
-absl::StatusOr<ir::Graph> BuildGraph(const ModelFile& file, BatchMode mode) {
-  GraphBuilder builder(mode, file.initializers, file.names);
-  for (const DeclaredInput& input : file.inputs) {
+// The whole model as one graph; `staged_why` is set, and the graph of no use,
+// where a node wants a value that is computed.
+absl::StatusOr<ir::Graph> BuildGraph(const ParsedModel& model, BatchMode mode,
+                                     std::string& staged_why) {
+  const ModelFile& file = model.file();
+  GraphBuilder builder(mode, file.initializers, file.names, model.evaluate());
+  for (const DeclaredTensor& input : file.inputs) {
     OCTET_RETURN_IF_ERROR(builder.AddInput(
         input.name, {input.dtype, InputDims(input, mode), std::nullopt}));
   }
-  for (const pb::NodeProto* node : file.nodes) {
-    OCTET_RETURN_IF_ERROR(ImportNode(*node, file.opset, builder));
-  }
+  NodeImport import(file, builder);
+  OCTET_RETURN_IF_ERROR(import.Run(model.all_nodes()));
+  staged_why = import.why();
+  if (!staged_why.empty()) return ir::Graph();
   OCTET_ASSIGN_OR_RETURN(ir::Graph graph, builder.Finish(file.outputs));
   OCTET_RETURN_IF_ERROR(ir::VerifyGraph(graph));
   return graph;
@@ -73,7 +60,7 @@ absl::StatusOr<ir::Graph> BuildGraph(const ModelFile& file, BatchMode mode) {
 std::pair<BatchMode, std::string> PickBatchMode(const ModelFile& file) {
   if (file.inputs.empty()) return {BatchMode::kFixed, "it has no inputs"};
   BatchMode mode = BatchMode::kSymbolicRows;
-  for (const DeclaredInput& input : file.inputs) {
+  for (const DeclaredTensor& input : file.inputs) {
     if (input.dims.empty()) {
       return {BatchMode::kFixed,
               absl::StrCat("input '", input.name, "' is a scalar")};
@@ -89,30 +76,60 @@ std::pair<BatchMode, std::string> PickBatchMode(const ModelFile& file) {
   return {mode, ""};
 }
 
-absl::StatusOr<ir::Graph> BuildRowsGraph(const ModelFile& file,
+absl::StatusOr<ir::Graph> BuildRowsGraph(const ParsedModel& model,
                                          BatchMode mode) {
-  OCTET_ASSIGN_OR_RETURN(ir::Graph graph, BuildGraph(file, mode));
+  std::string staged_why;
+  OCTET_ASSIGN_OR_RETURN(ir::Graph graph, BuildGraph(model, mode, staged_why));
+  if (!staged_why.empty()) return absl::FailedPreconditionError(staged_why);
   OCTET_RETURN_IF_ERROR(ir::CheckRowsIndependent(graph));
   return graph;
 }
 
+// The first dimension that the file leaves open, as text; with `leading` the
+// inputs' leading ones count too.
+std::string OpenDimension(const ModelFile& file, bool leading) {
+  for (const DeclaredTensor& input : file.inputs) {
+    for (size_t i = leading ? 0 : 1; i < input.dims.size(); ++i) {
+      if (input.dims[i].has_value()) continue;
+      return absl::StrCat("dimension ", i, " of input '", input.name,
+                          "' is open");
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
-absl::StatusOr<ImportedModel> ImportModel(absl::string_view bytes) {
-  OCTET_ASSIGN_OR_RETURN(const ModelFile file, ParseModel(bytes));
+absl::StatusOr<ImportedModel> ImportModel(absl::string_view bytes,
+                                          const ir::Evaluator& evaluate) {
+  OCTET_ASSIGN_OR_RETURN(auto parsed, ParsedModel::Parse(bytes, evaluate));
+  const ModelFile& file = parsed->file();
   ImportedModel model;
-  const auto [mode, reason] = PickBatchMode(file);
+  auto [mode, reason] = PickBatchMode(file);
+  model.why_staged = OpenDimension(file, /*leading=*/false);
+  if (!model.why_staged.empty()) {
+    mode = BatchMode::kFixed;
+    reason = model.why_staged;
+  }
   model.why_not_batched = reason;
   if (mode != BatchMode::kFixed) {
-    auto graph = BuildRowsGraph(file, mode);
+    auto graph = BuildRowsGraph(*parsed, mode);
     if (graph.ok()) {
       model.graph = *std::move(graph);
       model.batches = true;
       return model;
     }
     model.why_not_batched = std::string(graph.status().message());
+    model.why_staged = OpenDimension(file, /*leading=*/true);
   }
-  OCTET_ASSIGN_OR_RETURN(model.graph, BuildGraph(file, BatchMode::kFixed));
+  if (model.why_staged.empty()) {
+    OCTET_ASSIGN_OR_RETURN(
+        model.graph, BuildGraph(*parsed, BatchMode::kFixed, model.why_staged));
+  }
+  if (!model.why_staged.empty()) {
+    OCTET_RETURN_IF_ERROR(ExpectKnownOperators(*parsed));
+    model.staged = std::move(parsed);
+  }
   return model;
 }
 

@@ -11,6 +11,7 @@
 #include "engine/base/status_macros.h"
 #include "engine/onnx/node_reader.h"
 #include "engine/onnx/op_registry.h"
+#include "engine/onnx/subgraphs.h"
 
 namespace octet::onnx {
 namespace {
@@ -36,28 +37,22 @@ absl::StatusOr<int64_t> DefaultOpset(const pb::ModelProto& proto) {
   return opset;
 }
 
-absl::StatusOr<DeclaredInput> ReadInput(const pb::ValueInfoProto& proto) {
+absl::StatusOr<DeclaredTensor> ReadDeclared(const pb::ValueInfoProto& proto) {
   if (!proto.type().has_tensor_type() ||
       !proto.type().tensor_type().has_shape()) {
     return absl::UnimplementedError(
         "has no shape or is no tensor; octet needs its number of axes");
   }
   const auto& type = proto.type().tensor_type();
-  DeclaredInput input;
+  DeclaredTensor input;
   input.name = proto.name();
   OCTET_ASSIGN_OR_RETURN(input.dtype, DTypeFromOnnx(type.elem_type()));
   for (const auto& dim : type.shape().dim()) {
-    const bool leading = input.dims.empty();
     // Some exporters write an unknown dimension as 0 or -1.
     if (dim.has_dim_value() && dim.dim_value() > 0) {
       input.dims.push_back(dim.dim_value());
-    } else if (leading) {
-      input.dims.push_back(std::nullopt);
     } else {
-      return absl::UnimplementedError(absl::StrCat(
-          "dimension ", input.dims.size(), " is not fixed ('",
-          dim.has_dim_value() ? absl::StrCat(dim.dim_value()) : dim.dim_param(),
-          "'); octet needs all but the leading one as numbers"));
+      input.dims.push_back(std::nullopt);
     }
   }
   return input;
@@ -131,7 +126,7 @@ class NameTable {
       }
       // A default that a caller could replace; we don't let him.
       if (initializers_.contains(proto.name())) continue;
-      auto input = ReadInput(proto);
+      auto input = ReadDeclared(proto);
       if (!input.ok()) {
         return Prefixed(input.status(),
                         absl::StrCat("input '", proto.name(), "': "));
@@ -159,8 +154,8 @@ class NameTable {
 
   absl::Status CheckNodeInputs() {
     for (const pb::NodeProto& node : graph().node()) {
-      for (const std::string& input : node.input()) {
-        if (!input.empty() && !file_.names.contains(input)) {
+      for (const std::string& input : NamesReadBy(node)) {
+        if (!file_.names.contains(input)) {
           return absl::InvalidArgumentError(
               absl::StrCat("node '", NodeReader(node, file_.opset).name(),
                            "' reads '", input, "', which nothing computes"));
@@ -180,6 +175,11 @@ class NameTable {
                          "' is computed by nothing or given twice"));
       }
       file_.outputs.push_back(output.name());
+      // What the file says of an output is only a hint.
+      auto declared = ReadDeclared(output);
+      file_.declared_outputs.push_back(
+          declared.ok() ? *std::move(declared)
+                        : DeclaredTensor{output.name(), DType::kFloat32, {}});
     }
     if (file_.outputs.empty()) {
       return absl::InvalidArgumentError("the model has no outputs");
@@ -212,7 +212,7 @@ absl::StatusOr<std::vector<bool>> NeededNodes(ModelFile& file,
   while (!pending.empty()) {
     const pb::NodeProto& node = graph.node(pending.back());
     pending.pop_back();
-    for (const std::string& input : node.input()) {
+    for (const std::string& input : NamesReadBy(node)) {
       OCTET_RETURN_IF_ERROR(visit(input));
     }
   }
@@ -231,7 +231,7 @@ absl::Status SortNodes(const NameTable& table, const std::vector<bool>& needed,
   for (int i = 0; i < graph.node_size(); ++i) {
     if (!needed[i]) continue;
     ++count;
-    for (const std::string& input : graph.node(i).input()) {
+    for (const std::string& input : NamesReadBy(graph.node(i))) {
       if (const std::optional<int> producer = table.Producer(input)) {
         readers[*producer].push_back(i);
         ++missing[i];

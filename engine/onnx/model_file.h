@@ -15,25 +15,20 @@
 #include "absl/strings/string_view.h"
 #include "engine/base/dtype.h"
 #include "engine/base/tensor.h"
+#include "engine/onnx/declared_tensor.h"
 #include "engine/onnx/tensor_proto.h"
 
 namespace octet::onnx {
-
-// An input as the file declares it.
-struct DeclaredInput {
-  std::string name;
-  DType dtype;
-  // nullopt: a symbol. Only the leading dimension may be one.
-  std::vector<std::optional<int64_t>> dims;
-};
 
 // A parsed model whose names are known to hang together; what its operators
 // mean is not looked at yet.
 struct ModelFile {
   pb::ModelProto proto;
-  int64_t opset = 0;                  // of the default domain
-  std::vector<DeclaredInput> inputs;  // without those that are initializers
+  int64_t opset = 0;                   // of the default domain
+  std::vector<DeclaredTensor> inputs;  // without those that are initializers
   std::vector<std::string> outputs;
+  // As many as outputs; float32 of no dimensions where the file says nothing.
+  std::vector<DeclaredTensor> declared_outputs;
   // The nodes that the outputs need, each behind what it reads.
   std::vector<const pb::NodeProto*> nodes;
   // The initializers that these nodes or the outputs read.

@@ -57,6 +57,17 @@ absl::StatusOr<const pb::AttributeProto*> NodeReader::Find(
   return it->second;
 }
 
+absl::StatusOr<const pb::GraphProto*> NodeReader::Subgraph(
+    absl::string_view name) const {
+  OCTET_ASSIGN_OR_RETURN(const auto* attribute,
+                         Find(name, pb::AttributeProto::GRAPH));
+  if (attribute == nullptr || !attribute->has_g()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("attribute '", name, "', a graph, is missing"));
+  }
+  return &attribute->g();
+}
+
 absl::StatusOr<int64_t> NodeReader::Int(absl::string_view name,
                                         int64_t absent) const {
   OCTET_ASSIGN_OR_RETURN(const auto* attribute,

@@ -62,6 +62,9 @@ class NodeReader {
   absl::StatusOr<std::optional<Tensor>> TensorValue(
       absl::string_view name) const;
 
+  // INVALID_ARGUMENT if it is absent.
+  absl::StatusOr<const pb::GraphProto*> Subgraph(absl::string_view name) const;
+
   // Declares that an attribute changes nothing that we compute.
   void Ignore(absl::string_view name) const { known_.emplace(name); }
   // UNIMPLEMENTED naming an attribute that was neither read nor ignored.

@@ -20,14 +20,16 @@ absl::StatusOr<std::optional<ir::GraphPatch>> FoldFirst(
   for (const ir::Node& node : graph.nodes()) {
     if (std::holds_alternative<ir::Dequantize>(node.op) != dequantize) continue;
     if (!AllInputsConstant(graph, node)) continue;
-    absl::StatusOr<Tensor> folded = context.evaluate(graph, node);
+    absl::StatusOr<std::vector<Tensor>> folded = context.evaluate(graph, node);
     if (absl::IsUnimplemented(folded.status())) continue;
     if (!folded.ok()) return folded.status();
-    const ir::Value& output = graph.value(node.outputs[0]);
     ir::GraphPatch patch(graph);
-    patch.Replace(node.outputs[0],
-                  patch.AddConstant(output.name, *std::move(folded),
-                                    output.type.quantization));
+    for (size_t i = 0; i < node.outputs.size(); ++i) {
+      const ir::Value& output = graph.value(node.outputs[i]);
+      patch.Replace(node.outputs[i],
+                    patch.AddConstant(output.name, std::move((*folded)[i]),
+                                      output.type.quantization));
+    }
     return patch;
   }
   return std::nullopt;

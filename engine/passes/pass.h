@@ -2,26 +2,20 @@
 #ifndef OCTET_ENGINE_PASSES_PASS_H_
 #define OCTET_ENGINE_PASSES_PASS_H_
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "engine/ir/evaluator.h"
 #include "engine/ir/graph.h"
 #include "engine/ir/graph_patch.h"
 
 namespace octet::passes {
 
-// Computes the one output of `node`, all of whose inputs are constants of
-// `graph`. The facade supplies it, so that passes know no backend.
-// UNIMPLEMENTED where nothing can run the node.
-using Evaluator = std::function<absl::StatusOr<Tensor>(const ir::Graph& graph,
-                                                       const ir::Node& node)>;
-
 struct PassContext {
-  Evaluator evaluate;
+  ir::Evaluator evaluate;
 };
 
 // A rewrite that keeps what the graph means.

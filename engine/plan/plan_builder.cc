@@ -44,6 +44,11 @@ class PlanBuilder {
         storage_[node.outputs[0]] = storage_[node.inputs[0]];
         continue;
       }
+      // Nothing to compute.
+      if (std::all_of(node.outputs.begin(), node.outputs.end(),
+                      [&](ir::ValueId id) { return BytesOf(id) == 0; })) {
+        continue;
+      }
       OCTET_ASSIGN_OR_RETURN(std::shared_ptr<const Step> step, MakeStep(node));
       plan_.steps_.push_back({std::move(step), node});
     }
@@ -52,7 +57,11 @@ class PlanBuilder {
 
   absl::StatusOr<std::shared_ptr<const Step>> MakeStep(const ir::Node& node) {
     std::string refusals;
-    for (const Backend* backend : backends_) {
+    // Only the last, plain loops, thinks of tensors without elements.
+    const bool empty =
+        std::any_of(node.inputs.begin(), node.inputs.end(),
+                    [&](ir::ValueId id) { return BytesOf(id) == 0; });
+    for (const Backend* backend : empty ? backends_.last(1) : backends_) {
       absl::StatusOr<std::unique_ptr<Step>> step =
           backend->CreateStep({plan_.graph_, node, threads_, weights_});
       if (step.ok()) return std::shared_ptr<const Step>(*std::move(step));

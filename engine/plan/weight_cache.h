@@ -10,6 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "engine/ir/graph.h"
 
 namespace octet::plan {
 
@@ -20,6 +21,15 @@ namespace octet::plan {
 // live as long as the cache or the last step that holds one. Thread-safe.
 class WeightCache {
  public:
+  // How weights are told apart: by the names of node and values, which suffices
+  // for the plans of one graph; or by their contents too, for plans of
+  // different graphs of one model.
+  enum class Keys { kByName, kByContent };
+  explicit WeightCache(Keys keys = Keys::kByName) : keys_(keys) {}
+
+  // The part of a key that names the constants which `node` of `graph` reads.
+  std::string KeyOf(const ir::Graph& graph, const ir::Node& node) const;
+
   // The entry under `key`, made by `make`, an absl::StatusOr<shared_ptr<const
   // T>> function, if there is none yet. `bytes_of` says what a new one takes.
   // REQUIRES: one key always goes with one T.
@@ -55,6 +65,7 @@ class WeightCache {
   }
 
  private:
+  const Keys keys_;
   mutable absl::Mutex mutex_;
   absl::flat_hash_map<std::string, std::shared_ptr<const void>> entries_
       ABSL_GUARDED_BY(mutex_);

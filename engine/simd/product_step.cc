@@ -63,8 +63,8 @@ absl::StatusOr<Product> Describe(const plan::StepRequest& request,
 }
 
 std::string WeightsKey(const plan::StepRequest& request) {
-  return absl::StrCat("simd/", request.node.name, "/",
-                      request.graph.value(request.node.inputs[1]).name);
+  return absl::StrCat("simd/",
+                      request.weights->KeyOf(request.graph, request.node));
 }
 
 // A step that runs `kernel`, a Conv or a MatMul, over the pool.

@@ -123,7 +123,8 @@ ConformanceResult RunHere(const ConformanceTest& test,
   for (const std::string& folder : test.data_sets) {
     const absl::Status status = RunDataSet(*model, folder, tolerance);
     if (!status.ok()) {
-      return {Verdict::kFail,
+      return {absl::IsUnimplemented(status) ? Verdict::kUnsupported
+                                            : Verdict::kFail,
               absl::StrCat(BaseName(folder), ": ", status.message())};
     }
   }

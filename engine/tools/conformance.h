@@ -42,7 +42,7 @@ struct ConformanceResult {
 };
 
 // Loads the model and runs it on every data set, whole tensors as they are.
-// kUnsupported when the engine says UNIMPLEMENTED of the model; everything else
+// kUnsupported when the engine says UNIMPLEMENTED of it; everything else
 // that goes wrong, a crash included, is kFail with its reason.
 // REQUIRES: the process has no other thread.
 ConformanceResult RunConformanceTest(const ConformanceTest& test,

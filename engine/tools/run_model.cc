@@ -178,12 +178,30 @@ absl::StatusOr<ModelAnswer> Execute(std::shared_ptr<const Model> model,
   return answer;
 }
 
+// One run on the tensors as they are.
+absl::StatusOr<ModelAnswer> RunWhole(
+    std::shared_ptr<const Model> model,
+    const std::vector<const Tensor*>& tensors) {
+  OCTET_ASSIGN_OR_RETURN(auto executor, Executor::Create(model));
+  std::vector<Tensor> inputs;
+  for (const Tensor* tensor : tensors) inputs.push_back(*tensor);
+  OCTET_ASSIGN_OR_RETURN(std::vector<Tensor> outputs,
+                         executor->RunTensors(inputs, nullptr));
+  ModelAnswer answer;
+  answer.rows = 1;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    answer.outputs.push_back({model->outputs()[i].name, std::move(outputs[i])});
+  }
+  return answer;
+}
+
 }  // namespace
 
 absl::StatusOr<ModelAnswer> RunModel(std::shared_ptr<const Model> model,
                                      absl::Span<const NamedTensor> inputs) {
   OCTET_ASSIGN_OR_RETURN(const std::vector<const Tensor*> tensors,
                          InOrder(*model, inputs));
+  if (model->has_dynamic_shapes()) return RunWhole(std::move(model), tensors);
   OCTET_ASSIGN_OR_RETURN(const Extent extent,
                          model->batches() ? ExtentOfRows(*model, tensors)
                                           : ExtentOfWhole(*model, tensors));
@@ -201,6 +219,7 @@ absl::StatusOr<ModelAnswer> RunSamples(std::shared_ptr<const Model> model,
                                        absl::Span<const NamedTensor> inputs) {
   OCTET_ASSIGN_OR_RETURN(const std::vector<const Tensor*> tensors,
                          InOrder(*model, inputs));
+  if (model->has_dynamic_shapes()) return RunWhole(std::move(model), tensors);
   OCTET_ASSIGN_OR_RETURN(const Extent extent,
                          model->batches() ? ExtentOfRows(*model, tensors)
                                           : ExtentOfSamples(*model, tensors));

@@ -26,7 +26,8 @@ struct ModelAnswer {
 
 // A model that batches takes tensors of shape [rows, row_shape...] and gives
 // [rows, row_shape...]. One that does not gets the tensors as they are, in one
-// run, and its outputs are as the model states them; `rows` is then 1.
+// run, and its outputs are as the model states them; `rows` is then 1. So does
+// one with dynamic shapes, whose outputs' shapes the run tells.
 absl::StatusOr<ModelAnswer> RunModel(std::shared_ptr<const Model> model,
                                      absl::Span<const NamedTensor> inputs);
 

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/signature.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace octet::internal {
+namespace {
+
+// Multiply-accumulates of `node` for one row.
+int64_t MacsOf(const ir::Graph& graph, const ir::Node& node) {
+  const int64_t outputs =
+      ElementCount(ir::ConcreteShape(graph.type(node.outputs[0]).dims));
+  if (std::holds_alternative<ir::Conv>(node.op)) {
+    const Shape weights = ir::ConcreteShape(graph.type(node.inputs[1]).dims);
+    return outputs * ElementCount(weights) / std::max<int64_t>(weights[0], 1);
+  }
+  if (std::holds_alternative<ir::MatMul>(node.op)) {
+    return outputs * ir::ConcreteShape(graph.type(node.inputs[0]).dims).back();
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::vector<StepDescription> DescribeSteps(const plan::Plan& plan) {
+  const ir::Graph& graph = plan.graph();
+  std::vector<StepDescription> steps;
+  for (const plan::PlannedStep& planned : plan.steps()) {
+    const ir::Node& node = planned.node;
+    steps.push_back(
+        {node.name, std::string(ir::OpName(node.op)), planned.step->kernel(),
+         absl::StrCat(Name(graph.type(node.inputs[0]).dtype), " -> ",
+                      Name(graph.type(node.outputs[0]).dtype)),
+         MacsOf(graph, node)});
+  }
+  return steps;
+}
+
+absl::Status CheckOptions(const ModelOptions& options) {
+  if (options.threads < 1 || options.threads > 256) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("threads is ", options.threads, "; expected 1 to 256"));
+  }
+  if (options.max_batch < 1 || options.max_batch > 1024) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "max_batch is ", options.max_batch, "; expected 1 to 1024"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckTensorFits(const TensorSpec& spec, const Tensor& tensor) {
+  bool fits = tensor.dtype() == spec.dtype &&
+              tensor.shape().size() == spec.row_shape.size();
+  for (size_t i = 0; fits && i < spec.row_shape.size(); ++i) {
+    fits = spec.row_shape[i] == -1 || spec.row_shape[i] == tensor.shape()[i];
+  }
+  if (fits) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "input '", spec.name, "': got ", Name(tensor.dtype()), " ",
+      ShapeToString(tensor.shape()), "; expected ", Name(spec.dtype), " ",
+      ShapeToString(spec.row_shape), " (-1: any extent)"));
+}
+
+}  // namespace octet::internal

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_ENGINE_SIGNATURE_H_
+#define OCTET_ENGINE_SIGNATURE_H_
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "engine/base/tensor.h"
+#include "engine/engine.h"
+#include "engine/plan/plan.h"
+
+// What both kinds of models say and check. Internal to the facade.
+namespace octet::internal {
+
+std::vector<StepDescription> DescribeSteps(const plan::Plan& plan);
+
+// INVALID_ARGUMENT naming the field and its range.
+absl::Status CheckOptions(const ModelOptions& options);
+
+// INVALID_ARGUMENT unless `tensor`, as a whole, has the dtype and the shape of
+// `spec`, whose -1 stand for any extent.
+absl::Status CheckTensorFits(const TensorSpec& spec, const Tensor& tensor);
+
+}  // namespace octet::internal
+
+#endif  // OCTET_ENGINE_SIGNATURE_H_
