@@ -121,6 +121,12 @@ absl::StatusOr<ImportedModel> ImportModel(absl::string_view bytes,
     }
     model.why_not_batched = std::string(graph.status().message());
     model.why_staged = OpenDimension(file, /*leading=*/true);
+    if (!model.why_staged.empty()) {
+      // What is wrong for one row is wrong: say so now, not at the first run.
+      std::string staged_why;
+      OCTET_RETURN_IF_ERROR(
+          BuildGraph(*parsed, BatchMode::kFixed, staged_why).status());
+    }
   }
   if (model.why_staged.empty()) {
     OCTET_ASSIGN_OR_RETURN(

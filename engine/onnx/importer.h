@@ -45,8 +45,7 @@ struct ImportedModel {
 // UNIMPLEMENTED     an operator, attribute or type octet does not run: node,
 //                   operator, opset, attribute.
 absl::StatusOr<ImportedModel> ImportModel(
-    absl::string_view bytes,
-    const ir::Evaluator& evaluate = ir::NoEvaluator());
+    absl::string_view bytes, const ir::Evaluator& evaluate = ir::NoEvaluator());
 
 // Reads a serialized TensorProto. DATA_LOSS or UNIMPLEMENTED as above.
 absl::StatusOr<NamedTensor> ImportTensor(absl::string_view bytes);

@@ -122,6 +122,8 @@ class FakeEngine {
     const std::vector<TensorSpec>& outputs() const override { return outputs_; }
     bool batches() const override { return kind_ != "whole"; }
     const std::string& why_not_batched() const override { return why_not_; }
+    bool has_dynamic_shapes() const override { return false; }
+    const std::string& why_dynamic() const override { return why_not_; }
     const ModelOptions& options() const override { return options_; }
     const std::vector<int>& buckets() const override { return buckets_; }
     int64_t weight_bytes() const override { return 1000; }
@@ -169,6 +171,11 @@ class FakeEngine {
                   absl::Microseconds(5)};
       }
       return absl::OkStatus();
+    }
+
+    absl::StatusOr<std::vector<Tensor>> RunTensors(absl::Span<const Tensor>,
+                                                   RunTimes*) override {
+      return absl::UnimplementedError("the fake engine takes row blocks");
     }
 
    private:
