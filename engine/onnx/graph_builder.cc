@@ -111,6 +111,10 @@ std::optional<Tensor> GraphBuilder::KnownTensor(const std::string& name) const {
 absl::StatusOr<GraphBuilder::Binding*> GraphBuilder::Find(
     const std::string& name) {
   const auto it = bindings_.find(name);
+  if (it != bindings_.end() && it->second.integers.has_value()) {
+    return absl::UnimplementedError(absl::StrCat(
+        "computes with '", name, "', which holds the number of rows"));
+  }
   if (it != bindings_.end()) return &it->second;
   return absl::UnimplementedError(absl::StrCat(
       "reads '", name,
@@ -174,6 +178,29 @@ absl::StatusOr<std::vector<int64_t>> GraphBuilder::RequireInts(
   return absl::InvalidArgumentError(absl::StrCat(
       what, " (input '", node.input(i), "') is ", Name(tensor.dtype()),
       ShapeToString(tensor.shape()), "; expected a list of int64"));
+}
+
+std::optional<IntegerList> GraphBuilder::Integers(const NodeReader& node,
+                                                  int i) const {
+  if (!node.HasInput(i)) return std::nullopt;
+  const auto it = bindings_.find(node.input(i));
+  if (it == bindings_.end()) return std::nullopt;
+  if (it->second.integers.has_value()) return it->second.integers;
+  if (!it->second.constant.has_value()) return std::nullopt;
+  return AsIntegerList(*it->second.constant);
+}
+
+absl::StatusOr<ir::Dims> GraphBuilder::RequireDims(
+    const NodeReader& node, int i, absl::string_view what) const {
+  if (node.HasInput(i)) {
+    const auto it = bindings_.find(node.input(i));
+    if (it != bindings_.end() && it->second.integers.has_value()) {
+      return it->second.integers->values;
+    }
+  }
+  OCTET_ASSIGN_OR_RETURN(const std::vector<int64_t> values,
+                         RequireInts(node, i, what));
+  return ir::FixedDims(values);
 }
 
 absl::StatusOr<ir::ValueId> GraphBuilder::ReadQuantized(
@@ -348,6 +375,15 @@ absl::Status GraphBuilder::ResultConstant(const NodeReader& node, Tensor tensor,
     return absl::OkStatus();
   }
   bindings_[node.output(output)].constant = std::move(tensor);
+  return absl::OkStatus();
+}
+
+absl::Status GraphBuilder::ResultIntegers(const NodeReader& node,
+                                          IntegerList list) {
+  if (std::optional<Tensor> tensor = AsTensor(list)) {
+    return ResultConstant(node, *std::move(tensor));
+  }
+  bindings_[node.output(0)].integers = std::move(list);
   return absl::OkStatus();
 }
 

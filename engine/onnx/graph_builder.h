@@ -16,6 +16,7 @@
 #include "engine/base/tensor.h"
 #include "engine/ir/evaluator.h"
 #include "engine/ir/graph.h"
+#include "engine/onnx/integer_list.h"
 #include "engine/onnx/node_reader.h"
 
 namespace octet::onnx {
@@ -73,6 +74,11 @@ class GraphBuilder {
   // The elements of a known int32 or int64 tensor of at most one axis.
   absl::StatusOr<std::vector<int64_t>> RequireInts(
       const NodeReader& node, int i, absl::string_view what) const;
+  // The same where they may hold rows. A target dimension may be negative.
+  absl::StatusOr<ir::Dims> RequireDims(const NodeReader& node, int i,
+                                       absl::string_view what) const;
+  // Input `i` as integers known but for the rows, if it is such.
+  std::optional<IntegerList> Integers(const NodeReader& node, int i) const;
   // The value of input `i` with its integers standing for reals.
   // UNIMPLEMENTED if it already has another quantization.
   absl::StatusOr<ir::ValueId> ReadQuantized(const NodeReader& node, int i,
@@ -107,6 +113,8 @@ class GraphBuilder {
   absl::Status ResultConstant(const NodeReader& node, Tensor tensor,
                               int output = 0);
 
+  absl::Status ResultIntegers(const NodeReader& node, IntegerList list);
+
   // Makes `names` the outputs and hands the graph out; nothing is left here.
   absl::StatusOr<ir::Graph> Finish(const std::vector<std::string>& names);
 
@@ -114,6 +122,7 @@ class GraphBuilder {
   struct Binding {
     std::optional<Tensor> constant;
     std::optional<ir::ValueId> id;
+    std::optional<IntegerList> integers;  // with rows
     // The constant under each quantization that it is read with.
     std::vector<std::pair<ir::Quantization, ir::ValueId>> quantized;
   };

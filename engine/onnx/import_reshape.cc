@@ -26,11 +26,10 @@ absl::Status ReshapeTo(const NodeReader& node, GraphBuilder& graph,
   return graph.Result(node, ir::Reshape{std::move(dims)}, {id});
 }
 
-absl::Status DoesNotFit(const ir::Dims& dims,
-                        const std::vector<int64_t>& target) {
+absl::Status DoesNotFit(const ir::Dims& dims, const ir::Dims& target) {
   return absl::InvalidArgumentError(
       absl::StrCat("dimensions ", ir::DimsToString(dims), " cannot become ",
-                   ShapeToString(target)));
+                   ir::DimsToString(target)));
 }
 
 // Product of the entries, one row's share; nullopt where it exceeds a tensor.
@@ -49,16 +48,17 @@ std::optional<int64_t> Elements(const ir::Dims& dims) {
 // row.
 class TargetReader {
  public:
-  TargetReader(const ir::Dims& x, const std::vector<int64_t>& target,
-               BatchMode mode)
+  TargetReader(const ir::Dims& x, const ir::Dims& target, BatchMode mode)
       : x_(x), target_(target), mode_(mode) {}
 
   absl::StatusOr<ir::Dims> Read(bool allow_zero) {
     ir::Dims dims;
     std::optional<size_t> inferred;
     for (size_t i = 0; i < target_.size(); ++i) {
-      const int64_t entry = target_[i];
-      if (entry == -1 && !inferred.has_value()) {
+      const int64_t entry = target_[i].value;
+      if (target_[i].per_row) {
+        dims.push_back(target_[i]);
+      } else if (entry == -1 && !inferred.has_value()) {
         inferred = i;
         dims.push_back(ir::Dim::Fixed(1));
       } else if (entry == 0 && !allow_zero && i < x_.size()) {
@@ -99,7 +99,7 @@ class TargetReader {
   }
 
   const ir::Dims& x_;
-  const std::vector<int64_t>& target_;
+  const ir::Dims& target_;
   const BatchMode mode_;
 };
 
@@ -137,7 +137,8 @@ absl::StatusOr<std::vector<bool>> MarkAxes(const std::vector<int64_t>& axes,
 absl::Status ImportReshape(const NodeReader& node, GraphBuilder& graph) {
   OCTET_RETURN_IF_ERROR(node.ExpectInputs(2, 2));
   OCTET_ASSIGN_OR_RETURN(ir::ValueId x, graph.Read(node, 0));
-  OCTET_ASSIGN_OR_RETURN(auto target, graph.RequireInts(node, 1, "the shape"));
+  OCTET_ASSIGN_OR_RETURN(const ir::Dims target,
+                         graph.RequireDims(node, 1, "the shape"));
   OCTET_ASSIGN_OR_RETURN(const int64_t allow_zero, node.Int("allowzero", 0));
   OCTET_ASSIGN_OR_RETURN(
       ir::Dims dims,

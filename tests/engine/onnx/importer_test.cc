@@ -220,6 +220,37 @@ TEST(ImporterTest, ReshapeThatJoinsAllRowsIsNotBatched) {
   EXPECT_NE(imported.staged, nullptr);
 }
 
+// Reshape(x, Concat(Shape(x)[0], [-1])), as exporters write Flatten.
+TEST(ImporterTest, FollowsTheRowsThroughShapeArithmetic) {
+  for (const int64_t leading : {-1, 1}) {
+    auto model = OneInput(13, {leading, 2, 3});
+    model.Node("Shape", {"x"}, {"shape"});
+    model.Constant("zero", Tensor::Of<int64_t>({}, {0}));
+    model.Node("Gather", {"shape", "zero"}, {"rows"}).Int("axis", 0);
+    model.Ints("axes", {0}).Node("Unsqueeze", {"rows", "axes"}, {"list"});
+    model.Ints("two", {2}).Node("Mul", {"list", "two"}, {"double"});
+    model.Ints("rest", {-1});
+    model.Node("Concat", {"double", "rest"}, {"target"}).Int("axis", 0);
+    model.Node("Reshape", {"x", "target"}, {"halves"});
+    model.Node("Concat", {"list", "rest"}, {"back"}).Int("axis", 0);
+    model.Node("Reshape", {"halves", "back"}, {"y"});
+    const auto imported = Import(model);
+    EXPECT_TRUE(imported.batches) << imported.why_not_batched;
+    EXPECT_EQ(OutputDims(imported), (Dims{Dim::Rows(), Dim::Fixed(6)}));
+  }
+}
+
+TEST(ImporterTest, RowsAsDataAreNotBatched) {
+  auto model = OneInput(13, {-1, 2});
+  model.Node("Shape", {"x"}, {"shape"});
+  model.Node("Cast", {"shape"}, {"real"}).Int("to", 1);
+  model.Node("Mul", {"x", "real"}, {"y"});
+  const auto imported = Import(model);
+  EXPECT_FALSE(imported.batches);
+  EXPECT_THAT(imported.why_not_batched, HasSubstr("number of rows"));
+  EXPECT_NE(imported.staged, nullptr);
+}
+
 struct ReshapeCase {
   std::vector<int64_t> input;
   std::vector<int64_t> target;
