@@ -63,6 +63,18 @@ class CreateVisitor {
   StepOr operator()(const ir::Requantize&) const {
     return CreateRequantizeStep(request_);
   }
+  StepOr operator()(const ir::BatchNorm& op) const {
+    return CreateBatchNormStep(request_, op);
+  }
+  StepOr operator()(const ir::LayerNorm& op) const {
+    return CreateLayerNormStep(request_, op);
+  }
+  StepOr operator()(const ir::Reduce& op) const {
+    return CreateReduceStep(request_, op);
+  }
+  StepOr operator()(const ir::Softmax& op) const {
+    return CreateSoftmaxStep(request_, op);
+  }
   template <typename Op>
   StepOr operator()(const Op&) const {
     return absl::UnimplementedError("not an operator of this backend");

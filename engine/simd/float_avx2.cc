@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "engine/simd/float_axes.h"
 #include "engine/simd/float_elementwise.h"
 #include "engine/simd/floats_avx2.h"
 
@@ -9,6 +10,11 @@ constexpr FloatKernels kAvx2FloatKernels = {
     .unary = UnaryRowFor<Avx2Floats>,
     .binary = BinaryRowFor<Avx2Floats>,
     .clamp = ClampRow<Avx2Floats>,
+    .reduce_row = ReduceRowFor<Avx2Floats>,
+    .reduce_columns = ReduceColumnsFor<Avx2Floats>,
+    .softmax = SoftmaxAll<Avx2Floats>,
+    .layer_norm = LayerNormRows<Avx2Floats>,
+    .affine_row = AffineRow<Avx2Floats>,
 };
 
 }  // namespace octet::simd::internal

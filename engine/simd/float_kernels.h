@@ -29,12 +29,61 @@ using BinaryRow = void (*)(const float* a, const float* b, float* y, int64_t n,
 // Which operand of a row of a Binary is one number for all of it.
 enum class Repeated { kNone, kA, kB };
 
+// Sums and their kin are taken in double, always in the same order for a given
+// length.
+using ReduceRow = double (*)(const float* x, int64_t n, double start);
+// Up to kReduceColumns neighbours at once: sums[c] takes in x[r * stride + c]
+// for all r < rows.
+inline constexpr int kReduceColumns = 32;
+using ReduceColumns = void (*)(const float* x, int64_t rows, int64_t stride,
+                               int columns, double* sums);
+
+// Softmaxes over `length` elements that are `stride` apart, of `columns`
+// neighbours (stride >= columns) or, where stride is 1, of `columns` rows that
+// follow each other.
+struct SoftmaxTask {
+  const float* x = nullptr;
+  float* y = nullptr;
+  int64_t length = 0;
+  int64_t stride = 1;
+  int64_t columns = 0;
+  bool log = false;
+};
+
+// Rows of `length`, one behind the other. Scale and bias may be null.
+struct LayerNormTask {
+  const float* x = nullptr;
+  float* y = nullptr;
+  const float* scale = nullptr;  // [length]
+  const float* bias = nullptr;   // [length]
+  int64_t rows = 0;
+  int64_t length = 0;
+  double epsilon = 0;
+  bool subtract_mean = true;
+};
+
+// y[i] = (x[i] - mean) * scale + bias.
+struct AffineRowTask {
+  const float* x = nullptr;
+  float* y = nullptr;
+  int64_t n = 0;
+  double mean = 0;
+  float scale = 1;
+  float bias = 0;
+};
+
 struct FloatKernels {
   Isa isa;
   // Null for kinds that have no kernel. Errors: float_math.h.
   UnaryRow (*unary)(ir::UnaryKind kind);
   BinaryRow (*binary)(ir::BinaryKind kind, Repeated repeated);
   UnaryRow clamp;  // to [lower, upper]
+  // Null for kinds that have no kernel.
+  ReduceRow (*reduce_row)(ir::ReduceKind kind);
+  ReduceColumns (*reduce_columns)(ir::ReduceKind kind);
+  void (*softmax)(const SoftmaxTask& task);
+  void (*layer_norm)(const LayerNormTask& task);
+  void (*affine_row)(const AffineRowTask& task);
 };
 
 // The table of the highest instruction set that has one and is not above `isa`.

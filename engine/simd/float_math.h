@@ -12,6 +12,8 @@
 //   MulAdd(a, b, c)            a * b + c, fused where that is an instruction
 //   MulAddOnce(a, b, c)        the same, correctly rounded but for rare ties
 //   Sqrt, Round (half to even), Floor, Ceil, ToInt, FromInt
+//   D, L, kDoubles             double and int64 vectors of the same size
+//   LoadDoubles                as many floats as doubles
 //
 // Errors against the exact result are at most 4 units in the last place, over
 // all floats; NaN gives NaN and infinities the limits. Where a function says

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "engine/simd/float_axes.h"
 #include "engine/simd/float_elementwise.h"
 #include "engine/simd/floats_portable.h"
 
@@ -9,6 +10,11 @@ constexpr FloatKernels kPortableFloatKernels = {
     .unary = UnaryRowFor<PortableFloats>,
     .binary = BinaryRowFor<PortableFloats>,
     .clamp = ClampRow<PortableFloats>,
+    .reduce_row = ReduceRowFor<PortableFloats>,
+    .reduce_columns = ReduceColumnsFor<PortableFloats>,
+    .softmax = SoftmaxAll<PortableFloats>,
+    .layer_norm = LayerNormRows<PortableFloats>,
+    .affine_row = AffineRow<PortableFloats>,
 };
 
 }  // namespace octet::simd::internal

@@ -19,19 +19,6 @@ constexpr double kSimpleNs = 0.15;
 constexpr double kFunctionNs = 1;
 constexpr double kPowNs = 25;
 
-// UNIMPLEMENTED unless all inputs and the output are plain float32.
-absl::Status ExpectFloats(const plan::StepRequest& request) {
-  const auto plain = [&](ir::ValueId id) {
-    const ir::TensorType& type = request.graph.type(id);
-    return type.dtype == DType::kFloat32 && !type.quantization;
-  };
-  for (ir::ValueId id : request.node.inputs) {
-    if (!plain(id)) return absl::UnimplementedError("an input is no float32");
-  }
-  if (plain(request.node.outputs[0])) return absl::OkStatus();
-  return absl::UnimplementedError("the output is no float32");
-}
-
 Shape ShapeOf(const plan::StepRequest& request, ir::ValueId id) {
   return ir::ConcreteShape(request.graph.type(id).dims);
 }
@@ -62,6 +49,18 @@ std::unique_ptr<plan::Step> MakeRowStep(const plan::StepRequest& request,
 }
 
 }  // namespace
+
+absl::Status ExpectFloats(const plan::StepRequest& request) {
+  const auto plain = [&](ir::ValueId id) {
+    const ir::TensorType& type = request.graph.type(id);
+    return type.dtype == DType::kFloat32 && !type.quantization;
+  };
+  for (ir::ValueId id : request.node.inputs) {
+    if (!plain(id)) return absl::UnimplementedError("an input is no float32");
+  }
+  if (plain(request.node.outputs[0])) return absl::OkStatus();
+  return absl::UnimplementedError("the output is no float32");
+}
 
 StepOr CreateUnaryStep(const plan::StepRequest& request, const ir::Unary& op) {
   OCTET_RETURN_IF_ERROR(ExpectFloats(request));

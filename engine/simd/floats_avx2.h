@@ -18,6 +18,10 @@ struct Avx2Floats {
   typedef float F __attribute__((vector_size(32)));
   typedef int32_t I __attribute__((vector_size(32)));
   static constexpr int kLanes = 8;
+  // Half as many doubles.
+  typedef double D __attribute__((vector_size(32)));
+  typedef int64_t L __attribute__((vector_size(32)));
+  static constexpr int kDoubles = 4;
 
   OCTET_FLOAT_INLINE static F Load(const float* p) {
     return _mm256_loadu_ps(p);
@@ -45,6 +49,13 @@ struct Avx2Floats {
   }
   OCTET_FLOAT_INLINE static F Floor(F v) { return _mm256_floor_ps(v); }
   OCTET_FLOAT_INLINE static F Ceil(F v) { return _mm256_ceil_ps(v); }
+  // kDoubles floats.
+  OCTET_FLOAT_INLINE static D LoadDoubles(const float* p) {
+    typedef float Half __attribute__((vector_size(16)));
+    Half v;
+    memcpy(&v, p, sizeof(v));
+    return __builtin_convertvector(v, D);
+  }
   // REQUIRES: whole numbers that fit.
   OCTET_FLOAT_INLINE static I ToInt(F v) {
     return reinterpret_cast<I>(_mm256_cvtps_epi32(v));

@@ -16,6 +16,10 @@ struct PortableFloats {
   typedef float F __attribute__((vector_size(16)));
   typedef int32_t I __attribute__((vector_size(16)));
   static constexpr int kLanes = 4;
+  // Half as many doubles.
+  typedef double D __attribute__((vector_size(16)));
+  typedef int64_t L __attribute__((vector_size(16)));
+  static constexpr int kDoubles = 2;
 
   OCTET_FLOAT_INLINE static F Load(const float* p) {
     F v;
@@ -59,6 +63,13 @@ struct PortableFloats {
   OCTET_FLOAT_INLINE static F Ceil(F v) {
     const F rounded = Round(v);
     return CopySign<PortableFloats>(rounded < v ? rounded + 1.0f : rounded, v);
+  }
+  // kDoubles floats.
+  OCTET_FLOAT_INLINE static D LoadDoubles(const float* p) {
+    typedef float Half __attribute__((vector_size(8)));
+    Half v;
+    memcpy(&v, p, sizeof(v));
+    return __builtin_convertvector(v, D);
   }
   // REQUIRES: whole numbers that fit.
   OCTET_FLOAT_INLINE static I ToInt(F v) {

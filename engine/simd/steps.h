@@ -52,6 +52,18 @@ absl::StatusOr<std::unique_ptr<plan::Step>> CreateClampStep(
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateFloatBinaryStep(
     const plan::StepRequest& request, const ir::Binary& op);
 
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateBatchNormStep(
+    const plan::StepRequest& request, const ir::BatchNorm& op);
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateLayerNormStep(
+    const plan::StepRequest& request, const ir::LayerNorm& op);
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateReduceStep(
+    const plan::StepRequest& request, const ir::Reduce& op);
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateSoftmaxStep(
+    const plan::StepRequest& request, const ir::Softmax& op);
+
+// UNIMPLEMENTED unless all inputs and the output are plain float32.
+absl::Status ExpectFloats(const plan::StepRequest& request);
+
 // The kernels' form of an 8-bit activation's type; UNIMPLEMENTED for others.
 absl::StatusOr<ByteType> ToByteType(const ir::TensorType& type);
 
