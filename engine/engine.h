@@ -82,6 +82,9 @@ struct ModelOptions {
   // The most rows computed at once; larger runs are cut. 1 to 1024. Memory and
   // load time grow with it. Ignored by models that do not batch.
   int max_batch = 8;
+  // A model with dynamic shapes refuses runs that need a larger arena, for the
+  // shapes are the callers'.
+  int64_t max_dynamic_arena_bytes = int64_t{1} << 30;
   // Inputs that callers send in another form than the model's; at most one
   // form an input. Model::inputs() then tells the callers' form.
   std::vector<InputForm> input_forms;
@@ -196,6 +199,8 @@ class Executor {
   //                   shapes, each other.
   // UNIMPLEMENTED     (dynamic shapes) an operator that octet does not run on
   //                   these shapes.
+  // RESOURCE_EXHAUSTED  (dynamic shapes) they ask for more memory than
+  //                   ModelOptions allow.
   virtual absl::StatusOr<std::vector<Tensor>> RunTensors(
       absl::Span<const Tensor> inputs, RunTimes* times) = 0;
 };

@@ -146,9 +146,16 @@ absl::StatusOr<std::shared_ptr<const Stage>> StagedModel::Make(
   OCTET_ASSIGN_OR_RETURN(
       stage->plan, plan::Plan::Build(std::move(graph), backends.in_order(),
                                      options_.threads, &weights_));
+  const auto arena_bytes = static_cast<int64_t>(stage->plan->arena_bytes());
+  if (arena_bytes > options_.max_dynamic_arena_bytes) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("these shapes take ", arena_bytes,
+                     " bytes of memory; expected at most ",
+                     options_.max_dynamic_arena_bytes));
+  }
   if (&point == &start_) newest_.clear();
   newest_.push_back(stage->plan);
-  arena_bytes_ = std::max<int64_t>(arena_bytes_, stage->plan->arena_bytes());
+  arena_bytes_ = std::max(arena_bytes_, arena_bytes);
   for (const plan::PlannedStep& step : stage->plan->steps()) {
     quantized_ =
         quantized_ || ComputesInIntegers(stage->plan->graph(), step.node);

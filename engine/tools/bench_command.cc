@@ -15,6 +15,7 @@
 #include "engine/tools/commands.h"
 #include "engine/tools/random_input.h"
 #include "engine/tools/report.h"
+#include "engine/tools/run_model.h"
 
 namespace octet::tools {
 namespace {
@@ -28,7 +29,8 @@ struct BenchFlags {
   std::string model;
   int batch = 1;
   double seconds = 3;
-  int iterations = 0;  // 0: as many as fit `seconds`
+  int iterations = 0;               // 0: as many as fit `seconds`
+  std::vector<std::string> inputs;  // NAME=FILE, with dynamic shapes only
   ModelFlags load;
   bool json = false;
 };
@@ -60,9 +62,21 @@ class Bench {
         new Bench(*model, batch, std::move(executor)));
   }
 
+  // Of a model with dynamic shapes on these tensors.
+  static absl::StatusOr<std::unique_ptr<Bench>> CreateWhole(
+      std::shared_ptr<const Model> model, std::vector<Tensor> inputs) {
+    OCTET_ASSIGN_OR_RETURN(auto executor, Executor::Create(model));
+    return std::unique_ptr<Bench>(
+        new Bench(std::move(inputs), std::move(executor)));
+  }
+
   absl::StatusOr<double> RunMs() {
     const RowBlock block{rows_, from_, to_};
     const double start = NowMs();
+    if (whole_) {
+      OCTET_RETURN_IF_ERROR(executor_->RunTensors(inputs_, nullptr).status());
+      return NowMs() - start;
+    }
     OCTET_RETURN_IF_ERROR(executor_->Run({&block, 1}, nullptr));
     return NowMs() - start;
   }
@@ -80,7 +94,14 @@ class Bench {
     }
   }
 
+  Bench(std::vector<Tensor> inputs, std::unique_ptr<Executor> executor)
+      : rows_(1),
+        whole_(true),
+        executor_(std::move(executor)),
+        inputs_(std::move(inputs)) {}
+
   const int64_t rows_;
+  const bool whole_ = false;
   const std::unique_ptr<Executor> executor_;
   std::vector<Tensor> inputs_;
   std::vector<std::vector<std::byte>> outputs_;
@@ -118,6 +139,18 @@ absl::StatusOr<Timing> LoadAndMeasure(const BenchFlags& flags) {
                      ": the model does not batch; give --batch 1. It is so "
                      "because ",
                      model->why_not_batched()));
+  }
+  if (model->has_dynamic_shapes()) {
+    if (flags.inputs.empty()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("the model's shapes are not known before it runs (",
+                       model->why_dynamic(),
+                       "); give --input NAME=FILE.npy for each input"));
+    }
+    OCTET_ASSIGN_OR_RETURN(auto inputs, ReadInputs(*model, flags.inputs));
+    OCTET_ASSIGN_OR_RETURN(auto bench,
+                           Bench::CreateWhole(model, std::move(inputs)));
+    return Measure(*bench, flags);
   }
   OCTET_ASSIGN_OR_RETURN(auto bench, Bench::Create(model, flags.batch));
   return Measure(*bench, flags);
@@ -175,6 +208,9 @@ void AddBenchCommand(CLI::App& app, Command* command) {
                    "how many runs to measure (default: what fits --seconds)")
       ->check(CLI::Range(1, kMaxIterations))
       ->excludes(seconds);
+  AddNamedFiles(*bench, "--input", &flags->inputs,
+                "for a model with dynamic shapes: the tensor of an input. "
+                "Repeated, once for each input");
   AddModelFlags(*bench, &flags->load);
   AddJsonFlag(*bench, &flags->json);
   bench->footer(

@@ -7,6 +7,7 @@
 #include "engine/tools/command_line.h"
 #include "engine/tools/commands.h"
 #include "engine/tools/report.h"
+#include "engine/tools/run_model.h"
 
 namespace octet::tools {
 namespace {
@@ -14,6 +15,7 @@ namespace {
 struct DumpFlags {
   std::string model;
   std::string stage = "plan";
+  std::vector<std::string> inputs;
   ModelFlags load;
   bool json = false;
 };
@@ -28,6 +30,8 @@ DumpStage ToStage(const std::string& name) {
 absl::Status RunDump(const DumpFlags& flags) {
   const auto model = Model::FromFile(flags.model, flags.load.ToOptions());
   if (!model.ok()) return InContextOf(flags.model, model.status());
+  const absl::Status planned = PlanForInputs(*model, flags.inputs);
+  if (!planned.ok()) return InContextOf(flags.model, planned);
   const std::string text = (*model)->Dump(ToStage(flags.stage));
   if (flags.json) {
     PrintJson({{"stage", flags.stage}, {"text", text}});
@@ -51,6 +55,9 @@ void AddDumpCommand(CLI::App& app, Command* command) {
                    "and layouts; plan: steps and buffers")
       ->check(CLI::IsMember({"imported", "optimized", "lowered", "plan"}))
       ->capture_default_str();
+  AddNamedFiles(*dump, "--input", &flags->inputs,
+                "for a model with dynamic shapes: a tensor whose shape to "
+                "plan for. Repeated, once for each input");
   AddModelFlags(*dump, &flags->load);
   AddMaxBatchFlag(*dump, &flags->load);
   AddJsonFlag(*dump, &flags->json);

@@ -14,12 +14,14 @@
 #include "engine/tools/command_line.h"
 #include "engine/tools/commands.h"
 #include "engine/tools/report.h"
+#include "engine/tools/run_model.h"
 
 namespace octet::tools {
 namespace {
 
 struct InspectFlags {
   std::string model;
+  std::vector<std::string> inputs;
   ModelFlags load;
   bool json = false;
 };
@@ -79,6 +81,8 @@ Json ToJson(const Model& model, const Facts& facts) {
   json["outputs"] = SpecsToJson(model.outputs());
   json["batches"] = model.batches();
   json["why_not_batched"] = model.why_not_batched();
+  json["dynamic_shapes"] = model.has_dynamic_shapes();
+  json["why_dynamic"] = model.why_dynamic();
   json["quantized"] = model.quantized();
   json["buckets"] = model.buckets();
   json["threads"] = model.options().threads;
@@ -124,6 +128,16 @@ void PrintText(const Model& model, const Facts& facts) {
                                  absl::StrJoin(model.buckets(), ", "), " rows")
                         .c_str()
                   : absl::StrCat("no: ", model.why_not_batched()).c_str());
+  if (model.has_dynamic_shapes()) {
+    std::printf(
+        "%-10s known when it runs (%s); plans are made as shapes come\n",
+        "shapes", model.why_dynamic().c_str());
+  }
+  if (model.has_dynamic_shapes() && facts.steps.empty()) {
+    std::printf("%-10s --input NAME=FILE.npy shows the plan for its shape\n",
+                "");
+    return;
+  }
   std::printf("%-10s %s\n", "quantized", model.quantized() ? "yes" : "no");
   std::printf("%-10s weights %s, arena %s\n", "memory",
               FormatBytes(model.weight_bytes()).c_str(),
@@ -146,6 +160,8 @@ void PrintText(const Model& model, const Facts& facts) {
 absl::Status Inspect(const InspectFlags& flags) {
   const auto model = Model::FromFile(flags.model, flags.load.ToOptions());
   if (!model.ok()) return InContextOf(flags.model, model.status());
+  const absl::Status planned = PlanForInputs(*model, flags.inputs);
+  if (!planned.ok()) return InContextOf(flags.model, planned);
   const Facts facts = Gather(**model, flags.model);
   if (flags.json) {
     PrintJson(ToJson(**model, facts));
@@ -164,6 +180,9 @@ void AddInspectCommand(CLI::App& app, Command* command) {
       "What a model takes and gives, whether it batches, and the steps of its "
       "plan with the kernel of each");
   AddModelArgument(*inspect, "model", &flags->model);
+  AddNamedFiles(*inspect, "--input", &flags->inputs,
+                "for a model with dynamic shapes: a tensor whose shape to "
+                "plan for. Repeated, once for each input");
   AddModelFlags(*inspect, &flags->load);
   AddMaxBatchFlag(*inspect, &flags->load);
   AddJsonFlag(*inspect, &flags->json);

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "engine/base/status_macros.h"
+#include "engine/io/named_files.h"
 #include "engine/tools/report.h"
 
 namespace octet::tools {
@@ -224,6 +225,31 @@ absl::StatusOr<ModelAnswer> RunSamples(std::shared_ptr<const Model> model,
                          model->batches() ? ExtentOfRows(*model, tensors)
                                           : ExtentOfSamples(*model, tensors));
   return Execute(std::move(model), tensors, extent);
+}
+
+absl::StatusOr<std::vector<Tensor>> ReadInputs(
+    const Model& model, const std::vector<std::string>& arguments) {
+  OCTET_ASSIGN_OR_RETURN(const std::vector<NamedTensor> named,
+                         io::ReadNamedTensors(arguments));
+  OCTET_ASSIGN_OR_RETURN(const std::vector<const Tensor*> ordered,
+                         InOrder(model, named));
+  std::vector<Tensor> tensors;
+  for (const Tensor* tensor : ordered) tensors.push_back(*tensor);
+  return tensors;
+}
+
+absl::Status PlanForInputs(std::shared_ptr<const Model> model,
+                           const std::vector<std::string>& arguments) {
+  if (arguments.empty()) return absl::OkStatus();
+  if (!model->has_dynamic_shapes()) {
+    return absl::InvalidArgumentError(
+        "--input is for models with dynamic shapes; this one's are in the "
+        "file");
+  }
+  OCTET_ASSIGN_OR_RETURN(const std::vector<Tensor> inputs,
+                         ReadInputs(*model, arguments));
+  OCTET_ASSIGN_OR_RETURN(auto executor, Executor::Create(model));
+  return executor->RunTensors(inputs, nullptr).status();
 }
 
 }  // namespace octet::tools

@@ -31,9 +31,21 @@ struct ModelAnswer {
 absl::StatusOr<ModelAnswer> RunModel(std::shared_ptr<const Model> model,
                                      absl::Span<const NamedTensor> inputs);
 
-// The same, but a model that does not batch may also be given many samples: a
-// leading axis in front of its input's shape, or in place of a leading axis of
-// one. Each sample is a run. Every output has shape [samples, row_shape...].
+// Tensors of .npy files, given as NAME=FILE, in the order of the model's
+// inputs.
+absl::StatusOr<std::vector<Tensor>> ReadInputs(
+    const Model& model, const std::vector<std::string>& arguments);
+
+// Runs a model with dynamic shapes once on such files, if there are any, so
+// that it is planned for their shapes. Files for another model are an
+// INVALID_ARGUMENT.
+absl::Status PlanForInputs(std::shared_ptr<const Model> model,
+                           const std::vector<std::string>& arguments);
+
+// As RunModel(), but a model that does not batch may also be given many
+// samples: a leading axis in front of its input's shape, or in place of a
+// leading axis of one. Each sample is a run. Every output has shape [samples,
+// row_shape...].
 absl::StatusOr<ModelAnswer> RunSamples(std::shared_ptr<const Model> model,
                                        absl::Span<const NamedTensor> inputs);
 

@@ -62,9 +62,13 @@ absl::Status InferRequest::Enqueue(absl::Time deadline) {
   response_->set_model_name(model_->name());
   response_->set_model_version(model_->version_text());
   response_->set_id(request_.id());
-  buffers_ = PrepareResponse(decoded_, model_->model(), response_);
-  inputs_ = std::move(decoded_.inputs);
-  outputs_ = std::move(buffers_.outputs);
+  if (model_->model().has_dynamic_shapes()) {
+    whole_inputs_ = std::move(decoded_.whole_inputs);
+  } else {
+    buffers_ = PrepareResponse(decoded_, model_->model(), response_);
+    inputs_ = std::move(decoded_.inputs);
+    outputs_ = std::move(buffers_.outputs);
+  }
   Ask(parameters, deadline);
   return model_->Enqueue(shared_from_this());
 }
@@ -84,7 +88,11 @@ void InferRequest::Ask(const RequestParameters& parameters,
 }
 
 void InferRequest::Done(const absl::Status& status) {
-  Answer(status.ok() ? FinishResponse(buffers_, response_) : status);
+  if (!status.ok()) return Answer(status);
+  Answer(
+      model_->model().has_dynamic_shapes()
+          ? AnswerWhole(decoded_, model_->model(), whole_outputs(), response_)
+          : FinishResponse(buffers_, response_));
 }
 
 void InferRequest::Answer(const absl::Status& status) {
@@ -112,7 +120,7 @@ void InferRequest::Log(const absl::Status& status, absl::Duration total) const {
                        ? absl::string_view(model_->version_text())
                        : absl::string_view(request_.model_version());
   // Without inputs the rows were never counted.
-  record.rows = inputs_.empty() ? 0 : rows();
+  record.rows = inputs_.empty() && whole_inputs().empty() ? 0 : rows();
   record.status = status;
   record.total = total;
   if (status.ok()) {

@@ -55,6 +55,15 @@ absl::Status CheckPlace(const TensorSpec& spec, int64_t rows,
   return absl::OkStatus();
 }
 
+// The same for an output whose size is not known before the model runs.
+absl::Status CheckOpenPlace(const TensorSpec& spec,
+                            const TensorParameters& parameters) {
+  if (parameters.classes == 0) return absl::OkStatus();
+  return OutputError(spec.name,
+                     "got classification, expected none: the model's shapes "
+                     "are not known before it runs");
+}
+
 absl::Status CheckApart(const DecodedRequest& decoded,
                         const std::vector<TensorSpec>& specs) {
   const std::vector<TensorParameters>& places = decoded.output_parameters;
@@ -141,7 +150,9 @@ absl::Status DecodeOutputs(const inference::ModelInferRequest& request,
                                        parameters.status().message()));
     }
     OCTET_RETURN_IF_ERROR(
-        CheckPlace(specs[*index], decoded->rows, &*parameters));
+        model.has_dynamic_shapes()
+            ? CheckOpenPlace(specs[*index], *parameters)
+            : CheckPlace(specs[*index], decoded->rows, &*parameters));
     decoded->output_parameters.resize(decoded->outputs.size());
     decoded->output_parameters.back() = *std::move(parameters);
   }
@@ -203,6 +214,47 @@ absl::Status FinishResponse(const ResponseBuffers& buffers,
     } else {
       *response->mutable_raw_output_contents(staged.position) = Classify(
           *staged.spec, staged.memory.get(), buffers.rows, parameters.classes);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AnswerWhole(const DecodedRequest& request, const Model& model,
+                         const std::vector<Tensor>& outputs,
+                         inference::ModelInferResponse* response) {
+  for (size_t i = 0; i < request.outputs.size(); ++i) {
+    const Tensor& tensor = outputs[request.outputs[i]];
+    const TensorSpec spec = {model.outputs()[request.outputs[i]].name,
+                             tensor.dtype(), tensor.shape()};
+    TensorParameters parameters;
+    if (i < request.output_parameters.size()) {
+      parameters = request.output_parameters[i];
+    }
+    std::string* const bytes = response->add_raw_output_contents();
+    if (parameters.region == nullptr) {
+      Describe(spec, request.rows, /*batches=*/false, nullptr,
+               response->add_outputs());
+      bytes->assign(reinterpret_cast<const char*>(tensor.bytes()),
+                    tensor.byte_size());
+      continue;
+    }
+    if (tensor.byte_size() > parameters.range.size) {
+      return OutputError(
+          spec.name,
+          absl::StrCat("it has ", tensor.byte_size(),
+                       " bytes, expected at most ", parameters.range.size,
+                       ", its place in shared memory"));
+    }
+    parameters.range.size = tensor.byte_size();
+    Describe(spec, request.rows, /*batches=*/false, &parameters,
+             response->add_outputs());
+    const absl::Status written =
+        parameters.region->Write(parameters.range.offset, parameters.range.size,
+                                 reinterpret_cast<const char*>(tensor.bytes()));
+    if (!written.ok()) {
+      return absl::Status(
+          written.code(),
+          absl::StrCat("output ", Quote(spec.name), ": ", written.message()));
     }
   }
   return absl::OkStatus();

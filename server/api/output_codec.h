@@ -57,6 +57,14 @@ ResponseBuffers PrepareResponse(const DecodedRequest& request,
 absl::Status FinishResponse(const ResponseBuffers& buffers,
                             inference::ModelInferResponse* response);
 
+// For a model with dynamic shapes, in place of both: adds the wanted ones of
+// `outputs`, one an output of the model, to `response`, or brings them into
+// shared memory. INVALID_ARGUMENT where one is larger than its place there;
+// else as SharedMemoryRegion::Write().
+absl::Status AnswerWhole(const DecodedRequest& request, const Model& model,
+                         const std::vector<Tensor>& outputs,
+                         inference::ModelInferResponse* response);
+
 }  // namespace octet
 
 #endif  // OCTET_SERVER_API_OUTPUT_CODEC_H_

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,10 +48,15 @@ absl::StatusOr<int64_t> CheckShape(const InputTensor& input,
                                    int64_t max_rows) {
   const auto& shape = input.shape();
   const int leading = batches ? 1 : 0;
+  // -1 stands for any extent that one can have.
+  constexpr int64_t kMaxExtent = int64_t{1} << 31;
   const bool fits =
       shape.size() == static_cast<int>(spec.row_shape.size()) + leading &&
       std::equal(spec.row_shape.begin(), spec.row_shape.end(),
-                 shape.begin() + leading);
+                 shape.begin() + leading, [](int64_t wanted, int64_t got) {
+                   return wanted == -1 ? got >= 0 && got <= kMaxExtent
+                                       : wanted == got;
+                 });
   if (!fits) {
     // A hostile shape may have millions of dimensions.
     constexpr int kMostDims = 16;
@@ -138,7 +144,9 @@ class InputDecoder {
         model_(model),
         limits_(limits),
         regions_(regions),
-        decoded_(decoded) {}
+        decoded_(decoded) {
+    if (model.has_dynamic_shapes()) specs_ = model.inputs();
+  }
 
   // Leaves out what ReadShared() does.
   absl::Status Decode();
@@ -146,6 +154,14 @@ class InputDecoder {
   // Copies the inputs that are in shared memory. REQUIRES: the request's size
   // has been found to be within the limits.
   absl::Status ReadShared();
+
+  // With dynamic shapes: makes tensors of the inputs, which are all there.
+  void MakeTensors();
+
+  // The specs that the request's inputs have.
+  const std::vector<TensorSpec>& specs() const {
+    return specs_.empty() ? model_.inputs() : specs_;
+  }
 
  private:
   // An input whose bytes are in shared memory.
@@ -159,6 +175,8 @@ class InputDecoder {
   absl::Status DecodeOne(const InputTensor& input);
   // The rows of `input`, which fit the model and the inputs before it.
   absl::Status CheckRows(const InputTensor& input, const TensorSpec& spec);
+  // Sets specs_[index] to the shape that `input` has.
+  absl::Status Settle(const InputTensor& input, int index);
   absl::StatusOr<const void*> Locate(const InputTensor& input, int index);
   absl::Status AddShared(const InputTensor& input, int index);
 
@@ -167,6 +185,8 @@ class InputDecoder {
   const RequestLimits& limits_;
   const SharedMemoryRegions& regions_;
   DecodedRequest* const decoded_;
+  // Of the model's inputs; open extents are filled in by the request.
+  std::vector<TensorSpec> specs_;
   int next_raw_ = 0;
   std::vector<Shared> shared_;
 };
@@ -222,6 +242,7 @@ absl::Status InputDecoder::DecodeOne(const InputTensor& input) {
     return InputError(input.name(), WrongType(input, spec));
   }
   OCTET_RETURN_IF_ERROR(CheckRows(input, spec));
+  OCTET_RETURN_IF_ERROR(Settle(input, *index));
   if (IsInSharedMemory(input.parameters())) {
     OCTET_RETURN_IF_ERROR(AddShared(input, *index));
     slot = &kNothing;
@@ -248,9 +269,28 @@ absl::Status InputDecoder::CheckRows(const InputTensor& input,
   return absl::OkStatus();
 }
 
+absl::Status InputDecoder::Settle(const InputTensor& input, int index) {
+  if (specs_.empty()) return absl::OkStatus();
+  TensorSpec& spec = specs_[index];
+  spec.row_shape.assign(input.shape().begin(), input.shape().end());
+  const absl::StatusOr<int64_t> elements =
+      CheckedElementCount(spec.row_shape, limits_.max_bytes);
+  if (elements.ok()) return absl::OkStatus();
+  return InputError(input.name(), elements.status().message());
+}
+
+void InputDecoder::MakeTensors() {
+  for (size_t i = 0; i < specs_.size(); ++i) {
+    Tensor tensor(specs_[i].dtype, specs_[i].row_shape);
+    std::memcpy(tensor.mutable_bytes(), decoded_->inputs[i],
+                tensor.byte_size());
+    decoded_->whole_inputs.push_back(std::move(tensor));
+  }
+}
+
 absl::StatusOr<const void*> InputDecoder::Locate(const InputTensor& input,
                                                  int index) {
-  const TensorSpec& spec = model_.inputs()[index];
+  const TensorSpec& spec = specs()[index];
   if (request_.raw_input_contents_size() > 0) {
     return DecodeRaw(input, spec, decoded_->rows,
                      request_.raw_input_contents(next_raw_++));
@@ -271,9 +311,8 @@ absl::Status InputDecoder::AddShared(const InputTensor& input, int index) {
                         absl::StrCat("input ", Quote(input.name()), ": ",
                                      parameters.status().message()));
   }
-  OCTET_RETURN_IF_ERROR(CheckByteSize(input, model_.inputs()[index],
-                                      decoded_->rows, parameters->range.size,
-                                      "shared memory"));
+  OCTET_RETURN_IF_ERROR(CheckByteSize(input, specs()[index], decoded_->rows,
+                                      parameters->range.size, "shared memory"));
   shared_.push_back({&input, index, *std::move(parameters)});
   return absl::OkStatus();
 }
@@ -316,7 +355,10 @@ absl::StatusOr<DecodedRequest> DecodeRequest(
   InputDecoder inputs(request, model, limits, regions, &decoded);
   OCTET_RETURN_IF_ERROR(inputs.Decode());
   OCTET_RETURN_IF_ERROR(DecodeOutputs(request, model, regions, &decoded));
-  int64_t row_bytes = RowBytes(model.inputs()) + RowBytes(model.outputs());
+  // What the outputs of dynamic shapes take is not known yet.
+  int64_t row_bytes =
+      RowBytes(inputs.specs()) +
+      (model.has_dynamic_shapes() ? 0 : RowBytes(model.outputs()));
   for (const TensorParameters& output : decoded.output_parameters) {
     row_bytes += output.classes * kClassBytes;
   }
@@ -329,6 +371,7 @@ absl::StatusOr<DecodedRequest> DecodeRequest(
   }
   decoded.bytes = decoded.rows * row_bytes;
   OCTET_RETURN_IF_ERROR(inputs.ReadShared());
+  inputs.MakeTensors();
   return decoded;
 }
 

@@ -10,6 +10,7 @@
 #include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "engine/base/tensor.h"
 #include "proto/inference.pb.h"
 #include "server/api/request_parameters.h"
 #include "server/api/shared_memory.h"
@@ -35,6 +36,8 @@ struct DecodedRequest {
   absl::InlinedVector<int, 4> outputs;
   // What is said of each of `outputs`; those behind the end: nothing.
   std::vector<TensorParameters> output_parameters;
+  // With dynamic shapes: the inputs as whole tensors, instead of `inputs`.
+  std::vector<Tensor> whole_inputs;
   // Memory of inputs that came in a wider type than the model's, and of those
   // that came in shared memory.
   std::vector<std::string> converted;

@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "engine/base/tensor.h"
 #include "engine/engine.h"
 #include "server/models/inference_statistics.h"
 #include "server/scheduler/task.h"
@@ -33,6 +35,11 @@ class InferenceTask : public Task {
   // The rows; valid while the task is.
   RowBlock block() const { return {rows(), inputs_, outputs_}; }
 
+  // The inputs of a model with dynamic shapes, which takes them whole, and its
+  // outputs, for Done().
+  const std::vector<Tensor>& whole_inputs() const { return whole_inputs_; }
+  const std::vector<Tensor>& whole_outputs() const { return whole_outputs_; }
+
   // Where the time went; for Done().
   const RequestTimes& times() const { return times_; }
 
@@ -40,6 +47,8 @@ class InferenceTask : public Task {
   // In the order of the model's inputs and outputs: RowBlock says the sizes.
   absl::InlinedVector<const void*, 4> inputs_;
   absl::InlinedVector<void*, 4> outputs_;
+  // Instead of these where the model has dynamic shapes.
+  std::vector<Tensor> whole_inputs_;
 
  private:
   friend class LoadedModel;
@@ -47,6 +56,7 @@ class InferenceTask : public Task {
   // Keeps the model until the task is gone; set by Enqueue().
   std::shared_ptr<LoadedModel> model_;
   RequestTimes times_;
+  std::vector<Tensor> whole_outputs_;
 };
 
 }  // namespace octet

@@ -117,6 +117,14 @@ absl::Duration LoadedModel::RetryAfter() const {
 absl::Status LoadedModel::Compute(Lane* lane,
                                   absl::Span<const std::shared_ptr<Task>> batch,
                                   RunTimes* times) {
+  if (model_->has_dynamic_shapes()) {
+    // Never batched: one task a batch.
+    auto& task = static_cast<InferenceTask&>(*batch[0]);
+    OCTET_ASSIGN_OR_RETURN(
+        task.whole_outputs_,
+        lane->executor->RunTensors(task.whole_inputs(), times));
+    return absl::OkStatus();
+  }
   lane->blocks.clear();
   for (const std::shared_ptr<Task>& task : batch) {
     lane->blocks.push_back(static_cast<InferenceTask&>(*task).block());

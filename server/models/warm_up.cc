@@ -175,6 +175,13 @@ absl::StatusOr<std::vector<WarmUpRun>> MakeWarmUpRuns(
     const ContainedFiles& repository) {
   std::vector<WarmUpRun> runs;
   const inference::ModelConfig& config = configuration.proto;
+  if (model.has_dynamic_shapes() && config.model_warmup_size() > 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        configuration.origin, ": got ", config.model_warmup_size(),
+        " model_warmup, expected none: the model's shapes are not known before "
+        "it runs (",
+        model.why_dynamic(), ")"));
+  }
   for (int i = 0; i < config.model_warmup_size(); ++i) {
     absl::StatusOr<WarmUpRun> run =
         MakeRun(config.model_warmup(i), absl::StrCat("model_warmup[", i, "]"),
@@ -191,6 +198,7 @@ absl::StatusOr<std::vector<WarmUpRun>> MakeWarmUpRuns(
 
 absl::Status WarmUp(const Model& model, absl::Span<const WarmUpRun> runs,
                     Executor* executor) {
+  if (model.has_dynamic_shapes()) return absl::OkStatus();
   for (const int rows : model.buckets()) {
     const std::vector<Bytes> inputs = ZeroRows(model.inputs(), rows);
     std::vector<Bytes> outputs = ZeroRows(model.outputs(), rows);

@@ -173,6 +173,8 @@ class OneInputModel : public Model {
   const std::vector<TensorSpec>& outputs() const override { return inputs_; }
   bool batches() const override { return true; }
   const std::string& why_not_batched() const override { return nothing_; }
+  bool has_dynamic_shapes() const override { return false; }
+  const std::string& why_dynamic() const override { return nothing_; }
   const ModelOptions& options() const override { return options_; }
   const std::vector<int>& buckets() const override { return buckets_; }
   int64_t weight_bytes() const override { return 0; }
