@@ -77,14 +77,18 @@ absl::StatusOr<ir::Graph> OptimizeFloat(ir::Graph graph) {
 
 absl::StatusOr<ir::Graph> Optimize(ir::Graph graph) {
   OCTET_ASSIGN_OR_RETURN(graph, OptimizeFloat(std::move(graph)));
-  if (!IsQuantized(graph)) return graph;
-  OCTET_ASSIGN_OR_RETURN(
-      graph, passes::RunPasses(std::move(graph), passes::IntegerPasses(),
-                               ReferenceContext()));
-  // Weights that no integer operator took become float constants.
-  const passes::Pass rest[] = {
-      {"fold_dequantized_constants", passes::FoldDequantizedConstants}};
-  return passes::RunPasses(std::move(graph), rest, ReferenceContext());
+  if (IsQuantized(graph)) {
+    OCTET_ASSIGN_OR_RETURN(
+        graph, passes::RunPasses(std::move(graph), passes::IntegerPasses(),
+                                 ReferenceContext()));
+    // Weights that no integer operator took become float constants.
+    const passes::Pass rest[] = {
+        {"fold_dequantized_constants", passes::FoldDequantizedConstants}};
+    OCTET_ASSIGN_OR_RETURN(
+        graph, passes::RunPasses(std::move(graph), rest, ReferenceContext()));
+  }
+  return passes::RunPasses(std::move(graph), passes::RecognitionPasses(),
+                           ReferenceContext());
 }
 
 absl::StatusOr<ir::Graph> Lower(const ir::Graph& graph,

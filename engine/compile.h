@@ -37,7 +37,8 @@ passes::PassContext ReferenceContext();
 // The float simplifications of `graph`.
 absl::StatusOr<ir::Graph> OptimizeFloat(ir::Graph graph);
 
-// OptimizeFloat(), then integers wherever Dequantize and Quantize allow.
+// OptimizeFloat(), then integers wherever Dequantize and Quantize allow, then
+// operators that the file writes as many.
 absl::StatusOr<ir::Graph> Optimize(ir::Graph graph);
 
 // The form that plans are made of; `watched` as in passes::LowerChannelsLast().

@@ -23,19 +23,18 @@ struct MatMul {
   std::string Attributes() const;
 };
 
-// inputs: q [B, M, heads * D], k [B, N, heads * D], v [B, N, heads * E], [mask
-// that broadcasts to [B, heads, M, N]], without B where q has two axes. output
-// [B, M, heads * E]: for each head softmax(scale * q k^T + mask) v. float32.
+// inputs: q [B, H, M, D], k [B, H, N, D], v [B, H, N, E], [mask that broadcasts
+// to [B, H, M, N]]; output [B, H, M, E]: softmax(scale * q k^T + mask) v for
+// each of H heads. With heads_inner, q, k, v and the output have H and the axis
+// behind it the other way round, as a projection leaves them. float32.
 // (Vaswani et al. 2017, section 3.2.)
 struct Attention {
   static constexpr OpTraits kTraits = {"Attention", AxisUse::kFixed,
-                                       RowUse::kAsksOp, /*rounds=*/true};
-  int64_t heads = 1;
+                                       RowUse::kKeeps, /*rounds=*/true};
   float scale = 1;
   bool has_mask = false;
+  bool heads_inner = false;
 
-  // Without a leading batch axis, rows attend to each other.
-  bool MixesRows(InputTypes inputs) const { return inputs[0].dims.size() < 3; }
   std::string Attributes() const;
 };
 

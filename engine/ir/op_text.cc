@@ -314,8 +314,8 @@ std::string MatMul::Attributes() const {
 }
 
 std::string Attention::Attributes() const {
-  return absl::StrCat(Number("heads", heads), Number("scale", scale),
-                      Flag("mask", has_mask));
+  return absl::StrCat(Number("scale", scale), Flag("mask", has_mask),
+                      Flag("heads_inner", heads_inner));
 }
 
 std::string Recurrent::Attributes() const {

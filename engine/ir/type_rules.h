@@ -19,6 +19,7 @@ inline constexpr int64_t kMaxExtent = int64_t{1} << 31;
 
 absl::StatusOr<TensorType> InferOp(const Conv& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const MatMul& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const Attention& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Pool& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const GlobalPool& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Binary& op, InputTypes inputs);

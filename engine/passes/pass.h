@@ -46,6 +46,10 @@ absl::StatusOr<ir::Graph> RunPasses(ir::Graph graph,
 // residual add and activation fused into the operator before them.
 std::vector<Pass> FloatPasses();
 
+// Puts operators together again that exporters write as many: on a graph that
+// is to be planned, not on one that is to be quantized and exported.
+std::vector<Pass> RecognitionPasses();
+
 // Turns float operators between Dequantize and Quantize into integer ones, and
 // folds away every pair in between.
 std::vector<Pass> IntegerPasses();

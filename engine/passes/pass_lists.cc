@@ -4,6 +4,7 @@
 #include "engine/passes/fuse_integer.h"
 #include "engine/passes/fuse_into_producer.h"
 #include "engine/passes/pass.h"
+#include "engine/passes/recognize.h"
 #include "engine/passes/remove_no_ops.h"
 
 namespace octet::passes {
@@ -17,6 +18,17 @@ std::vector<Pass> FloatPasses() {
       // The residual before the activation: Conv, Add, Relu is one operator.
       {"fuse_residual_add", FuseResidualAdd},
       {"fuse_activation", FuseActivation},
+  };
+}
+
+std::vector<Pass> RecognitionPasses() {
+  return {
+      {"recognize_gated_activation", RecognizeGatedActivation},
+      {"recognize_gelu", RecognizeGelu},
+      {"recognize_layer_norm", RecognizeLayerNorm},
+      {"recognize_attention", RecognizeAttention},
+      {"remove_no_ops", RemoveNoOps},
+      {"absorb_head_transposes", AbsorbHeadTransposes},
   };
 }
 

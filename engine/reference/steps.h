@@ -17,6 +17,9 @@ namespace octet::reference {
 absl::StatusOr<StepPtr> MakeStep(const ir::Conv& op, const NodeTypes& node);
 // matmul_step.cc
 absl::StatusOr<StepPtr> MakeStep(const ir::MatMul& op, const NodeTypes& node);
+// attention_step.cc
+absl::StatusOr<StepPtr> MakeStep(const ir::Attention& op,
+                                 const NodeTypes& node);
 // pool_step.cc
 absl::StatusOr<StepPtr> MakeStep(const ir::Pool& op, const NodeTypes& node);
 absl::StatusOr<StepPtr> MakeStep(const ir::GlobalPool& op,

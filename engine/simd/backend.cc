@@ -22,6 +22,9 @@ class CreateVisitor {
   StepOr operator()(const ir::MatMul& op) const {
     return CreateMatMulStep(request_, op);
   }
+  StepOr operator()(const ir::Attention& op) const {
+    return CreateAttentionStep(request_, op);
+  }
   StepOr operator()(const ir::Pool& op) const {
     return CreatePoolStep(request_, op);
   }

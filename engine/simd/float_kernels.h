@@ -72,6 +72,19 @@ struct AffineRowTask {
   float bias = 0;
 };
 
+// y[r, j] = sum over d of a[r, d] * b[d, j], the strides being those of rows.
+struct RowProductTask {
+  const float* a = nullptr;  // [rows, depth]
+  int64_t a_stride = 0;
+  const float* b = nullptr;  // [depth, columns]
+  int64_t b_stride = 0;
+  float* y = nullptr;  // [rows, columns]
+  int64_t y_stride = 0;
+  int64_t rows = 0;
+  int64_t depth = 0;
+  int64_t columns = 0;
+};
+
 struct FloatKernels {
   Isa isa;
   // Null for kinds that have no kernel. Errors: float_math.h.
@@ -84,6 +97,8 @@ struct FloatKernels {
   void (*softmax)(const SoftmaxTask& task);
   void (*layer_norm)(const LayerNormTask& task);
   void (*affine_row)(const AffineRowTask& task);
+  // A row's result does not depend on the rows beside it.
+  void (*row_product)(const RowProductTask& task);
 };
 
 // The table of the highest instruction set that has one and is not above `isa`.

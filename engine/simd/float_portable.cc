@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/simd/float_axes.h"
 #include "engine/simd/float_elementwise.h"
+#include "engine/simd/float_product.h"
 #include "engine/simd/floats_portable.h"
 
 namespace octet::simd::internal {
@@ -15,6 +16,7 @@ constexpr FloatKernels kPortableFloatKernels = {
     .softmax = SoftmaxAll<PortableFloats>,
     .layer_norm = LayerNormRows<PortableFloats>,
     .affine_row = AffineRow<PortableFloats>,
+    .row_product = RowProduct<PortableFloats>,
 };
 
 }  // namespace octet::simd::internal

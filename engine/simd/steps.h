@@ -23,6 +23,8 @@ absl::StatusOr<std::unique_ptr<plan::Step>> CreatePoolStep(
     const plan::StepRequest& request, const ir::Pool& op);
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateGlobalPoolStep(
     const plan::StepRequest& request, const ir::GlobalPool& op);
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateAttentionStep(
+    const plan::StepRequest& request, const ir::Attention& op);
 // Additions only.
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateAddStep(
     const plan::StepRequest& request, const ir::Binary& op);
