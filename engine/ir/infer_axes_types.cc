@@ -147,26 +147,4 @@ absl::StatusOr<TensorType> InferOp(const LayerNorm& op, InputTypes inputs) {
   return Computed(x);
 }
 
-absl::StatusOr<TensorType> InferOp(const Lrn& op, InputTypes inputs) {
-  OCTET_RETURN_IF_ERROR(ExpectInputCount(inputs, 1));
-  const Dims& x = inputs[0].dims;
-  OCTET_RETURN_IF_ERROR(ExpectReal("the input", inputs[0]));
-  if (x.size() < 2 || x[1].per_row) {
-    return absl::InvalidArgumentError(absl::StrCat("the input has dimensions ",
-                                                   DimsToString(x),
-                                                   "; expected [N, C, ...]"));
-  }
-  if (op.size < 1 || op.size > kMaxExtent) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("size is ", op.size, "; expected 1 to ", kMaxExtent));
-  }
-  if (!std::isfinite(op.alpha) || !std::isfinite(op.beta) ||
-      !std::isfinite(op.bias)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("alpha is ", op.alpha, ", beta ", op.beta, " and bias ",
-                     op.bias, "; expected finite numbers"));
-  }
-  return Computed(x);
-}
-
 }  // namespace octet::ir::internal

@@ -27,10 +27,7 @@ constexpr size_t kMaxRank = 32;
 
 absl::Status ExpectRunnable(const ir::Op& op,
                             const std::vector<ir::TensorType>& inputs) {
-  const bool needs_reals = std::holds_alternative<ir::Conv>(op) ||
-                           std::holds_alternative<ir::MatMul>(op) ||
-                           std::holds_alternative<ir::Pool>(op) ||
-                           std::holds_alternative<ir::GlobalPool>(op);
+  const bool needs_reals = std::holds_alternative<ir::Conv>(op);
   for (const ir::TensorType& type : inputs) {
     const bool plain =
         type.dtype != DType::kFloat32 && !type.quantization.has_value();

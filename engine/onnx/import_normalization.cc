@@ -303,17 +303,6 @@ absl::Status ImportLpNorm(const NodeReader& node, GraphBuilder& graph) {
   return graph.Result(node, ir::Binary{BinaryKind::kDiv, {}}, {x, norm});
 }
 
-absl::Status ImportLrn(const NodeReader& node, GraphBuilder& graph) {
-  OCTET_RETURN_IF_ERROR(node.ExpectInputs(1, 1));
-  ir::Lrn op;
-  OCTET_ASSIGN_OR_RETURN(op.size, node.Int("size", 0));
-  OCTET_ASSIGN_OR_RETURN(op.alpha, node.Float("alpha", 1e-4f));
-  OCTET_ASSIGN_OR_RETURN(op.beta, node.Float("beta", 0.75f));
-  OCTET_ASSIGN_OR_RETURN(op.bias, node.Float("bias", 1.0f));
-  OCTET_ASSIGN_OR_RETURN(const ValueId x, graph.Read(node, 0));
-  return graph.Result(node, op, {x});
-}
-
 // (x - mean) / (deviation + 1e-9).
 absl::Status ImportMeanVarianceNorm(const NodeReader& node,
                                     GraphBuilder& graph) {

@@ -96,19 +96,4 @@ absl::StatusOr<StepPtr> MakeStep(const ir::LayerNorm& op,
   });
 }
 
-absl::StatusOr<StepPtr> MakeStep(const ir::Lrn& op, const NodeTypes& node) {
-  OCTET_RETURN_IF_ERROR(node.ExpectDType(DType::kFloat32, 1));
-  const AroundAxis around = Around(node.input_shape(0), 1, 2);
-  return MakeLoopStep([op, around](const LoopMemory& memory) {
-    memory.pool->ParallelRun(around.outer * around.inner, [&](int64_t i) {
-      const int64_t first =
-          i / around.inner * around.length * around.inner + i % around.inner;
-      for (int64_t c = 0; c < around.length; ++c) {
-        memory.out<float>()[first + c * around.inner] =
-            RespondOne(op, memory.in<float>(0) + first, c, around);
-      }
-    });
-  });
-}
-
 }  // namespace octet::reference
