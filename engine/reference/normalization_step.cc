@@ -32,23 +32,6 @@ void NormalizeOne(const ir::LayerNorm& op, const float* x, int64_t length,
   }
 }
 
-// One element of a local response normalization: channel `c` of the channels
-// that start at `x` and are `inner` apart.
-float RespondOne(const ir::Lrn& op, const float* x, int64_t c,
-                 const AroundAxis& around) {
-  const int64_t first = std::max<int64_t>(0, c - (op.size - 1) / 2);
-  const int64_t last = std::min(around.length - 1, c + op.size / 2);
-  double squares = 0;
-  for (int64_t i = first; i <= last; ++i) {
-    const double value = x[i * around.inner];
-    squares += value * value;
-  }
-  const double base =
-      op.bias + static_cast<double>(op.alpha) / op.size * squares;
-  return static_cast<float>(x[c * around.inner] /
-                            std::pow(base, static_cast<double>(op.beta)));
-}
-
 }  // namespace
 
 absl::StatusOr<StepPtr> MakeStep(const ir::BatchNorm& op,
