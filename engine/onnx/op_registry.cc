@@ -24,8 +24,20 @@ RuleMap MakeRules() {
       {"Cast", ImportCast},
       {"Concat", ImportConcat},
       {"Slice", ImportSlice},
+      {"Split", ImportSplit},
       {"Pad", ImportPad},
+      {"CenterCropPad", ImportCenterCropPad},
       {"Transpose", ImportTranspose},
+      {"Expand", ImportExpand},
+      {"Tile", ImportTile},
+      {"Gather", ImportGather},
+      {"GatherElements", ImportGatherElements},
+      {"GatherND", ImportGatherNd},
+      {"ScatterND", ImportScatterNd},
+      {"Compress", ImportCompress},
+      {"DepthToSpace", ImportDepthToSpace},
+      {"SpaceToDepth", ImportSpaceToDepth},
+      {"ReverseSequence", ImportReverseSequence},
       {"Reshape", ImportReshape},
       {"Flatten", ImportFlatten},
       {"Squeeze", ImportSqueeze},
@@ -35,7 +47,9 @@ RuleMap MakeRules() {
       {"Constant", ImportConstant},
       {"ConstantOfShape", ImportConstantOfShape},
       {"Shape", ImportShape},
+      {"Size", ImportSize},
   };
+  AddGroup(rules, ImportScatterElements, {"Scatter", "ScatterElements"});
   AddGroup(rules, ImportPool, {"MaxPool", "AveragePool"});
   AddGroup(rules, ImportGlobalPool, {"GlobalMaxPool", "GlobalAveragePool"});
   AddGroup(rules, ImportSoftmax, {"Softmax", "LogSoftmax"});

@@ -47,9 +47,27 @@ absl::Status ImportCast(const NodeReader& node, GraphBuilder& graph);
 // import_layout.cc
 absl::Status ImportIdentity(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportConcat(const NodeReader& node, GraphBuilder& graph);
-absl::Status ImportSlice(const NodeReader& node, GraphBuilder& graph);
-absl::Status ImportPad(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportTranspose(const NodeReader& node, GraphBuilder& graph);
+// import_slice.cc
+absl::Status ImportSlice(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportSplit(const NodeReader& node, GraphBuilder& graph);
+// import_pad.cc
+absl::Status ImportPad(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportCenterCropPad(const NodeReader& node, GraphBuilder& graph);
+// import_expand.cc
+absl::Status ImportExpand(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportTile(const NodeReader& node, GraphBuilder& graph);
+// import_gather.cc
+absl::Status ImportGather(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportGatherElements(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportGatherNd(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportScatterElements(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportScatterNd(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportCompress(const NodeReader& node, GraphBuilder& graph);
+// import_rearrange.cc
+absl::Status ImportDepthToSpace(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportSpaceToDepth(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportReverseSequence(const NodeReader& node, GraphBuilder& graph);
 // import_reshape.cc
 absl::Status ImportReshape(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportFlatten(const NodeReader& node, GraphBuilder& graph);
@@ -65,6 +83,7 @@ absl::Status ImportDequantizeLinear(const NodeReader& node,
 absl::Status ImportConstant(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportConstantOfShape(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportShape(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportSize(const NodeReader& node, GraphBuilder& graph);
 
 }  // namespace octet::onnx
 
