@@ -23,7 +23,7 @@ void Fill(const Tensor& value, Tensor& out) {
 }
 
 absl::StatusOr<ir::Dims> DimsOfInput(const NodeReader& node,
-                                   GraphBuilder& graph) {
+                                     GraphBuilder& graph) {
   ir::Dims dims;
   if (const std::optional<Tensor> constant = graph.Constant(node, 0)) {
     dims = ir::FixedDims(constant->shape());
@@ -109,9 +109,9 @@ absl::Status ImportSize(const NodeReader& node, GraphBuilder& graph) {
   count.values = {ir::Dim::Fixed(1)};
   for (const ir::Dim& dim : dims) {
     if (dim.per_row && count.values[0].per_row) {
-      return absl::UnimplementedError(
-          absl::StrCat("asks for the size of ", ir::DimsToString(dims),
-                       ", which has rows twice"));
+      return absl::UnimplementedError(absl::StrCat("asks for the size of ",
+                                                   ir::DimsToString(dims),
+                                                   ", which has rows twice"));
     }
     // No value has more than kMaxElements, so this cannot overflow.
     count.values[0].value *= dim.value;

@@ -34,8 +34,8 @@ absl::StatusOr<ir::Dims> ExpandedDims(const ir::Dims& x,
     if (target[i] == ir::Dim::Fixed(1) || dim == target[i]) continue;
     if (dim != ir::Dim::Fixed(1)) {
       return absl::InvalidArgumentError(
-          absl::StrCat("dimensions ", ir::DimsToString(x),
-                       " do not expand to ", ir::DimsToString(target)));
+          absl::StrCat("dimensions ", ir::DimsToString(x), " do not expand to ",
+                       ir::DimsToString(target)));
     }
     dim = target[i];
   }
@@ -73,9 +73,9 @@ absl::Status ImportTile(const NodeReader& node, GraphBuilder& graph) {
   ir::Dims tiled = dims;
   for (size_t i = 0; i < dims.size(); ++i) {
     if (dims[i].per_row && repeats[i].per_row) {
-      return absl::UnimplementedError(absl::StrCat(
-          "repeats axis ", i, " of ", ir::DimsToString(dims),
-          " as often as there are rows"));
+      return absl::UnimplementedError(
+          absl::StrCat("repeats axis ", i, " of ", ir::DimsToString(dims),
+                       " as often as there are rows"));
     }
     if (repeats[i] != one && dims[i] != one) {
       apart.push_back(one);

@@ -38,6 +38,7 @@ RuleMap MakeRules() {
       {"DepthToSpace", ImportDepthToSpace},
       {"SpaceToDepth", ImportSpaceToDepth},
       {"ReverseSequence", ImportReverseSequence},
+      {"Einsum", ImportEinsum},
       {"Reshape", ImportReshape},
       {"Flatten", ImportFlatten},
       {"Squeeze", ImportSqueeze},
@@ -50,6 +51,8 @@ RuleMap MakeRules() {
       {"Size", ImportSize},
   };
   AddGroup(rules, ImportScatterElements, {"Scatter", "ScatterElements"});
+  AddGroup(rules, ImportByValue,
+           {"NonMaxSuppression", "NonZero", "Range", "Unique"});
   AddGroup(rules, ImportPool, {"MaxPool", "AveragePool"});
   AddGroup(rules, ImportGlobalPool, {"GlobalMaxPool", "GlobalAveragePool"});
   AddGroup(rules, ImportSoftmax, {"Softmax", "LogSoftmax"});

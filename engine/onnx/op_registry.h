@@ -68,6 +68,10 @@ absl::Status ImportCompress(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportDepthToSpace(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportSpaceToDepth(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportReverseSequence(const NodeReader& node, GraphBuilder& graph);
+// import_einsum.cc
+absl::Status ImportEinsum(const NodeReader& node, GraphBuilder& graph);
+// value_functions.cc; operators that have a ValueFunction
+absl::Status ImportByValue(const NodeReader& node, GraphBuilder& graph);
 // import_reshape.cc
 absl::Status ImportReshape(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportFlatten(const NodeReader& node, GraphBuilder& graph);
