@@ -19,7 +19,8 @@ Usage: tests/run.sh [--all | --release-only]
   --release-only   without the sanitizers
   --all            the load tests in full; also clang with thread-safety errors,
                    ThreadSanitizer on engine, scheduler, repository and jobs,
-                   clang-tidy, and the container image where podman is there
+                   clang-tidy, whole networks against ONNX Runtime, and the
+                   container image where podman is there
 
 Packages are installed as root or through sudo. Builds are in build/.
 END
@@ -152,6 +153,7 @@ full=()
 [[ $everything == no ]] || full=(--full)
 run_python interop tests/interop
 run_python stress tests/stress "${full[@]}"
+[[ $everything == no ]] || run_python topologies tests/topologies
 if [[ $sanitize == yes ]]; then
   run_sanitizer asan
   build asan octet-server

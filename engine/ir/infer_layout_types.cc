@@ -52,9 +52,12 @@ absl::Status ExpectSliceOfAxis(const Slice& op, size_t axis, const Dim& dim) {
                      "whole (start 0, step 1, size 0)"));
   }
   // Bounds first, so that the last index below cannot overflow.
+  const bool steps = step != 0 && step >= -kMaxExtent && step <= kMaxExtent;
+  if (size == 0 && start >= 0 && start <= dim.value && steps) {
+    return absl::OkStatus();
+  }
   const bool in_range = start >= 0 && start < dim.value && size >= 1 &&
-                        size <= dim.value && step != 0 && step >= -kMaxExtent &&
-                        step <= kMaxExtent;
+                        size <= dim.value && steps;
   const int64_t last = in_range ? start + (size - 1) * step : -1;
   if (last >= 0 && last < dim.value) return absl::OkStatus();
   return absl::InvalidArgumentError(
@@ -136,6 +139,18 @@ absl::StatusOr<TensorType> InferOp(const Pad& op, InputTypes inputs) {
       return absl::InvalidArgumentError(absl::StrCat(
           "pads of ", op.begin[i], " and ", op.end[i], " on axis ", i, " of ",
           DimsToString(inputs[0].dims), "; expected 0 to ", limit));
+    }
+    const bool grows = op.begin[i] > 0 || op.end[i] > 0;
+    if (grows && dim.value == 0 && op.mode != PadMode::kConstant) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("repeats entries of axis ", i, " of ",
+                       DimsToString(inputs[0].dims), ", which has none"));
+    }
+    if (grows && result.quantization.has_value() &&
+        !result.quantization->per_tensor() &&
+        result.quantization->axis == static_cast<int>(i)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("pads axis ", i, ", which is quantized per channel"));
     }
     dim.value += op.begin[i] + op.end[i];
   }

@@ -38,10 +38,14 @@ absl::Status CheckRowsIndependent(const Graph& graph) {
     }
   }
   for (const Node& node : graph.nodes()) {
-    const bool reads_rows =
+    // What has rows without reading any (a constant expanded to them) must
+    // have them in front, too: others reshape it and join it to the data.
+    const bool touches_rows =
         std::any_of(node.inputs.begin(), node.inputs.end(),
-                    [&](ValueId id) { return depends[id]; });
-    if (!reads_rows) continue;
+                    [&](ValueId id) { return depends[id]; }) ||
+        std::any_of(node.outputs.begin(), node.outputs.end(),
+                    [&](ValueId id) { return HasRows(graph.type(id).dims); });
+    if (!touches_rows) continue;
     std::vector<TensorType> types;
     for (ValueId id : node.inputs) types.push_back(graph.type(id));
     if (MixesRows(node.op, types)) {

@@ -41,6 +41,13 @@ absl::StatusOr<TensorType> InferOp(const Slice& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Pad& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Reshape& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Transpose& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const Expand& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const Gather& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const GatherElements& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const GatherNd& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const ScatterElements& op,
+                                   InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const ScatterNd& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Reduce& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const ArgReduce& op, InputTypes inputs);
 absl::StatusOr<std::vector<TensorType>> InferOp(const TopK& op,

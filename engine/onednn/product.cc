@@ -159,6 +159,10 @@ absl::StatusOr<ProductSetup> SetUpProduct(const plan::StepRequest& request,
                   : SetUpFloat(request, product);
 }
 
+bool IsPlainLoops(const std::string& implementation) {
+  return absl::StrContains(implementation, "ref");
+}
+
 std::optional<dnnl::memory::desc> ChosenWeights(
     const plan::StepRequest& request) {
   auto chosen = request.weights->Find<ChosenLayout>(WeightsKey(request));
@@ -170,7 +174,7 @@ absl::StatusOr<std::unique_ptr<plan::Step>> FinishProduct(
     const plan::StepRequest& request, const ProductNode& product,
     const ProductSetup& setup, const ProductPrimitive& primitive) {
   const bool integers = setup.multipliers.has_value();
-  if (integers && absl::StrContains(primitive.implementation, "ref")) {
+  if (integers && IsPlainLoops(primitive.implementation)) {
     return absl::UnimplementedError(absl::StrCat("only oneDNN's plain loops (",
                                                  primitive.implementation,
                                                  ") multiply these integers"));

@@ -58,14 +58,20 @@ absl::StatusOr<std::unique_ptr<plan::Step>> FinishProduct(
 std::optional<dnnl::memory::desc> ChosenWeights(
     const plan::StepRequest& request);
 
+// Whether a oneDNN implementation, as it calls itself, is its plain loops:
+// hundreds of times slower than its kernels.
+bool IsPlainLoops(const std::string& implementation);
+
 // Makes a primitive descriptor with `create(weights)`: with the layout that
-// another plan chose where oneDNN takes it, else with the one it likes best.
+// another plan chose where a kernel of oneDNN takes it, else with the one it
+// likes best, for which the plan then has a copy of its own. Which layouts its
+// kernels take depends on batch and threads; its plain loops take all.
 template <typename Create>
 auto WithSharedWeights(const plan::StepRequest& request,
                        const dnnl::memory::desc& plain, Create create) {
   if (std::optional<dnnl::memory::desc> chosen = ChosenWeights(request)) {
     auto desc = create(*chosen, /*allow_empty=*/true);
-    if (desc) return desc;
+    if (desc && !IsPlainLoops(desc.impl_info_str())) return desc;
   }
   return create(AnyLayout(plain), /*allow_empty=*/false);
 }

@@ -334,8 +334,10 @@ class NodeExporter {
       const bool whole =
           op.starts[i] == 0 && op.steps[i] == 1 && op.sizes[i] == dims[i].value;
       if (dims[i].per_row || whole) continue;
-      int64_t end = op.starts[i] + (op.sizes[i] - 1) * op.steps[i] +
-                    (op.steps[i] > 0 ? 1 : -1);
+      int64_t end = op.starts[i];
+      if (op.sizes[i] > 0) {
+        end += (op.sizes[i] - 1) * op.steps[i] + (op.steps[i] > 0 ? 1 : -1);
+      }
       // -1 would be counted from the back.
       if (end < 0) end = std::numeric_limits<int64_t>::min();
       starts.push_back(op.starts[i]);
@@ -356,11 +358,74 @@ class NodeExporter {
   }
 
   absl::Status Write(const ir::Pad& op) {
+    if (op.mode == ir::PadMode::kWrap) return Unsupported("wraps (opset 19)");
     std::vector<int64_t> pads = op.begin;
     pads.insert(pads.end(), op.end.begin(), op.end.end());
+    std::vector<std::string> inputs = {Input(0),
+                                       writer_.AddInts(Stem("pads"), pads)};
+    const bool constant = op.mode == ir::PadMode::kConstant;
+    if (constant && graph_.type(node_.inputs[0]).dtype == DType::kFloat32) {
+      inputs.push_back(writer_.AddFloat(Stem("value"), op.value));
+    } else if (constant && op.value != 0) {
+      return Unsupported("a value of another type than float32");
+    }
     Expect(1);
-    Add("Pad", {Input(0), writer_.AddInts(Stem("pads"), pads),
-                writer_.AddFloat(Stem("value"), op.value)});
+    pb::NodeProto* pad = Add("Pad", std::move(inputs));
+    if (!constant) {
+      SetString(pad, "mode",
+                op.mode == ir::PadMode::kReflect ? "reflect" : "edge");
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Write(const ir::Expand& op) {
+    std::vector<int64_t> target;
+    const ir::Dims& dims = InputDims(0);
+    const size_t added = op.dims.size() - dims.size();
+    for (size_t i = 0; i < op.dims.size(); ++i) {
+      // 1 keeps the input's rows, whatever their number is.
+      const bool kept = i >= added && dims[i - added] == op.dims[i];
+      if (op.dims[i].per_row && !kept) return Unsupported("makes rows");
+      target.push_back(op.dims[i].per_row ? 1 : op.dims[i].value);
+    }
+    Expect(1);
+    Add("Expand", {Input(0), writer_.AddInts(Stem("shape"), target)});
+    return absl::OkStatus();
+  }
+
+  absl::Status Write(const ir::Gather& op) {
+    Expect(1);
+    SetInt(Add("Gather", Inputs(2)), "axis", op.axis);
+    return absl::OkStatus();
+  }
+
+  absl::Status Write(const ir::GatherElements& op) {
+    Expect(1);
+    SetInt(Add("GatherElements", Inputs(2)), "axis", op.axis);
+    return absl::OkStatus();
+  }
+
+  absl::Status Write(const ir::GatherNd& op) {
+    Expect(1);
+    SetInt(Add("GatherND", Inputs(2)), "batch_dims", op.batch_dims);
+    return absl::OkStatus();
+  }
+
+  absl::Status Write(const ir::ScatterElements& op) {
+    if (op.reduction != ir::ScatterReduction::kNone) {
+      return Unsupported("combines updates (opset 16)");
+    }
+    Expect(1);
+    SetInt(Add("ScatterElements", Inputs(3)), "axis", op.axis);
+    return absl::OkStatus();
+  }
+
+  absl::Status Write(const ir::ScatterNd& op) {
+    if (op.reduction != ir::ScatterReduction::kNone) {
+      return Unsupported("combines updates (opset 16)");
+    }
+    Expect(1);
+    Add("ScatterND", Inputs(3));
     return absl::OkStatus();
   }
 

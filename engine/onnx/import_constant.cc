@@ -22,6 +22,18 @@ void Fill(const Tensor& value, Tensor& out) {
   }
 }
 
+absl::StatusOr<ir::Dims> DimsOfInput(const NodeReader& node,
+                                     GraphBuilder& graph) {
+  ir::Dims dims;
+  if (const std::optional<Tensor> constant = graph.Constant(node, 0)) {
+    dims = ir::FixedDims(constant->shape());
+  } else {
+    OCTET_ASSIGN_OR_RETURN(ir::ValueId x, graph.Read(node, 0));
+    dims = graph.dims(x);
+  }
+  return dims;
+}
+
 }  // namespace
 
 absl::Status ImportConstant(const NodeReader& node, GraphBuilder& graph) {
@@ -79,13 +91,7 @@ absl::Status ImportConstantOfShape(const NodeReader& node,
 absl::Status ImportShape(const NodeReader& node, GraphBuilder& graph) {
   OCTET_RETURN_IF_ERROR(node.ExpectInputs(1, 1));
   OCTET_ASSIGN_OR_RETURN(int64_t start, node.Int("start", 0));
-  ir::Dims dims;
-  if (const std::optional<Tensor> constant = graph.Constant(node, 0)) {
-    dims = ir::FixedDims(constant->shape());
-  } else {
-    OCTET_ASSIGN_OR_RETURN(ir::ValueId x, graph.Read(node, 0));
-    dims = graph.dims(x);
-  }
+  OCTET_ASSIGN_OR_RETURN(const ir::Dims dims, DimsOfInput(node, graph));
   const auto rank = static_cast<int64_t>(dims.size());
   OCTET_ASSIGN_OR_RETURN(int64_t end, node.Int("end", rank));
   start = std::clamp<int64_t>(start < 0 ? start + rank : start, 0, rank);
@@ -93,6 +99,25 @@ absl::Status ImportShape(const NodeReader& node, GraphBuilder& graph) {
   IntegerList part;
   part.values.assign(dims.begin() + start, dims.begin() + end);
   return graph.ResultIntegers(node, std::move(part));
+}
+
+absl::Status ImportSize(const NodeReader& node, GraphBuilder& graph) {
+  OCTET_RETURN_IF_ERROR(node.ExpectInputs(1, 1));
+  OCTET_ASSIGN_OR_RETURN(const ir::Dims dims, DimsOfInput(node, graph));
+  IntegerList count;
+  count.scalar = true;
+  count.values = {ir::Dim::Fixed(1)};
+  for (const ir::Dim& dim : dims) {
+    if (dim.per_row && count.values[0].per_row) {
+      return absl::UnimplementedError(absl::StrCat("asks for the size of ",
+                                                   ir::DimsToString(dims),
+                                                   ", which has rows twice"));
+    }
+    // No value has more than kMaxElements, so this cannot overflow.
+    count.values[0].value *= dim.value;
+    count.values[0].per_row = count.values[0].per_row || dim.per_row;
+  }
+  return graph.ResultIntegers(node, std::move(count));
 }
 
 }  // namespace octet::onnx

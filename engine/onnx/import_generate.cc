@@ -260,46 +260,6 @@ absl::Status ImportEyeLike(const NodeReader& node, GraphBuilder& graph) {
   return graph.Result(node, ir::Cast{half ? DType::kFloat32 : dtype}, {eye});
 }
 
-absl::Status ImportRange(const NodeReader& node, GraphBuilder& graph) {
-  OCTET_RETURN_IF_ERROR(node.ExpectInputs(3, 3));
-  const char* const roles[] = {"the start", "the limit", "the step"};
-  std::vector<Tensor> inputs;
-  for (int i = 0; i < 3; ++i) {
-    OCTET_ASSIGN_OR_RETURN(Tensor tensor,
-                           graph.RequireConstant(node, i, roles[i]));
-    if (tensor.size() != 1 || (i > 0 && tensor.dtype() != inputs[0].dtype())) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(roles[i], " (input '", node.input(i), "') is ",
-                       Name(tensor.dtype()), ShapeToString(tensor.shape()),
-                       "; expected one number of the start's type"));
-    }
-    inputs.push_back(std::move(tensor));
-  }
-  switch (inputs[0].dtype()) {
-    case DType::kFloat32:
-      return RangeOf<float>(node, graph, inputs);
-    case DType::kFloat64:
-      return RangeOf<double>(node, graph, inputs);
-    case DType::kInt16:
-      return RangeOf<int16_t>(node, graph, inputs);
-    case DType::kInt32:
-      return RangeOf<int32_t>(node, graph, inputs);
-    case DType::kInt64:
-      return RangeOf<int64_t>(node, graph, inputs);
-    default:
-      return absl::InvalidArgumentError(
-          absl::StrCat("the start is ", Name(inputs[0].dtype()),
-                       "; expected float32, float64, int16, int32 or int64"));
-  }
-}
-
-absl::Status ImportSize(const NodeReader& node, GraphBuilder& graph) {
-  OCTET_RETURN_IF_ERROR(node.ExpectInputs(1, 1));
-  OCTET_ASSIGN_OR_RETURN(const ValueId x, graph.Read(node, 0));
-  OCTET_ASSIGN_OR_RETURN(const int64_t elements, ElementsOf(graph.dims(x)));
-  return graph.ResultConstant(node, Tensor::Of<int64_t>({}, {elements}));
-}
-
 absl::Status ImportOneHot(const NodeReader& node, GraphBuilder& graph) {
   OCTET_RETURN_IF_ERROR(node.ExpectInputs(3, 3));
   OCTET_ASSIGN_OR_RETURN(const int64_t attribute, node.Int("axis", -1));

@@ -144,4 +144,11 @@ void SetFloat(pb::NodeProto* node, const char* name, float value) {
   attribute->set_f(value);
 }
 
+void SetString(pb::NodeProto* node, const char* name, const char* value) {
+  pb::AttributeProto* attribute = node->add_attribute();
+  attribute->set_name(name);
+  attribute->set_type(pb::AttributeProto::STRING);
+  attribute->set_s(value);
+}
+
 }  // namespace octet::onnx

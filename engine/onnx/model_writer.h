@@ -58,6 +58,7 @@ class ModelWriter {
 
 void SetInt(pb::NodeProto* node, const char* name, int64_t value);
 void SetFloat(pb::NodeProto* node, const char* name, float value);
+void SetString(pb::NodeProto* node, const char* name, const char* value);
 template <typename Numbers>
 void SetInts(pb::NodeProto* node, const char* name, const Numbers& values) {
   pb::AttributeProto* attribute = node->add_attribute();

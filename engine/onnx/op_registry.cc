@@ -43,8 +43,6 @@ RuleMap MakeRules() {
       {"CumSum", ImportCumSum},
       {"Trilu", ImportTrilu},
       {"EyeLike", ImportEyeLike},
-      {"Range", ImportRange},
-      {"Size", ImportSize},
       {"OneHot", ImportOneHot},
       {"Dropout", ImportDropout},
       {"Identity", ImportIdentity},
@@ -55,8 +53,21 @@ RuleMap MakeRules() {
       {"MeanVarianceNormalization", ImportMeanVarianceNorm},
       {"Concat", ImportConcat},
       {"Slice", ImportSlice},
+      {"Split", ImportSplit},
       {"Pad", ImportPad},
+      {"CenterCropPad", ImportCenterCropPad},
       {"Transpose", ImportTranspose},
+      {"Expand", ImportExpand},
+      {"Tile", ImportTile},
+      {"Gather", ImportGather},
+      {"GatherElements", ImportGatherElements},
+      {"GatherND", ImportGatherNd},
+      {"ScatterND", ImportScatterNd},
+      {"Compress", ImportCompress},
+      {"DepthToSpace", ImportDepthToSpace},
+      {"SpaceToDepth", ImportSpaceToDepth},
+      {"ReverseSequence", ImportReverseSequence},
+      {"Einsum", ImportEinsum},
       {"Reshape", ImportReshape},
       {"Flatten", ImportFlatten},
       {"Squeeze", ImportSqueeze},
@@ -66,7 +77,11 @@ RuleMap MakeRules() {
       {"Constant", ImportConstant},
       {"ConstantOfShape", ImportConstantOfShape},
       {"Shape", ImportShape},
+      {"Size", ImportSize},
   };
+  AddGroup(rules, ImportScatterElements, {"Scatter", "ScatterElements"});
+  AddGroup(rules, ImportByValue,
+           {"NonMaxSuppression", "NonZero", "Range", "Unique"});
   AddGroup(rules, ImportPool, {"MaxPool", "AveragePool"});
   AddGroup(rules, ImportGlobalPool, {"GlobalMaxPool", "GlobalAveragePool"});
   AddGroup(rules, ImportSoftmax, {"Softmax", "LogSoftmax"});

@@ -87,17 +87,37 @@ absl::Status ImportMeanVarianceNorm(const NodeReader& node,
 // import_generate.cc
 absl::Status ImportTrilu(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportEyeLike(const NodeReader& node, GraphBuilder& graph);
-absl::Status ImportRange(const NodeReader& node, GraphBuilder& graph);
-absl::Status ImportSize(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportOneHot(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportDropout(const NodeReader& node, GraphBuilder& graph);
 absl::Status RefuseRandom(const NodeReader& node, GraphBuilder& graph);
 // import_layout.cc
 absl::Status ImportIdentity(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportConcat(const NodeReader& node, GraphBuilder& graph);
-absl::Status ImportSlice(const NodeReader& node, GraphBuilder& graph);
-absl::Status ImportPad(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportTranspose(const NodeReader& node, GraphBuilder& graph);
+// import_slice.cc
+absl::Status ImportSlice(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportSplit(const NodeReader& node, GraphBuilder& graph);
+// import_pad.cc
+absl::Status ImportPad(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportCenterCropPad(const NodeReader& node, GraphBuilder& graph);
+// import_expand.cc
+absl::Status ImportExpand(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportTile(const NodeReader& node, GraphBuilder& graph);
+// import_gather.cc
+absl::Status ImportGather(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportGatherElements(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportGatherNd(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportScatterElements(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportScatterNd(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportCompress(const NodeReader& node, GraphBuilder& graph);
+// import_rearrange.cc
+absl::Status ImportDepthToSpace(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportSpaceToDepth(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportReverseSequence(const NodeReader& node, GraphBuilder& graph);
+// import_einsum.cc
+absl::Status ImportEinsum(const NodeReader& node, GraphBuilder& graph);
+// value_functions.cc; operators that have a ValueFunction
+absl::Status ImportByValue(const NodeReader& node, GraphBuilder& graph);
 // import_reshape.cc
 absl::Status ImportReshape(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportFlatten(const NodeReader& node, GraphBuilder& graph);
@@ -116,6 +136,7 @@ absl::Status ImportDequantizeLinear(const NodeReader& node,
 absl::Status ImportConstant(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportConstantOfShape(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportShape(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportSize(const NodeReader& node, GraphBuilder& graph);
 
 }  // namespace octet::onnx
 

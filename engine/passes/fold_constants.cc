@@ -15,11 +15,30 @@ bool AllInputsConstant(const ir::Graph& graph, const ir::Node& node) {
       [&](ir::ValueId id) { return graph.value(id).is_constant(); });
 }
 
+// What expands (Expand, a Pad, a Gather of a few entries over and over) costs
+// less as a step than in memory. The limits leave Dequantize through, whose
+// results are four times as large.
+bool Expands(const ir::Graph& graph, const ir::Node& node) {
+  constexpr int64_t kFreeBytes = int64_t{1} << 20;
+  const auto bytes = [&graph](const std::vector<ir::ValueId>& ids) {
+    int64_t sum = 0;
+    for (ir::ValueId id : ids) {
+      const ir::TensorType& type = graph.type(id);
+      if (ir::HasRows(type.dims)) continue;
+      sum += ElementCount(ir::ConcreteShape(type.dims)) *
+             static_cast<int64_t>(SizeOf(type.dtype));
+    }
+    return sum;
+  };
+  const int64_t result = bytes(node.outputs);
+  return result > kFreeBytes && result / 8 > bytes(node.inputs);
+}
+
 absl::StatusOr<std::optional<ir::GraphPatch>> FoldFirst(
     const ir::Graph& graph, const PassContext& context, bool dequantize) {
   for (const ir::Node& node : graph.nodes()) {
     if (std::holds_alternative<ir::Dequantize>(node.op) != dequantize) continue;
-    if (!AllInputsConstant(graph, node)) continue;
+    if (!AllInputsConstant(graph, node) || Expands(graph, node)) continue;
     absl::StatusOr<std::vector<Tensor>> folded = context.evaluate(graph, node);
     if (absl::IsUnimplemented(folded.status())) continue;
     if (!folded.ok()) return folded.status();

@@ -16,32 +16,75 @@ using ir::Node;
 using ir::TensorType;
 using ir::ValueId;
 
+template <typename... Ops>
+bool IsAnyOf(const ir::Op& op) {
+  return (std::holds_alternative<Ops>(op) || ...);
+}
+
+// Whether `op` looks up where it takes elements of input 0 from.
+bool Gathers(const ir::Op& op) {
+  return IsAnyOf<ir::Gather, ir::GatherElements, ir::GatherNd>(op);
+}
+
+// Whether `op` puts elements of input 2 among those of input 0.
+bool Scatters(const ir::Op& op) {
+  if (const auto* elements = std::get_if<ir::ScatterElements>(&op)) {
+    return elements->reduction == ir::ScatterReduction::kNone;
+  }
+  const auto* slices = std::get_if<ir::ScatterNd>(&op);
+  return slices != nullptr && slices->reduction == ir::ScatterReduction::kNone;
+}
+
 // Whether `op` does to integers what it does to the reals behind them.
 bool WorksOnIntegers(const ir::Op& op) {
   const auto* clamp = std::get_if<ir::Clamp>(&op);
-  if (clamp == nullptr) return ir::MovesElements(op);
+  if (clamp == nullptr) {
+    return ir::MovesElements(op) || Gathers(op) || Scatters(op);
+  }
   // The real 0 is an integer, other limits may lie between two.
   return clamp->range == ir::Activation{0.0f, ir::Activation().upper};
 }
 
-// The common type of the integers behind all inputs; nothing where an input is
-// float or they differ.
+// Whether input `i` of `node` is moved, and does not say where to.
+bool IsMoved(const Node& node, size_t i) {
+  if (Gathers(node.op)) return i == 0;
+  return !Scatters(node.op) || i != 1;
+}
+
+// The integers behind input `id`. A table that entries are looked up in counts
+// although it is a constant: it stays as small as it is.
+std::optional<ValueId> MovableBehind(const Graph& graph,
+                                     const GraphIndex& index, const Node& node,
+                                     ValueId id) {
+  if (!Gathers(node.op)) return ActivationBehind(graph, index, id);
+  std::optional<ValueId> behind = IntegersBehind(graph, index, id);
+  if (!behind) return std::nullopt;
+  const TensorType& type = graph.type(*behind);
+  const bool is_byte =
+      type.dtype == DType::kInt8 || type.dtype == DType::kUInt8;
+  if (!is_byte || !type.quantization->per_tensor()) return std::nullopt;
+  return behind;
+}
+
+// The inputs with integers of one common type in place of what is moved;
+// nothing where an input is float or they differ.
 std::optional<std::vector<ValueId>> EqualIntegers(const Graph& graph,
                                                   const GraphIndex& index,
                                                   const Node& node) {
-  std::vector<ValueId> integers;
-  for (ValueId id : node.inputs) {
-    std::optional<ValueId> behind = ActivationBehind(graph, index, id);
+  std::vector<ValueId> inputs = node.inputs;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (!IsMoved(node, i)) continue;
+    std::optional<ValueId> behind =
+        MovableBehind(graph, index, node, inputs[i]);
     if (!behind) return std::nullopt;
     const TensorType& type = graph.type(*behind);
-    if (!integers.empty() &&
-        (type.dtype != graph.type(integers[0]).dtype ||
-         type.quantization != graph.type(integers[0]).quantization)) {
+    if (i > 0 && (type.dtype != graph.type(inputs[0]).dtype ||
+                  type.quantization != graph.type(inputs[0]).quantization)) {
       return std::nullopt;
     }
-    integers.push_back(*behind);
+    inputs[i] = *behind;
   }
-  return integers;
+  return inputs;
 }
 
 // Concat of dequantized tensors, at least one quantized unlike the result:

@@ -23,6 +23,7 @@ bool IsNoOp(const Graph& graph, const Node& node) {
   const bool same_type = input == output;
   if (std::holds_alternative<ir::Reshape>(node.op) ||
       std::holds_alternative<ir::Slice>(node.op) ||
+      std::holds_alternative<ir::Expand>(node.op) ||
       std::holds_alternative<ir::Cast>(node.op) ||
       std::holds_alternative<ir::Requantize>(node.op)) {
     if (const auto* slice = std::get_if<ir::Slice>(&node.op)) {

@@ -5,10 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/base/half_types.h"
 #include "engine/base/status_macros.h"
-#include "engine/plan/requantization.h"
-#include "engine/reference/integer_from_real.h"
 #include "engine/reference/steps.h"
 #include "engine/reference/strides.h"
 
@@ -62,53 +59,6 @@ StepPtr MakeCopyStep(StridedCopy copy, size_t element_bytes) {
             return copy.Run<uint64_t>(memory);
         }
       });
-}
-
-// The bytes of `value`, in real units, as an element of `type`.
-absl::StatusOr<std::vector<std::byte>> ElementOf(float value,
-                                                 const ir::TensorType& type,
-                                                 const NodeTypes& node) {
-  std::vector<std::byte> bytes(SizeOf(type.dtype));
-  auto store = [&](auto element) {
-    static_assert(sizeof(element) <= 8);
-    std::memcpy(bytes.data(), &element, bytes.size());
-  };
-  if (type.quantization.has_value()) {
-    const auto range = plan::RangeOf(type.dtype);
-    if (!type.quantization->per_tensor() || !range.has_value() ||
-        bytes.size() > sizeof(int32_t)) {
-      return node.Unsupported(absl::StrCat(
-          "the input is ", ir::TypeToString(type), "; expected one scale"));
-    }
-    // The low bytes come first on every machine that octet runs on.
-    store(plan::QuantizeOne(value, type.quantization->scales[0],
-                            type.quantization->zero_points[0], *range));
-    return bytes;
-  }
-  switch (type.dtype) {
-    case DType::kFloat32:
-      store(value);
-      break;
-    case DType::kFloat64:
-      store(static_cast<double>(value));
-      break;
-    case DType::kFloat16:
-      store(HalfFromFloat(value));
-      break;
-    case DType::kBFloat16:
-      store(BFloat16FromFloat(value));
-      break;
-    case DType::kBool:
-      store(value != 0);
-      break;
-    case DType::kUInt64:
-      store(IntegerFromReal<uint64_t>(value));
-      break;
-    default:
-      store(IntegerFromReal<int64_t>(value));
-      break;
-  }
-  return bytes;
 }
 
 }  // namespace
@@ -172,31 +122,13 @@ absl::StatusOr<StepPtr> MakeStep(const ir::Reshape& op, const NodeTypes& node) {
   });
 }
 
-absl::StatusOr<StepPtr> MakeStep(const ir::Pad& op, const NodeTypes& node) {
+absl::StatusOr<StepPtr> MakeStep(const ir::Expand& op, const NodeTypes& node) {
+  static_cast<void>(op);
   OCTET_RETURN_IF_ERROR(node.ExpectMoved(0));
-  OCTET_ASSIGN_OR_RETURN(const std::vector<std::byte> fill,
-                         ElementOf(op.value, node.output(), node));
-  const Shape x_shape = node.input_shape(0);
-  const Shape y_shape = node.output_shape();
-  const Shape x_strides = StridesOf(x_shape);
-  const Shape y_strides = StridesOf(y_shape);
-  const size_t element_bytes = fill.size();
-  return MakeLoopStep([=, begin = op.begin](const LoopMemory& memory) {
-    memory.pool->ParallelRun(ElementCount(y_shape), [&](int64_t i) {
-      int64_t source = 0;
-      bool inside = true;
-      for (size_t axis = 0; axis < y_shape.size(); ++axis) {
-        const int64_t position =
-            i / y_strides[axis] % y_shape[axis] - begin[axis];
-        inside = inside && position >= 0 && position < x_shape[axis];
-        source += position * x_strides[axis];
-      }
-      std::memcpy(
-          memory.outputs[0] + i * element_bytes,
-          inside ? memory.inputs[0] + source * element_bytes : fill.data(),
-          element_bytes);
-    });
-  });
+  const Shape shape = node.output_shape();
+  return MakeCopyStep(
+      StridedCopy(shape, BroadcastStrides(node.input_shape(0), shape), 0),
+      SizeOf(node.output().dtype));
 }
 
 }  // namespace octet::reference

@@ -51,10 +51,22 @@ absl::StatusOr<StepPtr> MakeStep(const ir::Where& op, const NodeTypes& node);
 absl::StatusOr<StepPtr> MakeStep(const ir::Cast& op, const NodeTypes& node);
 // softmax_step.cc
 absl::StatusOr<StepPtr> MakeStep(const ir::Softmax& op, const NodeTypes& node);
+// gather_step.cc
+absl::StatusOr<StepPtr> MakeStep(const ir::Gather& op, const NodeTypes& node);
+absl::StatusOr<StepPtr> MakeStep(const ir::GatherElements& op,
+                                 const NodeTypes& node);
+absl::StatusOr<StepPtr> MakeStep(const ir::GatherNd& op, const NodeTypes& node);
+// scatter_step.cc
+absl::StatusOr<StepPtr> MakeStep(const ir::ScatterElements& op,
+                                 const NodeTypes& node);
+absl::StatusOr<StepPtr> MakeStep(const ir::ScatterNd& op,
+                                 const NodeTypes& node);
+// pad_step.cc
+absl::StatusOr<StepPtr> MakeStep(const ir::Pad& op, const NodeTypes& node);
 // layout_step.cc
 absl::StatusOr<StepPtr> MakeStep(const ir::Concat& op, const NodeTypes& node);
+absl::StatusOr<StepPtr> MakeStep(const ir::Expand& op, const NodeTypes& node);
 absl::StatusOr<StepPtr> MakeStep(const ir::Slice& op, const NodeTypes& node);
-absl::StatusOr<StepPtr> MakeStep(const ir::Pad& op, const NodeTypes& node);
 absl::StatusOr<StepPtr> MakeStep(const ir::Reshape& op, const NodeTypes& node);
 absl::StatusOr<StepPtr> MakeStep(const ir::Transpose& op,
                                  const NodeTypes& node);

@@ -33,13 +33,18 @@ class CreateVisitor {
   }
   StepOr operator()(const ir::Binary& op) const {
     const ir::TensorType& type = request_.graph.type(request_.node.inputs[0]);
-    if (!type.quantization) return CreateFloatBinaryStep(request_, op);
-    return CreateAddStep(request_, op);
+    if (type.quantization) return CreateAddStep(request_, op);
+    if (type.dtype == DType::kFloat32 && !ir::GivesBool(op.kind)) {
+      return CreateFloatBinaryStep(request_, op);
+    }
+    return CreateTypedBinaryStep(request_, op);
   }
   StepOr operator()(const ir::Unary& op) const {
     return CreateUnaryStep(request_, op);
   }
   StepOr operator()(const ir::Clamp& op) const {
+    const ir::TensorType& type = request_.graph.type(request_.node.inputs[0]);
+    if (type.quantization) return CreateByteClampStep(request_, op);
     return CreateClampStep(request_, op);
   }
   StepOr operator()(const ir::Concat& op) const {
@@ -81,6 +86,16 @@ class CreateVisitor {
   StepOr operator()(const ir::Softmax& op) const {
     return CreateSoftmaxStep(request_, op);
   }
+  StepOr operator()(const ir::Gather& op) const {
+    return CreateGatherStep(request_, op);
+  }
+  StepOr operator()(const ir::Expand&) const {
+    return CreateExpandStep(request_);
+  }
+  StepOr operator()(const ir::Where&) const {
+    return CreateWhereStep(request_);
+  }
+  StepOr operator()(const ir::Cast&) const { return CreateCastStep(request_); }
   template <typename Op>
   StepOr operator()(const Op&) const {
     return absl::UnimplementedError("not an operator of this backend");

@@ -7,7 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
 #include "engine/plan/requantization.h"
-#include "engine/simd/cpu_features.h"
+#include "engine/simd/copy_runs.h"
+#include "engine/simd/indexed_copy.h"
 #include "engine/simd/padded_copy.h"
 #include "engine/simd/steps.h"
 #include "engine/simd/strided_copy.h"
@@ -102,6 +103,40 @@ absl::StatusOr<std::array<std::byte, 8>> FillOf(float value,
   return absl::UnimplementedError("padding of this type by other than 0");
 }
 
+// The entry of an axis of `size` that position `at` of the padded axis repeats,
+// counted from the first that is not padding. REQUIRES: size > 0.
+int64_t RepeatedEntry(ir::PadMode mode, int64_t at, int64_t size) {
+  if (at >= 0 && at < size) return at;
+  if (mode == ir::PadMode::kEdge || size == 1) return at < 0 ? 0 : size - 1;
+  // Reflected, the mirrors stand on the first and the last entry.
+  const bool wraps = mode == ir::PadMode::kWrap;
+  const int64_t period = wraps ? size : 2 * (size - 1);
+  const int64_t phase = (at % period + period) % period;
+  return wraps ? phase : std::min(phase, period - phase);
+}
+
+// Padding that repeats what is inside.
+StepOr CreateRepeatingPadStep(const plan::StepRequest& request,
+                              const ir::Pad& op) {
+  const ir::TensorType& type = request.graph.type(request.node.outputs[0]);
+  IndexedCopyParams params;
+  params.element_bytes = static_cast<int64_t>(SizeOf(type.dtype));
+  params.sizes = ShapeOf(request, request.node.inputs[0]);
+  if (ElementCount(params.sizes) == 0) {
+    return absl::UnimplementedError("padding of nothing");
+  }
+  for (size_t axis = 0; axis < params.sizes.size(); ++axis) {
+    const int64_t size = params.sizes[axis];
+    std::vector<int64_t> entries;
+    for (int64_t at = -op.begin[axis]; at < size + op.end[axis]; ++at) {
+      entries.push_back(RepeatedEntry(op.mode, at, size));
+    }
+    params.entries.push_back(std::move(entries));
+  }
+  OCTET_ASSIGN_OR_RETURN(IndexedCopy copy, IndexedCopy::Create(params));
+  return MakeCopyStep("pad", std::move(copy));
+}
+
 // [outer, inner] pieces that Concat copies, one per input.
 struct Piece {
   int64_t bytes = 0;   // of one outer index
@@ -134,11 +169,22 @@ StepOr CreateReshapeStep(const plan::StepRequest& request) {
       0);
 }
 
-StepOr CreatePadStep(const plan::StepRequest& request, const ir::Pad& op) {
-  if (op.mode != ir::PadMode::kConstant) {
-    return absl::UnimplementedError("padding by other than a constant");
+StepOr CreateExpandStep(const plan::StepRequest& request) {
+  const Shape shape = ShapeOf(request, request.node.inputs[0]);
+  const Shape dense = DenseStrides(shape);
+  const size_t rank = ShapeOf(request, request.node.outputs[0]).size();
+  Shape strides(rank, 0);
+  for (size_t axis = 0; axis < shape.size(); ++axis) {
+    if (shape[axis] != 1) strides[rank - shape.size() + axis] = dense[axis];
   }
+  return CreateStridedStep(request, "expand", std::move(strides), 0);
+}
+
+StepOr CreatePadStep(const plan::StepRequest& request, const ir::Pad& op) {
   OCTET_RETURN_IF_ERROR(ExpectMoved(request, 0));
+  if (op.mode != ir::PadMode::kConstant) {
+    return CreateRepeatingPadStep(request, op);
+  }
   const ir::TensorType& type = request.graph.type(request.node.outputs[0]);
   PaddedCopyParams params;
   params.element_bytes = static_cast<int64_t>(SizeOf(type.dtype));

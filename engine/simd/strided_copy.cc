@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "engine/simd/copy_runs.h"
 #include "engine/simd/kernels.h"
 
 namespace octet::simd {
@@ -20,40 +21,6 @@ constexpr int64_t kBlockBytes = 64;
 
 bool IsWord(int64_t bytes) {
   return bytes == 1 || bytes == 2 || bytes == 4 || bytes == 8;
-}
-
-// `count` runs of kBytes, `from` bytes apart, one behind the other.
-template <int64_t kBytes>
-void CopyRuns(const std::byte* x, int64_t from, int64_t count, std::byte* y) {
-  for (int64_t i = 0; i < count; ++i) {
-    std::memcpy(y + i * kBytes, x + i * from, kBytes);
-  }
-}
-
-void CopyRunsOf(int64_t bytes, const std::byte* x, int64_t from, int64_t count,
-                std::byte* y) {
-  switch (bytes) {
-    case 1:
-      return CopyRuns<1>(x, from, count, y);
-    case 2:
-      return CopyRuns<2>(x, from, count, y);
-    case 4:
-      return CopyRuns<4>(x, from, count, y);
-    case 8:
-      return CopyRuns<8>(x, from, count, y);
-    case 12:
-      return CopyRuns<12>(x, from, count, y);
-    case 16:
-      return CopyRuns<16>(x, from, count, y);
-    case 32:
-      return CopyRuns<32>(x, from, count, y);
-    case 64:
-      return CopyRuns<64>(x, from, count, y);
-    default:
-      for (int64_t i = 0; i < count; ++i) {
-        std::memcpy(y + i * bytes, x + i * from, bytes);
-      }
-  }
 }
 
 }  // namespace
@@ -189,8 +156,8 @@ void StridedCopy::Run(const void* x, void* y, int64_t begin,
   int64_t block = begin % blocks_;
   for (int64_t item = begin; item < end; ++item) {
     if (way_ == Way::kRuns) {
-      CopyRunsOf(run_bytes_, from + place.from, inner_.from, inner_.size,
-                 to + place.to);
+      CopyRuns(run_bytes_, from + place.from, inner_.from, inner_.size,
+               to + place.to, run_bytes_);
     } else {
       TurnBlock(from + place.from, to + place.to, block);
     }

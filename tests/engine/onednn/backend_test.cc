@@ -338,6 +338,37 @@ TEST(OneDnnBackendTest, TwoBatchSizesShareOnePackedCopy) {
   }
 }
 
+// The layout that two rows want on two threads is one that only plain loops take
+// for a single row, on AVX2 at least.
+TEST(OneDnnBackendTest, SmallBatchKeepsItsKernelWhenLayoutsDiffer) {
+  const auto backend = CreateOneDnnBackend({});
+  ConvCase pointwise;
+  pointwise.input = {1, 56, 56, 64};
+  pointwise.out_channels = 64;
+  pointwise.window = WindowOf({1, 1});
+  ConvCase dense;
+  dense.input = {1, 28, 28, 128};
+  dense.out_channels = 128;
+  dense.window = WindowOf({3, 3});
+  dense.window.pads_begin = dense.window.pads_end = {1, 1};
+  for (ConvCase test : {pointwise, dense}) {
+    for (int threads : {1, 2, 4}) {
+      plan::WeightCache weights;
+      for (int64_t batch : {8, 4, 2, 1}) {
+        test.input[0] = batch;
+        const auto graph = FloatConv(test, 1).Graph();
+        ASSERT_TRUE(graph.ok()) << graph.status();
+        const auto step =
+            backend->CreateStep({*graph, graph->nodes()[0], threads, &weights});
+        ASSERT_TRUE(step.ok()) << step.status();
+        EXPECT_FALSE(absl::StrContains((*step)->kernel(), "ref"))
+            << batch << " rows, " << threads
+            << " threads: " << (*step)->kernel();
+      }
+    }
+  }
+}
+
 TEST(OneDnnBackendTest, LibraryIsOfVersionThree) {
   EXPECT_EQ(LibraryVersion().substr(0, 2), "3.");
 }

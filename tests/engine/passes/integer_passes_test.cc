@@ -301,6 +301,42 @@ TEST(IntegerPassesTest, ConcatOfEqualScalesOnlyMoves) {
   ExpectSameAnswers(graph, integers, 0);
 }
 
+TEST(IntegerPassesTest, LookUpsMoveIntegers) {
+  GraphBuilder b;
+  const ValueId x = b.QuantizePair("x", b.Input("p", RowsAnd({3, 2})),
+                                   DType::kUInt8, 4.0f / 255, 128);
+  const ValueId indices =
+      b.Constant("i", Tensor::Of<int64_t>({2}, {2, 0}), std::nullopt);
+  const ValueId picked = b.Node("pick", ir::Gather{1}, {x, indices});
+  b.Output(b.QuantizePair("y", picked, DType::kUInt8, 4.0f / 255, 128));
+  const ir::Graph graph = b.Build();
+  const ir::Graph integers = ToIntegers(graph);
+  EXPECT_EQ(CountOps(integers, "Quantize"), 1) << ir::DumpGraph(integers);
+  EXPECT_EQ(CountOps(integers, "Requantize"), 0);
+  ExpectSameAnswers(graph, integers, 0);
+}
+
+TEST(IntegerPassesTest, TablesStayIntegersBehindALookUp) {
+  GraphBuilder b;
+  const ValueId table =
+      b.Constant("t", RandomIntegers(DType::kInt8, {5, 2}, 3, -127, 127),
+                 Quantization::PerTensor(0.5f, 1));
+  const ValueId x = b.QuantizePair("x", b.Input("p", RowsAnd({2})),
+                                   DType::kUInt8, 4.0f / 255, 128);
+  const ValueId indices =
+      b.Constant("i", Tensor::Of<int64_t>({2}, {4, 1}), std::nullopt);
+  const ValueId picked =
+      b.Node("pick", ir::Gather{0},
+             {b.Node("real", ir::Dequantize{}, {table}), indices});
+  const ValueId row =
+      b.Node("sum", ir::Reduce{ir::ReduceKind::kSum, {0}, false}, {picked});
+  b.Output(b.Node("y", ir::Binary{ir::BinaryKind::kAdd, {}}, {x, row}));
+  const ir::Graph graph = b.Build();
+  const ir::Graph integers = ToIntegers(graph);
+  EXPECT_THAT(ir::DumpGraph(integers), testing::HasSubstr("int8[2, 2]"));
+  ExpectSameAnswers(graph, integers, 0);
+}
+
 TEST(IntegerPassesTest, PairOfOneScaleCancelsAndOfAnotherRequantizes) {
   for (bool equal : {true, false}) {
     GraphBuilder b;

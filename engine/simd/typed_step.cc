@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/status_macros.h"
+#include "engine/simd/broadcast.h"
+#include "engine/simd/steps.h"
+#include "engine/simd/typed_rows.h"
+
+// Elementwise steps on any type: arithmetic of integers and doubles,
+// comparisons, logic, Where, Cast, and look-ups in tables of bytes.
+namespace octet::simd {
+namespace {
+
+using StepOr = absl::StatusOr<std::unique_ptr<plan::Step>>;
+
+Shape ShapeOf(const plan::StepRequest& request, ir::ValueId id) {
+  return ir::ConcreteShape(request.graph.type(id).dims);
+}
+
+absl::StatusOr<Broadcast> BroadcastOf(const plan::StepRequest& request) {
+  std::vector<Shape> inputs;
+  for (ir::ValueId id : request.node.inputs) {
+    inputs.push_back(ShapeOf(request, id));
+  }
+  return Broadcast::Create(ShapeOf(request, request.node.outputs[0]), inputs);
+}
+
+bool AnyQuantized(const plan::StepRequest& request) {
+  for (ir::ValueId id : request.node.inputs) {
+    if (request.graph.type(id).quantization) return true;
+  }
+  return request.graph.type(request.node.outputs[0]).quantization.has_value();
+}
+
+}  // namespace
+
+StepOr CreateTypedBinaryStep(const plan::StepRequest& request,
+                             const ir::Binary& op) {
+  const DType dtype = request.graph.type(request.node.inputs[0]).dtype;
+  const DType result = request.graph.type(request.node.outputs[0]).dtype;
+  if (AnyQuantized(request) || !op.activation.is_identity() ||
+      request.graph.type(request.node.inputs[1]).dtype != dtype ||
+      result != (ir::GivesBool(op.kind) ? DType::kBool : dtype)) {
+    return absl::UnimplementedError("no kernel for these types");
+  }
+  OCTET_ASSIGN_OR_RETURN(Broadcast broadcast, BroadcastOf(request));
+  const auto repeated = broadcast.repeats(0)   ? internal::Repeated::kA
+                        : broadcast.repeats(1) ? internal::Repeated::kB
+                                               : internal::Repeated::kNone;
+  const internal::TypedRow row =
+      internal::TypedBinaryRow(op.kind, dtype, repeated);
+  if (row == nullptr) {
+    return absl::UnimplementedError("no kernel for this function and type");
+  }
+  const auto bytes = static_cast<int64_t>(SizeOf(dtype));
+  const auto y_bytes = static_cast<int64_t>(SizeOf(result));
+  return MakeKernelStep(
+      "simd:elementwise", 0, [=](const plan::Bindings& bindings) {
+        ShareOut(bindings.pool, broadcast.size(),
+                 MoveNs(3 * bytes * broadcast.size()),
+                 [&](int64_t begin, int64_t end) {
+                   broadcast.ForRows(
+                       begin, end,
+                       [&](int64_t i, const auto& at, int64_t count) {
+                         row(bindings.inputs[0] + at[0] * bytes,
+                             bindings.inputs[1] + at[1] * bytes,
+                             bindings.outputs[0] + i * y_bytes, count);
+                       });
+                 });
+      });
+}
+
+StepOr CreateWhereStep(const plan::StepRequest& request) {
+  const ir::TensorType& output = request.graph.type(request.node.outputs[0]);
+  for (size_t i : {1, 2}) {
+    const ir::TensorType& type = request.graph.type(request.node.inputs[i]);
+    if (type.dtype != output.dtype ||
+        type.quantization != output.quantization) {
+      return absl::UnimplementedError("the types of input and output differ");
+    }
+  }
+  OCTET_ASSIGN_OR_RETURN(Broadcast broadcast, BroadcastOf(request));
+  const size_t bytes = SizeOf(output.dtype);
+  return MakeKernelStep("simd:where", 0, [=](const plan::Bindings& bindings) {
+    internal::WhereRow rows;
+    rows.condition_repeats = broadcast.repeats(0);
+    rows.a_repeats = broadcast.repeats(1);
+    rows.b_repeats = broadcast.repeats(2);
+    ShareOut(bindings.pool, broadcast.size(),
+             MoveNs(3 * static_cast<int64_t>(bytes) * broadcast.size()),
+             [&](int64_t begin, int64_t end) {
+               internal::WhereRow row = rows;
+               broadcast.ForRows(
+                   begin, end, [&](int64_t i, const auto& at, int64_t count) {
+                     row.condition = reinterpret_cast<const uint8_t*>(
+                         bindings.inputs[0] + at[0]);
+                     row.a = bindings.inputs[1] + at[1] * bytes;
+                     row.b = bindings.inputs[2] + at[2] * bytes;
+                     row.y = bindings.outputs[0] + i * bytes;
+                     row.n = count;
+                     internal::ChooseRow(row, bytes);
+                   });
+             });
+  });
+}
+
+StepOr CreateCastStep(const plan::StepRequest& request) {
+  const DType from = request.graph.type(request.node.inputs[0]).dtype;
+  const DType to = request.graph.type(request.node.outputs[0]).dtype;
+  const internal::CastRow row = internal::CastRowFor(from, to);
+  if (row == nullptr || AnyQuantized(request)) {
+    return absl::UnimplementedError("no kernel for these types");
+  }
+  const int64_t size = ElementCount(ShapeOf(request, request.node.outputs[0]));
+  const auto x_bytes = static_cast<int64_t>(SizeOf(from));
+  const auto y_bytes = static_cast<int64_t>(SizeOf(to));
+  return MakeKernelStep("simd:cast", 0, [=](const plan::Bindings& bindings) {
+    ShareOut(bindings.pool, size, size, [&](int64_t begin, int64_t end) {
+      row(bindings.inputs[0] + begin * x_bytes,
+          bindings.outputs[0] + begin * y_bytes, end - begin);
+    });
+  });
+}
+
+StepOr CreateByteClampStep(const plan::StepRequest& request,
+                           const ir::Clamp& op) {
+  const ir::TensorType& input = request.graph.type(request.node.inputs[0]);
+  const ir::TensorType& output = request.graph.type(request.node.outputs[0]);
+  OCTET_RETURN_IF_ERROR(ToByteType(input).status());
+  OCTET_RETURN_IF_ERROR(ToByteType(output).status());
+  OCTET_ASSIGN_OR_RETURN(plan::Rescaling numbers,
+                         plan::Rescale(input, output, op.range));
+  std::array<uint8_t, 256> table;
+  for (int byte = 0; byte < 256; ++byte) {
+    const int q =
+        input.dtype == DType::kInt8 ? static_cast<int8_t>(byte) : byte;
+    table[byte] = static_cast<uint8_t>(
+        numbers.output.Rounded(numbers.Real(q - numbers.input_zero_point)));
+  }
+  const int64_t size = ElementCount(ShapeOf(request, request.node.outputs[0]));
+  return MakeKernelStep(
+      "simd:table", 0, [table, size](const plan::Bindings& bindings) {
+        const auto* x = reinterpret_cast<const uint8_t*>(bindings.inputs[0]);
+        auto* y = reinterpret_cast<uint8_t*>(bindings.outputs[0]);
+        ShareOut(bindings.pool, size, size / 2,
+                 [&](int64_t begin, int64_t end) {
+                   for (int64_t i = begin; i < end; ++i) y[i] = table[x[i]];
+                 });
+      });
+}
+
+}  // namespace octet::simd
