@@ -182,35 +182,4 @@ absl::StatusOr<TensorType> InferOp(const Transpose& op, InputTypes inputs) {
   return result;
 }
 
-absl::StatusOr<TensorType> InferOp(const Reduce& op, InputTypes inputs) {
-  OCTET_RETURN_IF_ERROR(ExpectInputCount(inputs, 1));
-  const TensorType& x = inputs[0];
-  std::vector<bool> reduced(x.dims.size(), false);
-  for (int axis : op.axes) {
-    if (axis < 0 || static_cast<size_t>(axis) >= x.dims.size() ||
-        reduced[axis]) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "axes are [", absl::StrJoin(op.axes, ", "), "] for dimensions ",
-          DimsToString(x.dims), "; expected each axis at most once"));
-    }
-    reduced[axis] = true;
-  }
-  Dims dims;
-  for (size_t i = 0; i < x.dims.size(); ++i) {
-    if (!reduced[i]) {
-      dims.push_back(x.dims[i]);
-    } else if (op.keep_dims) {
-      dims.push_back(Dim::Fixed(1));
-    }
-  }
-  if (x.quantization.has_value()) {
-    OCTET_RETURN_IF_ERROR(ExpectReal("the input", x));
-    return Computed(std::move(dims));
-  }
-  if (x.dtype == DType::kBool) {
-    return absl::InvalidArgumentError("the input is bool; expected numbers");
-  }
-  return TensorType{x.dtype, std::move(dims), std::nullopt};
-}
-
 }  // namespace octet::ir::internal

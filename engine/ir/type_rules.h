@@ -2,6 +2,8 @@
 #ifndef OCTET_ENGINE_IR_TYPE_RULES_H_
 #define OCTET_ENGINE_IR_TYPE_RULES_H_
 
+#include <vector>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -24,6 +26,7 @@ absl::StatusOr<TensorType> InferOp(const GlobalPool& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Binary& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Unary& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Clamp& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const Where& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const BatchNorm& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Softmax& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Concat& op, InputTypes inputs);
@@ -32,6 +35,12 @@ absl::StatusOr<TensorType> InferOp(const Pad& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Reshape& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Transpose& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Reduce& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const ArgReduce& op, InputTypes inputs);
+absl::StatusOr<std::vector<TensorType>> InferOp(const TopK& op,
+                                                InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const CumSum& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const LayerNorm& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const Lrn& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Cast& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Quantize& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Dequantize& op, InputTypes inputs);

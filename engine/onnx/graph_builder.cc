@@ -30,11 +30,7 @@ absl::Status ExpectRunnable(const ir::Op& op,
   const bool needs_reals = std::holds_alternative<ir::Conv>(op) ||
                            std::holds_alternative<ir::MatMul>(op) ||
                            std::holds_alternative<ir::Pool>(op) ||
-                           std::holds_alternative<ir::GlobalPool>(op) ||
-                           std::holds_alternative<ir::Unary>(op) ||
-                           std::holds_alternative<ir::Clamp>(op) ||
-                           std::holds_alternative<ir::BatchNorm>(op) ||
-                           std::holds_alternative<ir::Softmax>(op);
+                           std::holds_alternative<ir::GlobalPool>(op);
   for (const ir::TensorType& type : inputs) {
     const bool plain =
         type.dtype != DType::kFloat32 && !type.quantization.has_value();

@@ -164,25 +164,4 @@ absl::Status ImportGlobalPool(const NodeReader& node, GraphBuilder& graph) {
   return graph.Result(node, op, {x});
 }
 
-absl::Status ImportBatchNorm(const NodeReader& node, GraphBuilder& graph) {
-  OCTET_RETURN_IF_ERROR(node.ExpectInputs(5, 5));
-  std::vector<ir::ValueId> inputs(5);
-  for (int i = 0; i < 5; ++i) {
-    OCTET_ASSIGN_OR_RETURN(inputs[i], graph.Read(node, i));
-  }
-  ir::BatchNorm op;
-  OCTET_ASSIGN_OR_RETURN(op.epsilon, node.Float("epsilon", 1e-5f));
-  OCTET_ASSIGN_OR_RETURN(const int64_t training, node.Int("training_mode", 0));
-  OCTET_ASSIGN_OR_RETURN(const int64_t spatial, node.Int("spatial", 1));
-  // Before opset 7 a flag, and not a number of outputs, said it.
-  OCTET_ASSIGN_OR_RETURN(const int64_t is_test, node.Int("is_test", 1));
-  if (training != 0 || spatial != 1 || is_test == 0) {
-    return absl::UnimplementedError(absl::StrCat(
-        "training_mode ", training, ", spatial ", spatial, ", is_test ",
-        is_test, "; octet runs the inference form, one set a channel"));
-  }
-  node.Ignore("momentum");
-  return graph.Result(node, op, std::move(inputs));
-}
-
 }  // namespace octet::onnx

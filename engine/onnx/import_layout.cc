@@ -187,26 +187,7 @@ absl::StatusOr<ir::Pad> MakePad(PadLists lists, size_t rank) {
 }  // namespace
 
 absl::Status ImportIdentity(const NodeReader& node, GraphBuilder& graph) {
-  if (node.op_type() == "Dropout") {
-    OCTET_RETURN_IF_ERROR(node.ExpectInputs(1, 3));
-    node.Ignore("ratio");
-    node.Ignore("seed");
-    OCTET_ASSIGN_OR_RETURN(const int64_t is_test, node.Int("is_test", 1));
-    if (is_test == 0) {
-      return absl::UnimplementedError("is_test is 0; octet runs inference");
-    }
-    if (node.HasInput(2)) {
-      OCTET_ASSIGN_OR_RETURN(Tensor training,
-                             graph.RequireConstant(node, 2, "training_mode"));
-      if (training.dtype() != DType::kBool || training.size() != 1 ||
-          training.data<bool>()[0]) {
-        return absl::UnimplementedError(
-            "training_mode is on; octet runs inference");
-      }
-    }
-  } else {
-    OCTET_RETURN_IF_ERROR(node.ExpectInputs(1, 1));
-  }
+  OCTET_RETURN_IF_ERROR(node.ExpectInputs(1, 1));
   if (std::optional<Tensor> constant = graph.Constant(node, 0)) {
     return graph.ResultConstant(node, *std::move(constant));
   }

@@ -21,7 +21,9 @@ ir::ReduceKind ReduceKindOf(const std::string& op_type) {
           {"ReduceProd", ir::ReduceKind::kProd},
           {"ReduceSumSquare", ir::ReduceKind::kSumSquare},
           {"ReduceL1", ir::ReduceKind::kL1},
-          {"ReduceL2", ir::ReduceKind::kL2}};
+          {"ReduceL2", ir::ReduceKind::kL2},
+          {"ReduceLogSum", ir::ReduceKind::kLogSum},
+          {"ReduceLogSumExp", ir::ReduceKind::kLogSumExp}};
   return kinds.at(op_type);
 }
 
@@ -50,12 +52,7 @@ absl::Status ImportReduce(const NodeReader& node, GraphBuilder& graph) {
                          node.Int("noop_with_empty_axes", 0));
   OCTET_ASSIGN_OR_RETURN(ir::ValueId x, graph.Read(node, 0));
   const size_t rank = graph.dims(x).size();
-  const DType dtype = graph.type(x).dtype;
-  if (dtype != DType::kFloat32 && !graph.type(x).quantization.has_value()) {
-    return absl::UnimplementedError(
-        absl::StrCat("the input is ", ir::TypeToString(graph.type(x)),
-                     "; octet runs this operator on float32"));
-  }
+  if (axes.empty() && none_if_empty != 0) return graph.ResultIs(node, x);
   ir::Reduce op;
   op.kind = ReduceKindOf(node.op_type());
   op.keep_dims = keep_dims != 0;
@@ -63,10 +60,67 @@ absl::Status ImportReduce(const NodeReader& node, GraphBuilder& graph) {
     OCTET_ASSIGN_OR_RETURN(const int index, NormalizedAxis(axis, rank));
     op.axes.push_back(index);
   }
-  if (axes.empty() && none_if_empty == 0) {
+  if (axes.empty()) {
     for (size_t i = 0; i < rank; ++i) op.axes.push_back(static_cast<int>(i));
   }
   return graph.Result(node, std::move(op), {x});
+}
+
+absl::Status ImportArgReduce(const NodeReader& node, GraphBuilder& graph) {
+  OCTET_RETURN_IF_ERROR(node.ExpectInputs(1, 1));
+  OCTET_ASSIGN_OR_RETURN(ir::ValueId x, graph.Read(node, 0));
+  OCTET_ASSIGN_OR_RETURN(const int64_t axis, node.Int("axis", 0));
+  OCTET_ASSIGN_OR_RETURN(const int64_t keep_dims, node.Int("keepdims", 1));
+  OCTET_ASSIGN_OR_RETURN(const int64_t last_index,
+                         node.Int("select_last_index", 0));
+  ir::ArgReduce op;
+  op.largest = node.op_type() == "ArgMax";
+  op.keep_dims = keep_dims != 0;
+  op.last_index = last_index != 0;
+  OCTET_ASSIGN_OR_RETURN(op.axis, NormalizedAxis(axis, graph.dims(x).size()));
+  return graph.Result(node, op, {x});
+}
+
+absl::Status ImportTopK(const NodeReader& node, GraphBuilder& graph) {
+  OCTET_RETURN_IF_ERROR(node.opset() < 10 ? node.ExpectInputs(1, 1)
+                                          : node.ExpectInputs(2, 2));
+  OCTET_ASSIGN_OR_RETURN(ir::ValueId x, graph.Read(node, 0));
+  OCTET_ASSIGN_OR_RETURN(const int64_t axis, node.Int("axis", -1));
+  OCTET_ASSIGN_OR_RETURN(const int64_t largest, node.Int("largest", 1));
+  node.Ignore("sorted");  // always
+  ir::TopK op;
+  op.largest = largest != 0;
+  OCTET_ASSIGN_OR_RETURN(op.axis, NormalizedAxis(axis, graph.dims(x).size()));
+  if (node.opset() < 10) {
+    OCTET_ASSIGN_OR_RETURN(op.k, node.Int("k", -1));
+  } else {
+    OCTET_ASSIGN_OR_RETURN(const auto k, graph.RequireInts(node, 1, "k"));
+    if (k.size() != 1) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("k has ", k.size(), " numbers; expected one"));
+    }
+    op.k = k[0];
+  }
+  return graph.Results(node, op, {x});
+}
+
+absl::Status ImportCumSum(const NodeReader& node, GraphBuilder& graph) {
+  OCTET_RETURN_IF_ERROR(node.ExpectInputs(2, 2));
+  OCTET_ASSIGN_OR_RETURN(ir::ValueId x, graph.Read(node, 0));
+  OCTET_ASSIGN_OR_RETURN(const auto axis,
+                         graph.RequireInts(node, 1, "the axis"));
+  OCTET_ASSIGN_OR_RETURN(const int64_t exclusive, node.Int("exclusive", 0));
+  OCTET_ASSIGN_OR_RETURN(const int64_t reverse, node.Int("reverse", 0));
+  if (axis.size() != 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the axis has ", axis.size(), " numbers; expected one"));
+  }
+  ir::CumSum op;
+  op.exclusive = exclusive != 0;
+  op.reverse = reverse != 0;
+  OCTET_ASSIGN_OR_RETURN(op.axis,
+                         NormalizedAxis(axis[0], graph.dims(x).size()));
+  return graph.Result(node, op, {x});
 }
 
 }  // namespace octet::onnx

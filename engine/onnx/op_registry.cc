@@ -21,7 +21,27 @@ RuleMap MakeRules() {
       {"MatMul", ImportMatMul},
       {"Relu", ImportRelu},
       {"Clip", ImportClip},
+      {"Where", ImportWhere},
+      {"IsInf", ImportIsInf},
+      {"Gelu", ImportGelu},
+      {"PRelu", ImportPrelu},
       {"Cast", ImportCast},
+      {"CastLike", ImportCastLike},
+      {"Hardmax", ImportHardmax},
+      {"TopK", ImportTopK},
+      {"CumSum", ImportCumSum},
+      {"Trilu", ImportTrilu},
+      {"EyeLike", ImportEyeLike},
+      {"Range", ImportRange},
+      {"Size", ImportSize},
+      {"OneHot", ImportOneHot},
+      {"Dropout", ImportDropout},
+      {"Identity", ImportIdentity},
+      {"InstanceNormalization", ImportInstanceNorm},
+      {"GroupNormalization", ImportGroupNorm},
+      {"LpNormalization", ImportLpNorm},
+      {"LRN", ImportLrn},
+      {"MeanVarianceNormalization", ImportMeanVarianceNorm},
       {"Concat", ImportConcat},
       {"Slice", ImportSlice},
       {"Pad", ImportPad},
@@ -39,17 +59,42 @@ RuleMap MakeRules() {
   AddGroup(rules, ImportPool, {"MaxPool", "AveragePool"});
   AddGroup(rules, ImportGlobalPool, {"GlobalMaxPool", "GlobalAveragePool"});
   AddGroup(rules, ImportSoftmax, {"Softmax", "LogSoftmax"});
-  AddGroup(rules, ImportIdentity, {"Identity", "Dropout"});
   AddGroup(rules, ImportBinary,
-           {"Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Sum"});
-  AddGroup(rules, ImportUnary,
-           {"Abs",        "Neg",       "Exp",       "Log",      "Sqrt",
-            "Reciprocal", "Floor",     "Ceil",      "Round",    "Sign",
-            "Erf",        "Sigmoid",   "Tanh",      "Softplus", "Softsign",
-            "Mish",       "HardSwish", "LeakyRelu", "Elu",      "HardSigmoid"});
+           {"Add", "Sub", "Mul", "Div", "Pow", "Mod", "Equal", "Less",
+            "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Xor",
+            "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitShift"});
+  AddGroup(rules, ImportVariadic, {"Min", "Max", "Sum", "Mean"});
+  AddGroup(rules, ImportUnary, {"Abs",         "Neg",
+                                "Exp",         "Log",
+                                "Sqrt",        "Reciprocal",
+                                "Floor",       "Ceil",
+                                "Round",       "Sign",
+                                "Erf",         "Sin",
+                                "Cos",         "Tan",
+                                "Asin",        "Acos",
+                                "Atan",        "Sinh",
+                                "Cosh",        "Asinh",
+                                "Acosh",       "Atanh",
+                                "Sigmoid",     "Tanh",
+                                "Softplus",    "Softsign",
+                                "Mish",        "HardSwish",
+                                "Swish",       "LeakyRelu",
+                                "Elu",         "Celu",
+                                "Selu",        "ThresholdedRelu",
+                                "HardSigmoid", "Shrink",
+                                "IsNaN",       "Not",
+                                "BitwiseNot"});
   AddGroup(rules, ImportReduce,
            {"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd",
-            "ReduceSumSquare", "ReduceL1", "ReduceL2"});
+            "ReduceSumSquare", "ReduceL1", "ReduceL2", "ReduceLogSum",
+            "ReduceLogSumExp"});
+  AddGroup(rules, ImportArgReduce, {"ArgMax", "ArgMin"});
+  AddGroup(rules, ImportLayerNorm,
+           {"LayerNormalization", "RMSNormalization",
+            "SimplifiedLayerNormalization"});
+  AddGroup(rules, RefuseRandom,
+           {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike",
+            "RandomUniform", "RandomUniformLike"});
   return rules;
 }
 

@@ -33,17 +33,48 @@ absl::StatusOr<bool> FoldIntegers(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportConv(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportPool(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportGlobalPool(const NodeReader& node, GraphBuilder& graph);
-absl::Status ImportBatchNorm(const NodeReader& node, GraphBuilder& graph);
 // import_matmul.cc
 absl::Status ImportGemm(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportMatMul(const NodeReader& node, GraphBuilder& graph);
-// import_elementwise.cc
+// import_binary.cc
 absl::Status ImportBinary(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportPrelu(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportVariadic(const NodeReader& node, GraphBuilder& graph);
+// A constant of one number. INVALID_ARGUMENT unless `dtype` is float32 or
+// float64.
+absl::StatusOr<ir::ValueId> AddScalar(const NodeReader& node,
+                                      GraphBuilder& graph, DType dtype,
+                                      double value);
+// import_elementwise.cc
 absl::Status ImportUnary(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportIsInf(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportGelu(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportRelu(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportClip(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportWhere(const NodeReader& node, GraphBuilder& graph);
+// import_softmax.cc
 absl::Status ImportSoftmax(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportHardmax(const NodeReader& node, GraphBuilder& graph);
+// import_cast.cc
 absl::Status ImportCast(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportCastLike(const NodeReader& node, GraphBuilder& graph);
+// import_normalization.cc
+absl::Status ImportBatchNorm(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportLayerNorm(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportInstanceNorm(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportGroupNorm(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportLpNorm(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportLrn(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportMeanVarianceNorm(const NodeReader& node,
+                                    GraphBuilder& graph);
+// import_generate.cc
+absl::Status ImportTrilu(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportEyeLike(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportRange(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportSize(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportOneHot(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportDropout(const NodeReader& node, GraphBuilder& graph);
+absl::Status RefuseRandom(const NodeReader& node, GraphBuilder& graph);
 // import_layout.cc
 absl::Status ImportIdentity(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportConcat(const NodeReader& node, GraphBuilder& graph);
@@ -57,6 +88,9 @@ absl::Status ImportSqueeze(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportUnsqueeze(const NodeReader& node, GraphBuilder& graph);
 // import_reduce.cc
 absl::Status ImportReduce(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportArgReduce(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportTopK(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportCumSum(const NodeReader& node, GraphBuilder& graph);
 // import_quant.cc
 absl::Status ImportQuantizeLinear(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportDequantizeLinear(const NodeReader& node,

@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "engine/base/status_macros.h"
+#include "engine/reference/binary_functions.h"
+#include "engine/reference/integer_from_real.h"
 #include "engine/reference/steps.h"
 #include "engine/reference/strides.h"
 
@@ -34,23 +36,25 @@ T Smallest() {
              : std::numeric_limits<T>::lowest();
 }
 
-template <typename Sum>
-Sum Start(ir::ReduceKind kind) {
+// Reals are combined in double; integers in 64 bits, wrapping around.
+template <typename T>
+using SumOf = std::conditional_t<
+    std::is_floating_point_v<T>, double,
+    std::conditional_t<std::is_signed_v<T>, int64_t, uint64_t>>;
+
+// Of the elements' own type: what is left where there are none.
+template <typename T>
+SumOf<T> Start(ir::ReduceKind kind) {
   switch (kind) {
     case ir::ReduceKind::kMax:
-      return Smallest<Sum>();
+      return Smallest<T>();
     case ir::ReduceKind::kMin:
-      return Largest<Sum>();
+      return Largest<T>();
     case ir::ReduceKind::kProd:
       return 1;
-    case ir::ReduceKind::kSum:
-    case ir::ReduceKind::kMean:
-    case ir::ReduceKind::kSumSquare:
-    case ir::ReduceKind::kL1:
-    case ir::ReduceKind::kL2:
+    default:
       return 0;
   }
-  return 0;
 }
 
 template <typename Sum>
@@ -58,42 +62,79 @@ Sum Combine(ir::ReduceKind kind, Sum sum, Sum value) {
   switch (kind) {
     case ir::ReduceKind::kSum:
     case ir::ReduceKind::kMean:
-      return sum + value;
+    case ir::ReduceKind::kLogSum:
+      return Apply(ir::BinaryKind::kAdd, sum, value);
     case ir::ReduceKind::kSumSquare:
     case ir::ReduceKind::kL2:
-      return sum + value * value;
+      return Apply(ir::BinaryKind::kAdd, sum,
+                   Apply(ir::BinaryKind::kMul, value, value));
     case ir::ReduceKind::kL1:
-      return sum + (value < 0 ? -value : value);
+      return Apply(value < 0 ? ir::BinaryKind::kSub : ir::BinaryKind::kAdd, sum,
+                   value);
     case ir::ReduceKind::kProd:
-      return sum * value;
+      return Apply(ir::BinaryKind::kMul, sum, value);
     // NaN wins over every number.
     case ir::ReduceKind::kMax:
       return value > sum || value != value ? value : sum;
     case ir::ReduceKind::kMin:
       return value < sum || value != value ? value : sum;
+    case ir::ReduceKind::kLogSumExp:
+      return sum;  // LogSumExp() below
   }
   return sum;
 }
 
-template <typename T, typename Sum>
-T Finish(ir::ReduceKind kind, Sum sum, int64_t count) {
-  if (kind == ir::ReduceKind::kMean) {
-    if (count == 0) return T();
-    return static_cast<T>(sum / static_cast<Sum>(count));
+// A real as a T; without its fraction where that has none.
+template <typename T>
+T FromReal(double real) {
+  if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+    return IntegerFromReal<T>(real);
   }
-  if (kind == ir::ReduceKind::kL2) {
-    return static_cast<T>(std::sqrt(static_cast<double>(sum)));
+  return static_cast<T>(real);
+}
+
+template <typename T>
+T Finish(ir::ReduceKind kind, SumOf<T> sum, int64_t count) {
+  switch (kind) {
+    case ir::ReduceKind::kMean:
+      if (count == 0) return T();
+      return static_cast<T>(sum / static_cast<SumOf<T>>(count));
+    case ir::ReduceKind::kL2:
+      return FromReal<T>(std::sqrt(static_cast<double>(sum)));
+    case ir::ReduceKind::kLogSum:
+      return FromReal<T>(std::log(static_cast<double>(sum)));
+    default:
+      return static_cast<T>(sum);
   }
-  return static_cast<T>(sum);
+}
+
+// log(sum(exp(x))) with the largest taken out, so that nothing overflows.
+template <typename T>
+double LogSumExp(const ReduceShape& shape, const T* x, int64_t count) {
+  double largest = Smallest<double>();
+  auto at = [&](int64_t i) {
+    return static_cast<double>(
+        x[OffsetOf(i, shape.reduced, shape.reduced_strides)]);
+  };
+  for (int64_t i = 0; i < count; ++i) {
+    largest = Combine(ir::ReduceKind::kMax, largest, at(i));
+  }
+  if (!std::isfinite(largest)) return largest;
+  double sum = 0;
+  for (int64_t i = 0; i < count; ++i) sum += std::exp(at(i) - largest);
+  return largest + std::log(sum);
 }
 
 template <typename T>
 void ComputeOne(const ReduceShape& shape, const T* x, int64_t count, T* y) {
-  using Sum = std::conditional_t<std::is_integral_v<T>, int64_t, double>;
-  Sum sum = Start<Sum>(shape.kind);
+  if (shape.kind == ir::ReduceKind::kLogSumExp) {
+    *y = FromReal<T>(LogSumExp(shape, x, count));
+    return;
+  }
+  SumOf<T> sum = Start<T>(shape.kind);
   for (int64_t i = 0; i < count; ++i) {
     const int64_t offset = OffsetOf(i, shape.reduced, shape.reduced_strides);
-    sum = Combine(shape.kind, sum, static_cast<Sum>(x[offset]));
+    sum = Combine(shape.kind, sum, static_cast<SumOf<T>>(x[offset]));
   }
   *y = Finish<T>(shape.kind, sum, count);
 }
@@ -114,7 +155,8 @@ absl::StatusOr<StepPtr> MakeStep(const ir::Reduce& op, const NodeTypes& node) {
     (goes ? shape.reduced_strides : shape.kept_strides)
         .push_back(strides[axis]);
   }
-  return ForType<float, double, int8_t, uint8_t, int32_t, int64_t>(
+  return ForType<float, double, int8_t, uint8_t, int16_t, uint16_t, int32_t,
+                 uint32_t, int64_t, uint64_t, bool>(
       node, dtype, [&](auto type) {
         using T = decltype(type);
         return MakeLoopStep([shape](const LoopMemory& memory) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "engine/base/status_macros.h"
 #include "engine/reference/steps.h"
 #include "engine/reference/strides.h"
 
@@ -11,9 +12,9 @@ namespace octet::reference {
 namespace {
 
 // One softmax over `length` elements that are `stride` apart.
-void ComputeOne(const float* x, float* y, int64_t length, int64_t stride,
-                bool log) {
-  float largest = -std::numeric_limits<float>::infinity();
+template <typename T>
+void ComputeOne(const T* x, T* y, int64_t length, int64_t stride, bool log) {
+  T largest = -std::numeric_limits<T>::infinity();
   for (int64_t i = 0; i < length; ++i) {
     largest = std::max(largest, x[i * stride]);
   }
@@ -24,25 +25,28 @@ void ComputeOne(const float* x, float* y, int64_t length, int64_t stride,
   for (int64_t i = 0; i < length; ++i) {
     const double above = static_cast<double>(x[i * stride]) - largest;
     y[i * stride] =
-        static_cast<float>(log ? above - std::log(sum) : std::exp(above) / sum);
+        static_cast<T>(log ? above - std::log(sum) : std::exp(above) / sum);
   }
 }
 
 }  // namespace
 
 absl::StatusOr<StepPtr> MakeStep(const ir::Softmax& op, const NodeTypes& node) {
-  absl::Status floats = node.ExpectDType(DType::kFloat32, 1);
-  if (!floats.ok()) return floats;
+  const DType dtype = node.input(0).dtype;
+  OCTET_RETURN_IF_ERROR(node.ExpectDType(dtype, 1));
   const Shape shape = node.input_shape(0);
   const int end =
       op.through_last_axis ? static_cast<int>(shape.size()) : op.axis + 1;
   const AroundAxis around = Around(shape, op.axis, end);
-  return MakeLoopStep([around, log = op.log](const LoopMemory& memory) {
-    memory.pool->ParallelRun(around.outer * around.inner, [&](int64_t i) {
-      const int64_t first =
-          i / around.inner * around.length * around.inner + i % around.inner;
-      ComputeOne(memory.in<float>(0) + first, memory.out<float>() + first,
-                 around.length, around.inner, log);
+  return ForType<float, double>(node, dtype, [&](auto type) {
+    using T = decltype(type);
+    return MakeLoopStep([around, log = op.log](const LoopMemory& memory) {
+      memory.pool->ParallelRun(around.outer * around.inner, [&](int64_t i) {
+        const int64_t first =
+            i / around.inner * around.length * around.inner + i % around.inner;
+        ComputeOne(memory.in<T>(0) + first, memory.out<T>() + first,
+                   around.length, around.inner, log);
+      });
     });
   });
 }

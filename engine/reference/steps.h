@@ -23,11 +23,12 @@ absl::StatusOr<StepPtr> MakeStep(const ir::GlobalPool& op,
                                  const NodeTypes& node);
 // binary_step.cc
 absl::StatusOr<StepPtr> MakeStep(const ir::Binary& op, const NodeTypes& node);
-// elementwise_step.cc
+// unary_step.cc
 absl::StatusOr<StepPtr> MakeStep(const ir::Unary& op, const NodeTypes& node);
+// elementwise_step.cc
 absl::StatusOr<StepPtr> MakeStep(const ir::Clamp& op, const NodeTypes& node);
-absl::StatusOr<StepPtr> MakeStep(const ir::BatchNorm& op,
-                                 const NodeTypes& node);
+// where_step.cc
+absl::StatusOr<StepPtr> MakeStep(const ir::Where& op, const NodeTypes& node);
 // cast_step.cc
 absl::StatusOr<StepPtr> MakeStep(const ir::Cast& op, const NodeTypes& node);
 // softmax_step.cc
@@ -41,6 +42,18 @@ absl::StatusOr<StepPtr> MakeStep(const ir::Transpose& op,
                                  const NodeTypes& node);
 // reduce_step.cc
 absl::StatusOr<StepPtr> MakeStep(const ir::Reduce& op, const NodeTypes& node);
+// arg_step.cc
+absl::StatusOr<StepPtr> MakeStep(const ir::ArgReduce& op,
+                                 const NodeTypes& node);
+absl::StatusOr<StepPtr> MakeStep(const ir::TopK& op, const NodeTypes& node);
+// cum_sum_step.cc
+absl::StatusOr<StepPtr> MakeStep(const ir::CumSum& op, const NodeTypes& node);
+// normalization_step.cc
+absl::StatusOr<StepPtr> MakeStep(const ir::BatchNorm& op,
+                                 const NodeTypes& node);
+absl::StatusOr<StepPtr> MakeStep(const ir::LayerNorm& op,
+                                 const NodeTypes& node);
+absl::StatusOr<StepPtr> MakeStep(const ir::Lrn& op, const NodeTypes& node);
 // quantize_step.cc
 absl::StatusOr<StepPtr> MakeStep(const ir::Quantize& op, const NodeTypes& node);
 absl::StatusOr<StepPtr> MakeStep(const ir::Dequantize& op,

@@ -236,7 +236,7 @@ TEST(ReferenceBackendTest, RefusesWithTheReason) {
                                   {}});
   EXPECT_EQ(result.status().code(), absl::StatusCode::kUnimplemented);
   EXPECT_THAT(result.status().message(),
-              ::testing::HasSubstr("expected plain int8"));
+              ::testing::HasSubstr("integers that stand for reals"));
 }
 
 }  // namespace
