@@ -113,36 +113,6 @@ TensorType Computed(Dims dims) {
   return type;
 }
 
-absl::StatusOr<TensorType> InferOp(const MatMul& op, InputTypes inputs) {
-  OCTET_RETURN_IF_ERROR(ExpectInputCount(inputs, op.has_bias ? 3 : 2));
-  OCTET_RETURN_IF_ERROR(ExpectActivation(op.activation));
-  const Dims& a = inputs[0].dims;
-  const Dims& b = inputs[1].dims;
-  if (a.size() < 2 || b.size() < 2) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("operands have dimensions ", DimsToString(a), " and ",
-                     DimsToString(b), "; expected at least two each"));
-  }
-  const int last = static_cast<int>(b.size()) - 1;
-  const int columns_axis = op.transpose_b ? last - 1 : last;
-  OCTET_RETURN_IF_ERROR(ExpectWeights(inputs[0], inputs[1], columns_axis));
-  const Dim columns = b[columns_axis];
-  if (a.back() != b[op.transpose_b ? last : last - 1]) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("operands have dimensions ", DimsToString(a), " and ",
-                     DimsToString(b), op.transpose_b ? " (transposed)" : "",
-                     "; expected one inner dimension"));
-  }
-  OCTET_ASSIGN_OR_RETURN(Dims dims, BroadcastDims({a.begin(), a.end() - 2},
-                                                  {b.begin(), b.end() - 2}));
-  dims.push_back(a[a.size() - 2]);
-  dims.push_back(columns);
-  if (op.has_bias) {
-    OCTET_RETURN_IF_ERROR(ExpectBias(inputs[0], inputs[2], columns));
-  }
-  return Computed(std::move(dims));
-}
-
 absl::StatusOr<TensorType> InferOp(const Binary& op, InputTypes inputs) {
   OCTET_RETURN_IF_ERROR(ExpectInputCount(inputs, 2));
   OCTET_RETURN_IF_ERROR(ExpectActivation(op.activation));

@@ -36,24 +36,6 @@ absl::Status ExpectWindow(const Window& window, size_t axes) {
   return ExpectEntries("dilations", window.dilations, axes, 1);
 }
 
-// An image tensor has a batch axis, a channel axis and one to three spatial
-// axes; only the batch axis may depend on the rows.
-absl::Status ExpectImage(const TensorType& x) {
-  if (x.dims.size() < 3 || x.dims.size() > 5) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the input has dimensions ", DimsToString(x.dims),
-                     "; expected a batch, a channel and 1 to 3 spatial axes"));
-  }
-  for (size_t i = 1; i < x.dims.size(); ++i) {
-    if (x.dims[i].per_row || x.dims[i].value > kMaxExtent) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("the input has dimensions ", DimsToString(x.dims),
-                       "; expected fixed numbers behind the batch axis"));
-    }
-  }
-  return absl::OkStatus();
-}
-
 size_t FirstSpatialAxis(Layout layout) {
   return layout == Layout::kChannelsFirst ? 2 : 1;
 }
@@ -126,7 +108,99 @@ absl::Status ExpectConvWeights(const Conv& op, const Dims& x,
   return absl::OkStatus();
 }
 
+// The weights of a transposed convolution on `x`, one channel axis each.
+absl::Status ExpectTransposedWeights(const ConvTranspose& op, const Dims& x,
+                                     const Dims& weights) {
+  const size_t rank = x.size();
+  const int64_t channels = x[ChannelAxis(op.layout, rank)].value;
+  if (weights.size() != rank || HasRows(weights) || op.groups < 1 ||
+      channels % op.groups != 0 || weights[0].value != channels) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the weights have dimensions ", DimsToString(weights), " for an input ",
+        DimsToString(x), " in ", op.groups, " groups; expected ", rank,
+        " fixed dimensions, the first of them the input's channels, which the "
+        "groups divide"));
+  }
+  const size_t first = FirstSpatialAxis(op.layout);
+  for (size_t i = 0; i < rank - 2; ++i) {
+    if (weights[first + i].value != op.window.kernel[i]) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the weights have dimensions ", DimsToString(weights),
+                       ", the kernel has ", op.window.kernel[i],
+                       " on spatial axis ", i, "; expected both to be equal"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Where each element of `x` becomes a window: how long spatial axis `axis` is.
+absl::StatusOr<Dim> SpreadExtent(const ConvTranspose& op, size_t axis,
+                                 int64_t in) {
+  const Window& window = op.window;
+  const int64_t begin = window.pads_begin[axis];
+  const int64_t end = window.pads_end[axis];
+  const int64_t extent = (window.kernel[axis] - 1) * window.dilations[axis] + 1;
+  // Bounded so that the sum below cannot overflow.
+  if (in > kMaxExtent || extent > kMaxExtent || begin > kMaxExtent ||
+      end > kMaxExtent || begin < -kMaxExtent || end < -kMaxExtent) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("spatial axis ", axis, " has ", in,
+                     " entries, a window of ", extent, " and pads of ", begin,
+                     " and ", end, "; expected at most ", kMaxExtent));
+  }
+  const int64_t out = (in - 1) * window.strides[axis] + extent - begin - end +
+                      op.output_pads[axis];
+  if (in < 1 || out < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("spatial axis ", axis, " of ", in, " entries becomes ",
+                     out, "; expected at least one"));
+  }
+  return Dim::Fixed(out);
+}
+
+// Whether a pool's pads leave something of the input in each window.
+absl::Status ExpectPadsInside(const Window& window) {
+  for (size_t i = 0; i < window.kernel.size(); ++i) {
+    const int64_t extent = (window.kernel[i] - 1) * window.dilations[i] + 1;
+    if (window.pads_begin[i] >= extent || window.pads_end[i] >= extent) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "pads of ", window.pads_begin[i], " and ", window.pads_end[i],
+          " around a window of ", extent, "; expected less than the window"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// float32, 8-bit integers that stand for reals, or where nothing is computed
+// but picked, plain float64 and 8-bit integers.
+absl::Status ExpectPooled(PoolKind kind, const TensorType& x) {
+  const bool picked = x.dtype == DType::kFloat64 || x.dtype == DType::kInt8 ||
+                      x.dtype == DType::kUInt8;
+  if (kind == PoolKind::kMax && picked) return absl::OkStatus();
+  if (ExpectReal("the input", x).ok()) return absl::OkStatus();
+  return absl::UnimplementedError(
+      absl::StrCat("the input is ", TypeToString(x),
+                   "; octet pools float32 and 8-bit integers, for the largest "
+                   "float64 too"));
+}
+
 }  // namespace
+
+absl::Status ExpectImage(const TensorType& x) {
+  if (x.dims.size() < 3 || x.dims.size() > 5) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the input has dimensions ", DimsToString(x.dims),
+                     "; expected a batch, a channel and 1 to 3 spatial axes"));
+  }
+  for (size_t i = 1; i < x.dims.size(); ++i) {
+    if (x.dims[i].per_row || x.dims[i].value > kMaxExtent) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the input has dimensions ", DimsToString(x.dims),
+                       "; expected fixed numbers behind the batch axis"));
+    }
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<TensorType> InferOp(const Conv& op, InputTypes inputs) {
   OCTET_RETURN_IF_ERROR(ExpectInputCount(
@@ -158,32 +232,74 @@ absl::StatusOr<TensorType> InferOp(const Conv& op, InputTypes inputs) {
   return Computed(std::move(dims));
 }
 
+absl::StatusOr<TensorType> InferOp(const ConvTranspose& op, InputTypes inputs) {
+  OCTET_RETURN_IF_ERROR(ExpectInputCount(inputs, op.has_bias ? 3 : 2));
+  OCTET_RETURN_IF_ERROR(ExpectActivation(op.activation));
+  const TensorType& x = inputs[0];
+  for (const TensorType& input : inputs) {
+    if (input.dtype == DType::kFloat32 && !input.quantization) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "an input is ", TypeToString(input), "; expected float32"));
+  }
+  OCTET_RETURN_IF_ERROR(ExpectImage(x));
+  const size_t axes = x.dims.size() - 2;
+  OCTET_RETURN_IF_ERROR(ExpectEntries("kernel", op.window.kernel, axes, 1));
+  OCTET_RETURN_IF_ERROR(ExpectEntries("strides", op.window.strides, axes, 1));
+  OCTET_RETURN_IF_ERROR(
+      ExpectEntries("dilations", op.window.dilations, axes, 1));
+  OCTET_RETURN_IF_ERROR(
+      ExpectEntries("pads", op.window.pads_begin, axes, -kMaxExtent));
+  OCTET_RETURN_IF_ERROR(
+      ExpectEntries("pads", op.window.pads_end, axes, -kMaxExtent));
+  OCTET_RETURN_IF_ERROR(
+      ExpectEntries("output_padding", op.output_pads, axes, 0));
+  const Dims& weights = inputs[1].dims;
+  OCTET_RETURN_IF_ERROR(ExpectTransposedWeights(op, x.dims, weights));
+  Dims dims = x.dims;
+  const size_t channel_axis = ChannelAxis(op.layout, dims.size());
+  const int64_t group_outputs = weights[channel_axis].value;
+  if (group_outputs > kMaxExtent / op.groups) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(op.groups, " groups of ", group_outputs,
+                     " channels; expected at most ", kMaxExtent));
+  }
+  dims[channel_axis] = Dim::Fixed(group_outputs * op.groups);
+  const size_t first = FirstSpatialAxis(op.layout);
+  for (size_t i = 0; i < axes; ++i) {
+    OCTET_ASSIGN_OR_RETURN(dims[first + i],
+                           SpreadExtent(op, i, x.dims[first + i].value));
+  }
+  if (op.has_bias) {
+    OCTET_RETURN_IF_ERROR(ExpectBias(x, inputs[2], dims[channel_axis]));
+  }
+  return Computed(std::move(dims));
+}
+
 absl::StatusOr<TensorType> InferOp(const Pool& op, InputTypes inputs) {
   OCTET_RETURN_IF_ERROR(ExpectInputCount(inputs, 1));
   const TensorType& x = inputs[0];
-  OCTET_RETURN_IF_ERROR(ExpectReal("the input", x));
+  OCTET_RETURN_IF_ERROR(ExpectPooled(op.kind, x));
   OCTET_RETURN_IF_ERROR(ExpectImage(x));
   OCTET_RETURN_IF_ERROR(ExpectWindow(op.window, x.dims.size() - 2));
-  for (size_t i = 0; i < op.window.kernel.size(); ++i) {
-    // Otherwise a window could lie wholly in the padding.
-    const int64_t extent =
-        (op.window.kernel[i] - 1) * op.window.dilations[i] + 1;
-    if (op.window.pads_begin[i] >= extent || op.window.pads_end[i] >= extent) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "pads of ", op.window.pads_begin[i], " and ", op.window.pads_end[i],
-          " around a window of ", extent, "; expected less than the window"));
-    }
-  }
+  OCTET_RETURN_IF_ERROR(ExpectPadsInside(op.window));
   OCTET_ASSIGN_OR_RETURN(
       Dims dims, SlideWindow(op.window, op.layout, op.ceil_mode, x.dims));
   if (op.kind == PoolKind::kAverage) return Computed(std::move(dims));
   return TensorType{x.dtype, std::move(dims), x.quantization};
 }
 
+absl::StatusOr<TensorType> InferOp(const MaxPoolIndices& op,
+                                   InputTypes inputs) {
+  const Pool pool = {PoolKind::kMax, op.window, op.ceil_mode, false,
+                     Layout::kChannelsFirst};
+  OCTET_ASSIGN_OR_RETURN(TensorType type, InferOp(pool, inputs));
+  return TensorType{DType::kInt64, std::move(type.dims), std::nullopt};
+}
+
 absl::StatusOr<TensorType> InferOp(const GlobalPool& op, InputTypes inputs) {
   OCTET_RETURN_IF_ERROR(ExpectInputCount(inputs, 1));
   const TensorType& x = inputs[0];
-  OCTET_RETURN_IF_ERROR(ExpectReal("the input", x));
+  OCTET_RETURN_IF_ERROR(ExpectPooled(op.kind, x));
   OCTET_RETURN_IF_ERROR(ExpectImage(x));
   Dims dims = x.dims;
   const size_t first = FirstSpatialAxis(op.layout);

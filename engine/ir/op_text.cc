@@ -264,7 +264,7 @@ std::string Conv::Attributes() const {
 
 std::string ConvTranspose::Attributes() const {
   return absl::StrCat(Text(window), List("output_pads", output_pads),
-                      groups == 1 ? "" : Number("groups", groups),
+                      groups == 1 ? "" : Number("groups", groups), Text(layout),
                       Flag("bias", has_bias), Text(activation));
 }
 

@@ -41,17 +41,19 @@ struct Conv {
   std::string Attributes() const;
 };
 
-// inputs: x, weights [I, O/groups, kernel...] (channels last: [O/groups *
-// groups, kernel..., I/groups], as Conv has them), [bias [O]].
-// Each x element times the kernel is added into the output, which is
-// (in - 1) * stride + (kernel - 1) * dilation + 1 - pads + output_pads long.
-// float32 only. ONNX ConvTranspose-22, auto_pad resolved.
+// inputs: x, weights, [bias [O]].
+// weights: [I, O/groups, kernel...] channels first, [I, kernel..., O/groups]
+// channels last. Each x element times the kernel is added into the output,
+// which is (in - 1) * stride + (kernel - 1) * dilation + 1 - pads + output_pads
+// long; negative pads make it longer. float32 only.
+// ONNX ConvTranspose-22, auto_pad resolved.
 struct ConvTranspose {
-  static constexpr OpTraits kTraits = {"ConvTranspose", AxisUse::kFixed,
+  static constexpr OpTraits kTraits = {"ConvTranspose", AxisUse::kImage,
                                        RowUse::kKeeps, /*rounds=*/true};
   Window window;
   std::vector<int64_t> output_pads;  // at the end of each spatial axis
   int64_t groups = 1;
+  Layout layout = Layout::kChannelsFirst;
   bool has_bias = false;
   Activation activation;
 
@@ -61,7 +63,9 @@ struct ConvTranspose {
 enum class PoolKind { kMax, kAverage };
 
 // inputs: x. Padding never counts for max; for average it counts as zeros iff
-// count_include_pad. ONNX MaxPool-12, AveragePool-22.
+// count_include_pad. What ceil_mode lets hang over the padding does not count,
+// as PyTorch has it, except in a dilated window, which PyTorch has not: there
+// the tests of ONNX count it. ONNX MaxPool-12, AveragePool-22.
 struct Pool {
   static constexpr OpTraits kTraits = {"Pool", AxisUse::kImage, RowUse::kKeeps};
   PoolKind kind = PoolKind::kMax;
@@ -108,6 +112,7 @@ enum class ResizeCoordinates {
   kAlignCorners,
   kAsymmetric,
   kTfCropAndResize,
+  kTfHalfPixelForNn,
 };
 enum class ResizeRounding {
   kRoundPreferFloor,

@@ -18,9 +18,15 @@ namespace octet::ir::internal {
 inline constexpr int64_t kMaxExtent = int64_t{1} << 31;
 
 absl::StatusOr<TensorType> InferOp(const Conv& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const ConvTranspose& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const MatMul& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Pool& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const MaxPoolIndices& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const GlobalPool& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const Resize& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const Lrn& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const RoiAlign& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const GridSample& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Binary& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Unary& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Clamp& op, InputTypes inputs);
@@ -48,6 +54,10 @@ absl::Status ExpectWeights(const TensorType& x, const TensorType& w,
                            int channel_axis);
 absl::Status ExpectBias(const TensorType& x, const TensorType& bias,
                         const Dim& channels);
+
+// An image tensor: a batch axis, a channel axis and one to three spatial axes;
+// only the batch axis may depend on the rows.
+absl::Status ExpectImage(const TensorType& x);
 
 // What `a` and `b` broadcast to, as numpy does. INVALID_ARGUMENT if they don't.
 absl::StatusOr<Dims> BroadcastDims(const Dims& a, const Dims& b);

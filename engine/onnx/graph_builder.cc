@@ -28,9 +28,6 @@ constexpr size_t kMaxRank = 32;
 absl::Status ExpectRunnable(const ir::Op& op,
                             const std::vector<ir::TensorType>& inputs) {
   const bool needs_reals = std::holds_alternative<ir::Conv>(op) ||
-                           std::holds_alternative<ir::MatMul>(op) ||
-                           std::holds_alternative<ir::Pool>(op) ||
-                           std::holds_alternative<ir::GlobalPool>(op) ||
                            std::holds_alternative<ir::Unary>(op) ||
                            std::holds_alternative<ir::Clamp>(op) ||
                            std::holds_alternative<ir::BatchNorm>(op) ||

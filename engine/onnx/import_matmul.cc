@@ -25,9 +25,17 @@ absl::StatusOr<ir::ValueId> Scaled(const NodeReader& node, GraphBuilder& graph,
     for (size_t i = 0; i < from.size(); ++i) to[i] = from[i] * factor;
     return graph.AddConstant(node, std::move(scaled));
   }
-  OCTET_ASSIGN_OR_RETURN(
-      ir::ValueId scalar,
-      graph.AddConstant(node, Tensor::Of<float>({}, {factor})));
+  Tensor number = Tensor::Of<float>({}, {factor});
+  const ir::TensorType& type = graph.type(id);
+  if (type.dtype == DType::kFloat64) {
+    number = Tensor::Of<double>({}, {static_cast<double>(factor)});
+  } else if (type.dtype != DType::kFloat32) {
+    return absl::UnimplementedError(
+        absl::StrCat("alpha or beta is ", factor, " for ",
+                     ir::TypeToString(type), "; octet scales reals"));
+  }
+  OCTET_ASSIGN_OR_RETURN(ir::ValueId scalar,
+                         graph.AddConstant(node, std::move(number)));
   return graph.Compute(node, ir::Binary{ir::BinaryKind::kMul, {}},
                        {id, scalar});
 }
@@ -44,6 +52,7 @@ absl::StatusOr<ir::ValueId> Reshaped(const NodeReader& node,
 absl::StatusOr<std::optional<ir::ValueId>> AsBias(const NodeReader& node,
                                                   GraphBuilder& graph,
                                                   ir::ValueId c, int64_t n) {
+  if (graph.type(c).dtype != DType::kFloat32) return std::nullopt;
   const ir::Dims& dims = graph.dims(c);
   const ir::Dims wanted = {ir::Dim::Fixed(n)};
   if (dims == wanted) return c;

@@ -31,9 +31,27 @@ absl::StatusOr<bool> FoldIntegers(const NodeReader& node, GraphBuilder& graph);
 
 // import_conv.cc
 absl::Status ImportConv(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportBatchNorm(const NodeReader& node, GraphBuilder& graph);
+// import_conv_transpose.cc
+absl::Status ImportConvTranspose(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportCol2Im(const NodeReader& node, GraphBuilder& graph);
+// import_deform_conv.cc
+absl::Status ImportDeformConv(const NodeReader& node, GraphBuilder& graph);
+// import_pool.cc
 absl::Status ImportPool(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportGlobalPool(const NodeReader& node, GraphBuilder& graph);
-absl::Status ImportBatchNorm(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportMaxUnpool(const NodeReader& node, GraphBuilder& graph);
+// import_lp_pool.cc
+absl::Status ImportLpPool(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportGlobalLpPool(const NodeReader& node, GraphBuilder& graph);
+// import_resize.cc
+absl::Status ImportResize(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportUpsample(const NodeReader& node, GraphBuilder& graph);
+// import_sampling.cc
+absl::Status ImportAffineGrid(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportGridSample(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportLrn(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportRoiAlign(const NodeReader& node, GraphBuilder& graph);
 // import_matmul.cc
 absl::Status ImportGemm(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportMatMul(const NodeReader& node, GraphBuilder& graph);

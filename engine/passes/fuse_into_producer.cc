@@ -26,6 +26,9 @@ GraphPatch Fused(const Graph& graph, const Node& first, const Node& last,
 
 const ir::Activation* ActivationOf(const ir::Op& op) {
   if (const auto* conv = std::get_if<ir::Conv>(&op)) return &conv->activation;
+  if (const auto* conv = std::get_if<ir::ConvTranspose>(&op)) {
+    return &conv->activation;
+  }
   if (const auto* matmul = std::get_if<ir::MatMul>(&op)) {
     return &matmul->activation;
   }
@@ -37,6 +40,9 @@ const ir::Activation* ActivationOf(const ir::Op& op) {
 
 void SetActivation(ir::Op& op, const ir::Activation& activation) {
   if (auto* conv = std::get_if<ir::Conv>(&op)) conv->activation = activation;
+  if (auto* conv = std::get_if<ir::ConvTranspose>(&op)) {
+    conv->activation = activation;
+  }
   if (auto* matmul = std::get_if<ir::MatMul>(&op)) {
     matmul->activation = activation;
   }

@@ -29,6 +29,13 @@ ir::AxisMap MapToLast(int rank) {
   return map;
 }
 
+// Whether input 2 of `op` is a bias along the channels.
+bool HasBias(const ir::Op& op) {
+  if (const auto* conv = std::get_if<ir::Conv>(&op)) return conv->has_bias;
+  const auto* transposed = std::get_if<ir::ConvTranspose>(&op);
+  return transposed != nullptr && transposed->has_bias;
+}
+
 // Walks the graph in order and writes the lowered one, making each value in the
 // layout that is asked for first and the other one only when asked for.
 class Lowering {
@@ -111,7 +118,6 @@ class Lowering {
   ValueId Input(const Node& node, ir::Op& op, size_t i, bool last, int rank) {
     const ValueId id = node.inputs[i];
     const ir::Value& value = source_.value(id);
-    const bool conv = std::holds_alternative<ir::Conv>(node.op);
     if (auto* matmul = std::get_if<ir::MatMul>(&op);
         matmul != nullptr && i == 1 && value.is_constant() && RankOf(id) == 2) {
       if (matmul->transpose_b) return First(id);
@@ -119,10 +125,8 @@ class Lowering {
       return Transposed(value);
     }
     if (!last) return First(id);
-    if (conv && i == 1) return Last(id);
     // The bias runs along the channels, wherever they are.
-    const bool bias = conv && i == 2 && std::get<ir::Conv>(node.op).has_bias;
-    if (bias) return First(id);
+    if (i == 2 && HasBias(node.op)) return First(id);
     if (value.is_constant() && RankOf(id) != rank) return Broadcast(id, rank);
     return Last(id);
   }

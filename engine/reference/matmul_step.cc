@@ -118,6 +118,14 @@ absl::StatusOr<StepPtr> MakeStep(const ir::MatMul& op, const NodeTypes& node) {
   shape.a_offsets = MatrixOffsets(a, batch);
   shape.b_offsets = MatrixOffsets(b, batch);
 
+  if (!node.input(0).quantization.has_value() &&
+      node.input(0).dtype != DType::kFloat32) {
+    return ForType<double, int32_t, uint32_t, int64_t, uint64_t>(
+        node, node.input(0).dtype, [&](auto type) {
+          return MakeMatMulLoop(shape, PlainProducts<decltype(type)>(),
+                                node.threads());
+        });
+  }
   ProductNode product;
   product.activation = op.activation;
   product.channel_axis = static_cast<int>(b.size()) - (op.transpose_b ? 2 : 1);

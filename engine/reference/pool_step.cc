@@ -16,6 +16,7 @@ struct PoolShape {
   Image y;
   WindowAxes window;
   bool count_include_pad = false;
+  bool dilated = false;
 };
 
 // The part of a window that is inside the input: positions [begin, end) in
@@ -47,11 +48,12 @@ WindowPart PartInside(const PoolShape& shape,
     part.begin[i] = axis.Input(out[i], taps.begin);
     part.end[i] = axis.Input(out[i], taps.end);
     // Rounding the output's size up lets windows hang over the padding; what
-    // is beyond it never counts.
-    const Positions counted = shape.count_include_pad
-                                  ? TapsInside(axis, out[i], -axis.pad_begin,
-                                               shape.x.size[i] + axis.pad_end)
-                                  : taps;
+    // is beyond it counts in dilated windows only (see ir::Pool).
+    const Positions counted = !shape.count_include_pad ? taps
+                              : shape.dilated
+                                  ? Positions{0, axis.kernel}
+                                  : TapsInside(axis, out[i], -axis.pad_begin,
+                                               shape.x.size[i] + axis.pad_end);
     part.count *= counted.end - counted.begin;
   }
   return part;
@@ -180,6 +182,9 @@ absl::StatusOr<StepPtr> MakeStep(const ir::Pool& op, const NodeTypes& node) {
   shape.y = ImageOf(node.output_shape(), op.layout);
   shape.window = WindowAxesOf(op.window);
   shape.count_include_pad = op.count_include_pad;
+  shape.dilated =
+      std::any_of(op.window.dilations.begin(), op.window.dilations.end(),
+                  [](int64_t dilation) { return dilation > 1; });
   return MakePool(shape, op.kind, node);
 }
 

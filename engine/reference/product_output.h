@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "engine/plan/requantization.h"
@@ -42,6 +43,26 @@ class FloatProducts {
   ir::Activation activation_;
   std::optional<int> bias_;      // index of the input
   std::optional<int> residual_;  // index of the input
+};
+
+// Sums products of plain numbers in their own type, integers modulo 2^32 or
+// 2^64; no bias.
+template <typename T>
+class PlainProducts {
+ public:
+  using Element = T;
+  using Weight = T;
+  using Sum =
+      typename std::conditional_t<std::is_integral_v<T>, std::make_unsigned<T>,
+                                  std::type_identity<T>>::type;
+
+  Sum zero_point() const { return 0; }
+  Sum Start(const LoopMemory&, int64_t) const { return 0; }
+  void Store(const LoopMemory& memory, Sum sum, int64_t channel,
+             int64_t index) const {
+    static_cast<void>(channel);
+    memory.out<T>()[index] = static_cast<T>(sum);
+  }
 };
 
 // Sums integer products modulo 2^32, which is what 32-bit accumulators in two's

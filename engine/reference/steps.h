@@ -15,11 +15,26 @@ namespace octet::reference {
 
 // conv_step.cc
 absl::StatusOr<StepPtr> MakeStep(const ir::Conv& op, const NodeTypes& node);
+// conv_transpose_step.cc
+absl::StatusOr<StepPtr> MakeStep(const ir::ConvTranspose& op,
+                                 const NodeTypes& node);
 // matmul_step.cc
 absl::StatusOr<StepPtr> MakeStep(const ir::MatMul& op, const NodeTypes& node);
 // pool_step.cc
 absl::StatusOr<StepPtr> MakeStep(const ir::Pool& op, const NodeTypes& node);
 absl::StatusOr<StepPtr> MakeStep(const ir::GlobalPool& op,
+                                 const NodeTypes& node);
+// max_pool_indices_step.cc
+absl::StatusOr<StepPtr> MakeStep(const ir::MaxPoolIndices& op,
+                                 const NodeTypes& node);
+// resize_step.cc
+absl::StatusOr<StepPtr> MakeStep(const ir::Resize& op, const NodeTypes& node);
+// lrn_step.cc
+absl::StatusOr<StepPtr> MakeStep(const ir::Lrn& op, const NodeTypes& node);
+// roi_align_step.cc
+absl::StatusOr<StepPtr> MakeStep(const ir::RoiAlign& op, const NodeTypes& node);
+// grid_sample_step.cc
+absl::StatusOr<StepPtr> MakeStep(const ir::GridSample& op,
                                  const NodeTypes& node);
 // binary_step.cc
 absl::StatusOr<StepPtr> MakeStep(const ir::Binary& op, const NodeTypes& node);

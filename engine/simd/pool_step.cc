@@ -88,6 +88,10 @@ absl::StatusOr<std::unique_ptr<plan::Step>> CreatePoolStep(
     const plan::StepRequest& request, const ir::Pool& op) {
   OCTET_ASSIGN_OR_RETURN(PoolParams params, SizesOf(request, op.layout));
   SetWindow(op.window, params);
+  const bool dilated = params.dilation_h > 1 || params.dilation_w > 1;
+  if (dilated && op.ceil_mode && op.count_include_pad) {
+    return absl::UnimplementedError("a dilated average beyond the padding");
+  }
   params.count_include_pad = op.count_include_pad;
   OCTET_RETURN_IF_ERROR(SetKind(request, op.kind, params));
   return MakePoolStep(params);
