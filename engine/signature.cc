@@ -16,6 +16,12 @@ int64_t MacsOf(const ir::Graph& graph, const ir::Node& node) {
     const Shape weights = ir::ConcreteShape(graph.type(node.inputs[1]).dims);
     return outputs * ElementCount(weights) / std::max<int64_t>(weights[0], 1);
   }
+  if (std::holds_alternative<ir::ConvTranspose>(node.op)) {
+    const Shape x = ir::ConcreteShape(graph.type(node.inputs[0]).dims);
+    const Shape weights = ir::ConcreteShape(graph.type(node.inputs[1]).dims);
+    return ElementCount(x) *
+           (ElementCount(weights) / std::max<int64_t>(weights[0], 1));
+  }
   if (std::holds_alternative<ir::MatMul>(node.op)) {
     return outputs * ir::ConcreteShape(graph.type(node.inputs[0]).dims).back();
   }

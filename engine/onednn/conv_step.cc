@@ -78,6 +78,10 @@ absl::StatusOr<std::unique_ptr<plan::Step>> CreateConvStep(
   if (!request.graph.value(request.node.inputs[1]).is_constant()) {
     return absl::UnimplementedError("weights that are no constant");
   }
+  if (op.has_bias &&
+      !request.graph.value(request.node.inputs[2]).is_constant()) {
+    return absl::UnimplementedError("a bias that is no constant");
+  }
   ProductNode product;
   product.channel_axis = 0;
   // Per output channel: with groups that is two of oneDNN's dimensions.

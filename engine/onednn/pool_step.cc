@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <utility>
 
 #include "engine/base/status_macros.h"
@@ -48,6 +49,20 @@ algorithm AverageKind(bool count_include_pad) {
                            : algorithm::pooling_avg_exclude_padding;
 }
 
+// oneDNN has no ceil_mode: the pads behind say where the last window ends.
+void PadToOutput(const plan::StepRequest& request, ir::Window& window) {
+  const Shape x =
+      ir::ConcreteShape(request.graph.type(request.node.inputs[0]).dims);
+  const Shape y =
+      ir::ConcreteShape(request.graph.type(request.node.outputs[0]).dims);
+  for (size_t i = 0; i < window.kernel.size(); ++i) {
+    const int64_t extent = (window.kernel[i] - 1) * window.dilations[i] + 1;
+    const int64_t end = (y[i + 1] - 1) * window.strides[i] + extent;
+    window.pads_end[i] =
+        std::max(window.pads_end[i], end - x[i + 1] - window.pads_begin[i]);
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<plan::Step>> CreatePoolStep(
@@ -55,13 +70,18 @@ absl::StatusOr<std::unique_ptr<plan::Step>> CreatePoolStep(
   if (op.layout != ir::Layout::kChannelsLast) {
     return absl::UnimplementedError("channels-first pooling");
   }
-  // A window that starts inside and ends outside is cut differently there.
-  if (op.ceil_mode) return absl::UnimplementedError("ceil_mode");
+  // What hangs over the padding would count like the padding.
+  if (op.ceil_mode && op.kind == ir::PoolKind::kAverage &&
+      op.count_include_pad) {
+    return absl::UnimplementedError("an average beyond the padding");
+  }
+  ir::Window window = op.window;
+  if (op.ceil_mode) PadToOutput(request, window);
   return CreatePooling(request,
                        op.kind == ir::PoolKind::kMax
                            ? algorithm::pooling_max
                            : AverageKind(op.count_include_pad),
-                       op.window);
+                       window);
 }
 
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateGlobalPoolStep(

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
+#include "engine/onnx/export_resize.h"
 #include "engine/onnx/model_writer.h"
 
 namespace octet::onnx {
@@ -116,6 +117,48 @@ class NodeExporter {
       Add("Add", {current_, Input(op.has_bias ? 3 : 2)});
     }
     if (clamps) AddActivation(op.activation, current_);
+    return absl::OkStatus();
+  }
+
+  absl::Status Write(const ir::ConvTranspose& op) {
+    if (op.layout != ir::Layout::kChannelsFirst) {
+      return Unsupported("channels last");
+    }
+    for (size_t i = 0; i < op.output_pads.size(); ++i) {
+      if (op.output_pads[i] >= op.window.strides[i] &&
+          op.output_pads[i] > 0) {
+        return Unsupported("it adds a stride or more behind");
+      }
+    }
+    const bool clamps = !op.activation.is_identity();
+    Expect(clamps ? 2 : 1);
+    pb::NodeProto* conv = Add("ConvTranspose", Inputs(op.has_bias ? 3 : 2));
+    SetWindow(op.window, conv);
+    SetInts(conv, "dilations", op.window.dilations);
+    SetInts(conv, "output_padding", op.output_pads);
+    SetInt(conv, "group", op.groups);
+    if (clamps) AddActivation(op.activation, current_);
+    return absl::OkStatus();
+  }
+
+  absl::Status Write(const ir::Resize& op) {
+    Expect(1);
+    const Tensor scales = Tensor::Of<float>(
+        {static_cast<int64_t>(op.scales.size())}, op.scales);
+    const absl::Status status = SetResizeAttributes(
+        op, InputDims(0),
+        Add("Resize",
+            {Input(0), "", writer_.AddInitializer(Stem("scales"), scales)}));
+    return status.ok() ? status : Unsupported(status.message());
+  }
+
+  absl::Status Write(const ir::Lrn& op) {
+    Expect(1);
+    pb::NodeProto* node = Add("LRN", {Input(0)});
+    SetInt(node, "size", op.size);
+    SetFloat(node, "alpha", op.alpha);
+    SetFloat(node, "beta", op.beta);
+    SetFloat(node, "bias", op.bias);
     return absl::OkStatus();
   }
 

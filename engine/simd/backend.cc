@@ -47,6 +47,9 @@ class CreateVisitor {
   StepOr operator()(const ir::Concat& op) const {
     return CreateConcatStep(request_, op);
   }
+  StepOr operator()(const ir::Resize& op) const {
+    return CreateResizeStep(request_, op);
+  }
   StepOr operator()(const ir::Slice& op) const {
     return CreateSliceStep(request_, op);
   }

@@ -38,6 +38,8 @@ absl::StatusOr<std::unique_ptr<plan::Step>> CreatePadStep(
     const plan::StepRequest& request, const ir::Pad& op);
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateReshapeStep(
     const plan::StepRequest& request);
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateResizeStep(
+    const plan::StepRequest& request, const ir::Resize& op);
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateSliceStep(
     const plan::StepRequest& request, const ir::Slice& op);
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateTransposeStep(

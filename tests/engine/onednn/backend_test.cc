@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "engine/plan/weight_cache.h"
 #include "engine/reference/backend.h"
 #include "gmock/gmock.h"
@@ -127,14 +128,79 @@ TEST(OneDnnBackendTest, DilatedMaxPoolIsNearReference) {
   ExpectNearReference({pool, {RandomFloats({1, 9, 8, 6}, 1)}, {}}, 0);
 }
 
-TEST(OneDnnBackendTest, CeilModeIsRefused) {
+TEST(OneDnnBackendTest, CeilModeIsNearReferenceOrRefused) {
+  for (ir::PoolKind kind : {ir::PoolKind::kMax, ir::PoolKind::kAverage}) {
+    ir::Pool pool;
+    pool.kind = kind;
+    pool.window = WindowOf({3, 3}, 2);
+    pool.ceil_mode = true;
+    pool.layout = ir::Layout::kChannelsLast;
+    SingleNode node{pool, {RandomFloats({1, 8, 7, 3}, 1, -3, -1)}, {}};
+    ExpectNearReference(node, kSumOrder);
+    pool.window.pads_begin = {1, 1};
+    node.op = pool;
+    ExpectNearReference(node, kSumOrder);
+  }
   ir::Pool pool;
+  pool.kind = ir::PoolKind::kAverage;
   pool.window = WindowOf({3, 3}, 2);
   pool.ceil_mode = true;
+  pool.count_include_pad = true;
   pool.layout = ir::Layout::kChannelsLast;
   const SingleNode node{pool, {RandomFloats({1, 8, 8, 3}, 1)}, {}};
   EXPECT_TRUE(absl::IsUnimplemented(
       RunSingleNode(*CreateOneDnnBackend({}), node).status()));
+}
+
+// A channels-last transposed convolution of an image of `spatial` elements.
+SingleNode FloatConvTranspose(const std::vector<int64_t>& spatial,
+                              const ir::Window& window, int64_t groups) {
+  constexpr int64_t kInputs = 6;
+  constexpr int64_t kGroupOutputs = 5;
+  ir::ConvTranspose op;
+  op.window = window;
+  op.layout = ir::Layout::kChannelsLast;
+  op.groups = groups;
+  op.has_bias = true;
+  op.activation = {-1, 1.5f};
+  op.output_pads.assign(spatial.size(), 0);
+  op.output_pads.back() = 1;
+  Shape x = {2};
+  x.insert(x.end(), spatial.begin(), spatial.end());
+  x.push_back(kInputs);
+  Shape w = {kInputs};
+  w.insert(w.end(), window.kernel.begin(), window.kernel.end());
+  w.push_back(kGroupOutputs);
+  return {op,
+          {RandomFloats(x, 1), NodeInput(RandomFloats(w, 2)).Constant(),
+           NodeInput(RandomFloats({groups * kGroupOutputs}, 3)).Constant()},
+          {}};
+}
+
+TEST(OneDnnBackendTest, ConvTransposeIsNearReference) {
+  for (int64_t groups : {1, 2, 6}) {
+    for (int64_t stride : {1, 2, 3, 5}) {
+      for (int64_t kernel : {1, 2, 3, 4}) {
+        SCOPED_TRACE(absl::StrCat(groups, " groups, stride ", stride,
+                                  ", kernel ", kernel));
+        ExpectNearReference(
+            FloatConvTranspose({5, 7}, WindowOf({kernel, 3}, stride), groups),
+            kSumOrder);
+        if (kernel < 3) continue;
+        ir::Window padded = WindowOf({kernel, 3}, stride, 1);
+        padded.pads_end = {0, 1};
+        ExpectNearReference(FloatConvTranspose({5, 7}, padded, groups),
+                            kSumOrder);
+      }
+    }
+  }
+  ExpectNearReference(FloatConvTranspose({9}, WindowOf({4}, 2, 3), 1),
+                      kSumOrder);
+  ExpectNearReference(
+      FloatConvTranspose({3, 4, 5}, WindowOf({3, 2, 2}, 2, 1), 2), kSumOrder);
+  ir::Window dilated = WindowOf({3, 3}, 1, 2);
+  dilated.dilations = {2, 3};
+  ExpectNearReference(FloatConvTranspose({5, 7}, dilated, 1), kSumOrder);
 }
 
 TEST(OneDnnBackendTest, GlobalPoolsAreNearReference) {

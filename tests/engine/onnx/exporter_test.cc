@@ -67,6 +67,23 @@ TEST(ExporterTest, UnfusedGraphComesBackEqual) {
   EXPECT_EQ(DumpGraph(RoundTrip(graph)), DumpGraph(graph));
 }
 
+TEST(ExporterTest, ResizedImagesComeBackEqual) {
+  ModelBuilder m(13);
+  m.Input("x", {-1, 2, 6, 6}).Output("y");
+  m.Weights("w", {2, 4, 3, 3}).Weights("b", {4});
+  m.Node("ConvTranspose", {"x", "w", "b"}, {"c"})
+      .Ints("strides", {2, 2})
+      .Ints("pads", {0, 0, 1, 1})
+      .Ints("output_padding", {1, 0});
+  m.Floats("scales", {4}, {1, 1, 0.5f, 1.25f});
+  m.Node("Resize", {"c", "", "scales"}, {"r"})
+      .String("mode", "cubic")
+      .String("coordinate_transformation_mode", "align_corners");
+  m.Node("LRN", {"r"}, {"y"}).Int("size", 3).Float("alpha", 0.25f);
+  const ir::Graph graph = Import(m);
+  EXPECT_EQ(DumpGraph(RoundTrip(graph)), DumpGraph(graph));
+}
+
 TEST(ExporterTest, QuantizationComesBackEqual) {
   ModelBuilder m(13);
   m.Input("x", {-1, 2}).Output("y");
