@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/base/status_macros.h"
+#include "engine/simd/kernel_step.h"
 #include "engine/simd/steps.h"
 
 namespace octet::simd {
