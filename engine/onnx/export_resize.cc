@@ -9,13 +9,6 @@
 namespace octet::onnx {
 namespace {
 
-void SetString(pb::NodeProto* node, const char* name, const char* value) {
-  pb::AttributeProto* attribute = node->add_attribute();
-  attribute->set_name(name);
-  attribute->set_type(pb::AttributeProto::STRING);
-  attribute->set_s(value);
-}
-
 const char* ModeName(ir::ResizeMode mode) {
   switch (mode) {
     case ir::ResizeMode::kNearest:

@@ -125,8 +125,7 @@ class NodeExporter {
       return Unsupported("channels last");
     }
     for (size_t i = 0; i < op.output_pads.size(); ++i) {
-      if (op.output_pads[i] >= op.window.strides[i] &&
-          op.output_pads[i] > 0) {
+      if (op.output_pads[i] >= op.window.strides[i] && op.output_pads[i] > 0) {
         return Unsupported("it adds a stride or more behind");
       }
     }
@@ -143,8 +142,8 @@ class NodeExporter {
 
   absl::Status Write(const ir::Resize& op) {
     Expect(1);
-    const Tensor scales = Tensor::Of<float>(
-        {static_cast<int64_t>(op.scales.size())}, op.scales);
+    const Tensor scales =
+        Tensor::Of<float>({static_cast<int64_t>(op.scales.size())}, op.scales);
     const absl::Status status = SetResizeAttributes(
         op, InputDims(0),
         Add("Resize",
