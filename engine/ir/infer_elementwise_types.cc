@@ -199,11 +199,7 @@ absl::StatusOr<TensorType> InferOp(const BatchNorm& op, InputTypes inputs) {
 
 absl::StatusOr<TensorType> InferOp(const Cast& op, InputTypes inputs) {
   OCTET_RETURN_IF_ERROR(ExpectInputCount(inputs, 1));
-  if (inputs[0].quantization.has_value()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the input is ", TypeToString(inputs[0]),
-                     "; expected no quantization"));
-  }
+  // Of integers that stand for reals, it takes the integers.
   return TensorType{op.to, inputs[0].dims, std::nullopt};
 }
 

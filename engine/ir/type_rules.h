@@ -58,6 +58,8 @@ absl::StatusOr<TensorType> InferOp(const Cast& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Quantize& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Dequantize& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Requantize& op, InputTypes inputs);
+absl::StatusOr<std::vector<TensorType>> InferOp(const Recurrent& op,
+                                                InputTypes inputs);
 
 absl::Status ExpectInputCount(InputTypes inputs, size_t expected);
 // float32, or 8-bit integers with a quantization.

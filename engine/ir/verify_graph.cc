@@ -105,7 +105,9 @@ absl::Status VerifyResult(const Node& node, const TensorType& input,
   const bool may_round = is_quantize || input.quantization.has_value();
   if (declared.dims == inferred.dims && may_round && Rounds(node.op) &&
       declared.quantization.has_value() &&
-      (declared.dtype == DType::kInt8 || declared.dtype == DType::kUInt8)) {
+      (declared.dtype == DType::kInt8 || declared.dtype == DType::kUInt8 ||
+       (is_quantize && (declared.dtype == DType::kInt16 ||
+                        declared.dtype == DType::kUInt16)))) {
     return absl::OkStatus();
   }
   return absl::InternalError(absl::StrCat("computes ", TypeToString(inferred),

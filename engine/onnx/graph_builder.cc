@@ -308,6 +308,7 @@ absl::StatusOr<ir::ValueId> GraphBuilder::Compute(
       std::vector<ir::ValueId> outputs,
       AddNode(node, std::move(op), std::move(inputs),
               {FreshName(absl::StrCat(node.output(0), ".part"))}));
+  nameless_.insert(outputs[0]);
   return outputs[0];
 }
 
@@ -358,6 +359,9 @@ absl::Status GraphBuilder::ResultIs(const NodeReader& node, ir::ValueId id,
   const ir::Value& value = graph_.value(id);
   if (value.is_constant() && !value.type.quantization.has_value()) {
     binding.constant = value.constant;
+  }
+  if (nameless_.erase(id) > 0) {
+    graph_.mutable_value(id).name = node.output(output);
   }
   return absl::OkStatus();
 }

@@ -148,6 +148,8 @@ class GraphBuilder {
   absl::flat_hash_map<std::string, Binding> bindings_;
   absl::flat_hash_set<std::string> names_;
   absl::flat_hash_map<std::string, int64_t> next_suffix_;
+  // Intermediate values, until an output of the file names one.
+  absl::flat_hash_set<ir::ValueId> nameless_;
   int64_t charged_bytes_ = 0;
 };
 

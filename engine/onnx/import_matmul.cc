@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
 #include "engine/ir/infer_types.h"
+#include "engine/onnx/float_operators.h"
 #include "engine/onnx/op_registry.h"
 
 namespace octet::onnx {
@@ -125,17 +126,16 @@ absl::Status ImportGemm(const NodeReader& node, GraphBuilder& graph) {
   return graph.Result(node, add, {product, c});
 }
 
-absl::Status ImportMatMul(const NodeReader& node, GraphBuilder& graph) {
-  OCTET_RETURN_IF_ERROR(node.ExpectInputs(2, 2));
-  OCTET_ASSIGN_OR_RETURN(ir::ValueId a, graph.Read(node, 0));
-  OCTET_ASSIGN_OR_RETURN(ir::ValueId b, graph.Read(node, 1));
+absl::StatusOr<ir::ValueId> ComputeMatMul(const NodeReader& node,
+                                          GraphBuilder& graph, ir::ValueId a,
+                                          ir::ValueId b) {
   const bool a_is_vector = graph.dims(a).size() == 1;
   const bool b_is_vector = graph.dims(b).size() == 1;
   if (graph.dims(a).empty() || graph.dims(b).empty()) {
     return absl::InvalidArgumentError("an operand is a scalar");
   }
   if (!a_is_vector && !b_is_vector) {
-    return graph.Result(node, ir::MatMul{}, {a, b});
+    return graph.Compute(node, ir::MatMul{}, {a, b});
   }
   // As numpy has it: a vector is a row in front and a column behind, and the
   // axis that this adds is dropped from the result.
@@ -154,7 +154,15 @@ absl::Status ImportMatMul(const NodeReader& node, GraphBuilder& graph) {
   ir::Dims dims = graph.dims(product);
   if (b_is_vector) dims.pop_back();
   if (a_is_vector) dims.erase(dims.end() - (b_is_vector ? 1 : 2));
-  return graph.Result(node, ir::Reshape{std::move(dims)}, {product});
+  return graph.Compute(node, ir::Reshape{std::move(dims)}, {product});
+}
+
+absl::Status ImportMatMul(const NodeReader& node, GraphBuilder& graph) {
+  OCTET_RETURN_IF_ERROR(node.ExpectInputs(2, 2));
+  OCTET_ASSIGN_OR_RETURN(ir::ValueId a, graph.Read(node, 0));
+  OCTET_ASSIGN_OR_RETURN(ir::ValueId b, graph.Read(node, 1));
+  OCTET_ASSIGN_OR_RETURN(ir::ValueId product, ComputeMatMul(node, graph, a, b));
+  return graph.ResultIs(node, product);
 }
 
 }  // namespace octet::onnx

@@ -107,6 +107,15 @@ absl::StatusOr<std::optional<std::vector<float>>> NodeReader::Floats(
                             attribute->floats().end());
 }
 
+absl::StatusOr<std::optional<std::vector<std::string>>> NodeReader::Strings(
+    absl::string_view name) const {
+  OCTET_ASSIGN_OR_RETURN(const auto* attribute,
+                         Find(name, pb::AttributeProto::STRINGS));
+  if (attribute == nullptr) return std::nullopt;
+  return std::vector<std::string>(attribute->strings().begin(),
+                                  attribute->strings().end());
+}
+
 absl::StatusOr<std::optional<Tensor>> NodeReader::TensorValue(
     absl::string_view name) const {
   OCTET_ASSIGN_OR_RETURN(const auto* attribute,

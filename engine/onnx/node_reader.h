@@ -59,6 +59,8 @@ class NodeReader {
       absl::string_view name) const;
   absl::StatusOr<std::optional<std::vector<float>>> Floats(
       absl::string_view name) const;
+  absl::StatusOr<std::optional<std::vector<std::string>>> Strings(
+      absl::string_view name) const;
   absl::StatusOr<std::optional<Tensor>> TensorValue(
       absl::string_view name) const;
 

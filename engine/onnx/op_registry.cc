@@ -74,6 +74,11 @@ RuleMap MakeRules() {
       {"Unsqueeze", ImportUnsqueeze},
       {"QuantizeLinear", ImportQuantizeLinear},
       {"DequantizeLinear", ImportDequantizeLinear},
+      {"DynamicQuantizeLinear", ImportDynamicQuantizeLinear},
+      {"ConvInteger", ImportConvInteger},
+      {"MatMulInteger", ImportMatMulInteger},
+      {"QLinearConv", ImportQLinearConv},
+      {"QLinearMatMul", ImportQLinearMatMul},
       {"Constant", ImportConstant},
       {"ConstantOfShape", ImportConstantOfShape},
       {"Shape", ImportShape},
@@ -110,6 +115,7 @@ RuleMap MakeRules() {
                                 "HardSigmoid", "Shrink",
                                 "IsNaN",       "Not",
                                 "BitwiseNot"});
+  AddGroup(rules, ImportRecurrent, {"LSTM", "GRU", "RNN"});
   AddGroup(rules, ImportReduce,
            {"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd",
             "ReduceSumSquare", "ReduceL1", "ReduceL2", "ReduceLogSum",
@@ -124,10 +130,38 @@ RuleMap MakeRules() {
   return rules;
 }
 
+// What ONNX Runtime's quantizer and optimizer write.
+RuleMap MakeMicrosoftRules() {
+  RuleMap rules = {
+      {"QuantizeLinear", ImportQuantizeLinear},
+      {"DequantizeLinear", ImportDequantizeLinear},
+      {"QGemm", ImportQGemm},
+      {"QLinearConcat", ImportQLinearConcat},
+      {"QLinearSoftmax", ImportQLinearSoftmax},
+      {"DynamicQuantizeMatMul", ImportDynamicQuantizeMatMul},
+      {"MatMulIntegerToFloat", ImportMatMulIntegerToFloat},
+      {"FusedConv", ImportFusedConv},
+      {"FusedMatMul", ImportFusedMatMul},
+  };
+  AddGroup(rules, ImportQLinearBinary, {"QLinearAdd", "QLinearMul"});
+  AddGroup(rules, ImportQLinearUnary, {"QLinearSigmoid", "QLinearLeakyRelu"});
+  AddGroup(rules, ImportQLinearPool,
+           {"QLinearGlobalAveragePool", "QLinearAveragePool"});
+  AddGroup(rules, ImportFusedGelu,
+           {"Gelu", "FastGelu", "BiasGelu", "QuickGelu"});
+  AddGroup(rules, ImportSkipLayerNorm,
+           {"SkipLayerNormalization", "SkipSimplifiedLayerNormalization"});
+  return rules;
+}
+
 }  // namespace
 
-ImportRule FindImportRule(absl::string_view op_type) {
-  static const RuleMap& rules = *new RuleMap(MakeRules());
+ImportRule FindImportRule(absl::string_view domain, absl::string_view op_type) {
+  static const RuleMap& standard = *new RuleMap(MakeRules());
+  static const RuleMap& microsoft = *new RuleMap(MakeMicrosoftRules());
+  const bool is_standard = domain.empty() || domain == "ai.onnx";
+  if (!is_standard && domain != "com.microsoft") return nullptr;
+  const RuleMap& rules = is_standard ? standard : microsoft;
   const auto it = rules.find(op_type);
   return it == rules.end() ? nullptr : it->second;
 }

@@ -17,8 +17,9 @@ namespace octet::onnx {
 using ImportRule = absl::Status (*)(const NodeReader& node,
                                     GraphBuilder& graph);
 
-// The rule for `op_type` of the default domain; null if octet has none.
-ImportRule FindImportRule(absl::string_view op_type);
+// The rule for `op_type` of `domain` (ONNX's own, or "com.microsoft"); null if
+// octet has none.
+ImportRule FindImportRule(absl::string_view domain, absl::string_view op_type);
 
 // The opsets of the default domain that the rules know.
 inline constexpr int64_t kOldestOpset = 6;
@@ -123,6 +124,8 @@ absl::Status ImportReshape(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportFlatten(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportSqueeze(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportUnsqueeze(const NodeReader& node, GraphBuilder& graph);
+// import_recurrent.cc
+absl::Status ImportRecurrent(const NodeReader& node, GraphBuilder& graph);
 // import_reduce.cc
 absl::Status ImportReduce(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportArgReduce(const NodeReader& node, GraphBuilder& graph);
@@ -132,6 +135,29 @@ absl::Status ImportCumSum(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportQuantizeLinear(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportDequantizeLinear(const NodeReader& node,
                                     GraphBuilder& graph);
+absl::Status ImportDynamicQuantizeLinear(const NodeReader& node,
+                                         GraphBuilder& graph);
+// import_integer_product.cc
+absl::Status ImportConvInteger(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportMatMulInteger(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportMatMulIntegerToFloat(const NodeReader& node,
+                                        GraphBuilder& graph);
+absl::Status ImportDynamicQuantizeMatMul(const NodeReader& node,
+                                         GraphBuilder& graph);
+// import_qlinear.cc
+absl::Status ImportQLinearConv(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportQLinearMatMul(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportQGemm(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportQLinearBinary(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportQLinearUnary(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportQLinearSoftmax(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportQLinearPool(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportQLinearConcat(const NodeReader& node, GraphBuilder& graph);
+// import_fused.cc
+absl::Status ImportFusedConv(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportFusedMatMul(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportFusedGelu(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportSkipLayerNorm(const NodeReader& node, GraphBuilder& graph);
 // import_constant.cc
 absl::Status ImportConstant(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportConstantOfShape(const NodeReader& node, GraphBuilder& graph);

@@ -20,17 +20,21 @@ absl::Status InContextOf(const NodeReader& node, const pb::NodeProto& proto,
                    ", opset ", node.opset(), "): ", status.message()));
 }
 
+bool IsStandard(const pb::NodeProto& node) {
+  return node.domain().empty() || node.domain() == "ai.onnx";
+}
+
 absl::Status ApplyRule(const NodeReader& node, const pb::NodeProto& proto,
                        GraphBuilder& graph) {
-  if (!proto.domain().empty() && proto.domain() != "ai.onnx") {
-    return absl::UnimplementedError("octet does not run this operator");
+  if (node.output_count() == 0) {
+    return absl::UnimplementedError("it has no output");
   }
-  if (node.output_count() == 0 || node.output(0).empty()) {
-    return absl::UnimplementedError("its first output has no name");
+  bool folded = false;
+  if (IsStandard(proto)) {
+    OCTET_ASSIGN_OR_RETURN(folded, FoldIntegers(node, graph));
   }
-  OCTET_ASSIGN_OR_RETURN(const bool folded, FoldIntegers(node, graph));
   if (!folded) {
-    const ImportRule rule = FindImportRule(node.op_type());
+    const ImportRule rule = FindImportRule(proto.domain(), node.op_type());
     if (rule == nullptr) {
       return absl::UnimplementedError("octet does not run this operator");
     }
@@ -42,9 +46,9 @@ absl::Status ApplyRule(const NodeReader& node, const pb::NodeProto& proto,
 }  // namespace
 
 bool IsKnownOperator(const pb::NodeProto& node) {
-  const bool standard = node.domain().empty() || node.domain() == "ai.onnx";
-  return standard && (FindImportRule(node.op_type()) != nullptr ||
-                      node.op_type() == "If" || node.op_type() == "Loop");
+  return FindImportRule(node.domain(), node.op_type()) != nullptr ||
+         (IsStandard(node) &&
+          (node.op_type() == "If" || node.op_type() == "Loop"));
 }
 
 absl::Status NodeImport::Run(const PendingNodeList& pending) {

@@ -8,9 +8,9 @@
 // The arithmetic they rely on is in engine/ir/README.md.
 namespace octet::passes {
 
-// Conv and MatMul with dequantized data, weights (s8, zero point 0) and
-// residual. Where all readers quantize the result alike the integer operator
-// rounds to that; else it gives float32.
+// Conv and MatMul with dequantized data, weights (8 bits; less the zero point
+// they fit s8) and residual. Where all readers quantize the result alike the
+// integer operator rounds to that; else it gives float32.
 absl::StatusOr<std::optional<ir::GraphPatch>> FuseIntegerConvAndMatMul(
     const ir::Graph& graph, const PassContext& context);
 

@@ -32,8 +32,8 @@ bool HasBias(const ir::Op& op) {
   return std::get<ir::MatMul>(op).has_bias;
 }
 
-// The s8 constant behind the weights of `node`, if the integer operator can
-// take it: zero point 0, scales per tensor or per output channel.
+// The 8-bit constant behind the weights of `node`, if its scales are per tensor
+// or per output channel.
 std::optional<ValueId> WeightsBehind(const Graph& graph,
                                      const GraphIndex& index,
                                      const Node& node) {
@@ -43,17 +43,61 @@ std::optional<ValueId> WeightsBehind(const Graph& graph,
   const Quantization& quantization = *type.quantization;
   const bool is_matmul = std::holds_alternative<ir::MatMul>(node.op);
   const auto rank = static_cast<int>(type.dims.size());
-  if (type.dtype != DType::kInt8 || (is_matmul && rank != 2)) {
+  if ((type.dtype != DType::kInt8 && type.dtype != DType::kUInt8) ||
+      (is_matmul && rank != 2)) {
     return std::nullopt;
-  }
-  for (int32_t zero_point : quantization.zero_points) {
-    if (zero_point != 0) return std::nullopt;
   }
   if (!quantization.per_tensor() &&
       quantization.axis != ChannelAxis(node.op, rank)) {
     return std::nullopt;
   }
   return id;
+}
+
+// q - zero point of 8-bit weights as int8; nothing where that is too small.
+template <typename T>
+std::optional<Tensor> Centred(const Tensor& weights,
+                              const Quantization& quantization) {
+  Tensor result(DType::kInt8, weights.shape());
+  const auto from = weights.data<T>();
+  const auto to = result.mutable_data<int8_t>();
+  int64_t inner = weights.size();
+  if (!quantization.per_tensor()) {
+    inner = 1;
+    for (size_t i = quantization.axis + 1; i < weights.shape().size(); ++i) {
+      inner *= weights.shape()[i];
+    }
+  }
+  const auto channels = static_cast<int64_t>(quantization.scales.size());
+  for (int64_t i = 0; i < weights.size(); ++i) {
+    const int value = from[i] - quantization.zero_points[i / inner % channels];
+    if (value < std::numeric_limits<int8_t>::min() ||
+        value > std::numeric_limits<int8_t>::max()) {
+      return std::nullopt;
+    }
+    to[i] = static_cast<int8_t>(value);
+  }
+  return result;
+}
+
+// The weights as the integer operators take them, int8 with zero point 0, which
+// may be a new constant of `patch`; nothing where they don't fit that.
+std::optional<ValueId> CentredWeights(const Graph& graph, ValueId id,
+                                      GraphPatch& patch) {
+  const ir::Value& weights = graph.value(id);
+  Quantization quantization = *weights.type.quantization;
+  const bool centred = std::all_of(
+      quantization.zero_points.begin(), quantization.zero_points.end(),
+      [](int32_t zero_point) { return zero_point == 0; });
+  const bool is_signed = weights.type.dtype == DType::kInt8;
+  if (is_signed && centred) return id;
+  std::optional<Tensor> tensor =
+      is_signed ? Centred<int8_t>(*weights.constant, quantization)
+                : Centred<uint8_t>(*weights.constant, quantization);
+  if (!tensor) return std::nullopt;
+  quantization.zero_points.assign(quantization.scales.size(), 0);
+  return patch.AddConstant(weights.name + "_s8", *std::move(tensor),
+                           std::move(quantization));
 }
 
 // The scale of the accumulator, s_x * s_w[c], for each of `channels`.
@@ -142,11 +186,13 @@ std::optional<GraphPatch> FuseWeighted(const Graph& graph,
   if (!data) return std::nullopt;
   std::optional<ValueId> weights = WeightsBehind(graph, index, node);
   if (!weights) return std::nullopt;
-  std::vector<ValueId> inputs = {*data, *weights};
+  GraphPatch patch(graph);
+  std::optional<ValueId> centred = CentredWeights(graph, *weights, patch);
+  if (!centred) return std::nullopt;
+  std::vector<ValueId> inputs = {*data, *centred};
   const Shape& shape = graph.value(*weights).constant->shape();
   const int64_t channels =
       shape[ChannelAxis(node.op, static_cast<int>(shape.size()))];
-  GraphPatch patch(graph);
   if (HasBias(node.op)) {
     const std::vector<double> scales =
         AccumulatorScales(*graph.type(*data).quantization,

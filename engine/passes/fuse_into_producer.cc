@@ -167,6 +167,7 @@ absl::StatusOr<std::optional<GraphPatch>> FuseBias(
     for (int side = 0; side < 2; ++side) {
       const Node* first = index.Producer(add.inputs[side]);
       if (first == nullptr || index.SoleReader(add.inputs[side]) != &add ||
+          graph.type(add.inputs[side]).dtype != DType::kFloat32 ||
           graph.type(add.inputs[side]).dims !=
               graph.type(add.outputs[0]).dims) {
         continue;

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "engine/reference/loop_step.h"
+#include "engine/reference/recurrent_step.h"
 #include "engine/reference/steps.h"
 
 namespace octet::reference {

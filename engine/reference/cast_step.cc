@@ -75,9 +75,8 @@ To Convert(From value) {
 
 absl::StatusOr<StepPtr> MakeStep(const ir::Cast& op, const NodeTypes& node) {
   static_cast<void>(op);
-  if (node.input(0).quantization.has_value() ||
-      node.output().quantization.has_value()) {
-    return node.Unsupported("integers that stand for reals");
+  if (node.output().quantization.has_value()) {
+    return node.Unsupported("the result stands for reals");
   }
   const int64_t size = ElementCount(node.output_shape());
   return VisitType(node.input(0).dtype, [&](auto from) {

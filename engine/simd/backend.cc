@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "engine/simd/recurrent_step.h"
 #include "engine/simd/steps.h"
 
 namespace octet::simd {
@@ -46,6 +47,9 @@ class CreateVisitor {
     const ir::TensorType& type = request_.graph.type(request_.node.inputs[0]);
     if (type.quantization) return CreateByteClampStep(request_, op);
     return CreateClampStep(request_, op);
+  }
+  StepOr operator()(const ir::Recurrent& op) const {
+    return CreateRecurrentStep(request_, op);
   }
   StepOr operator()(const ir::Concat& op) const {
     return CreateConcatStep(request_, op);

@@ -23,13 +23,30 @@ ir::TensorType TypeOf(const NodeInput& input) {
           input.quantization};
 }
 
-absl::Status RunStep(const plan::Step& step, const plan::Bindings& bindings,
-                     Tensor& output, Tensor& scratch) {
-  std::memset(output.mutable_bytes(), kPattern, output.byte_size());
+// What one run of `step` writes.
+absl::StatusOr<std::vector<Tensor>> RunStep(
+    const plan::Step& step, const std::vector<NodeInput>& inputs,
+    const ir::Graph& graph, ThreadPool* pool) {
+  std::vector<const std::byte*> addresses;
+  for (const NodeInput& input : inputs) {
+    addresses.push_back(input.tensor.bytes());
+  }
+  std::vector<Tensor> outputs;
+  std::vector<std::byte*> written;
+  for (ir::ValueId id : graph.outputs()) {
+    const ir::TensorType& type = graph.type(id);
+    Tensor& output =
+        outputs.emplace_back(type.dtype, ir::ConcreteShape(type.dims));
+    std::memset(output.mutable_bytes(), kPattern, output.byte_size());
+  }
+  for (Tensor& output : outputs) written.push_back(output.mutable_bytes());
+  Tensor scratch(DType::kUInt8, {static_cast<int64_t>(step.scratch_bytes())});
   std::memset(scratch.mutable_bytes(), kPattern, scratch.byte_size());
-  OCTET_ASSIGN_OR_RETURN(std::unique_ptr<plan::BoundStep> bound,
-                         step.Bind(bindings));
-  return bound->Run();
+  OCTET_ASSIGN_OR_RETURN(
+      std::unique_ptr<plan::BoundStep> bound,
+      step.Bind({addresses, written, scratch.mutable_bytes(), pool}));
+  OCTET_RETURN_IF_ERROR(bound->Run());
+  return outputs;
 }
 
 }  // namespace
@@ -49,45 +66,52 @@ absl::StatusOr<ir::Graph> SingleNode::Graph() const {
       graph.mutable_inputs().push_back(ids.back());
     }
   }
-  OCTET_ASSIGN_OR_RETURN(ir::TensorType type, ir::InferType(op, types));
+  OCTET_ASSIGN_OR_RETURN(std::vector<ir::TensorType> results,
+                         ir::InferTypes(op, types));
   if (output.has_value()) {
-    type.dtype = output->dtype;
-    type.quantization = output->quantization;
+    results[0].dtype = output->dtype;
+    results[0].quantization = output->quantization;
   }
-  const ir::ValueId y = graph.AddNode("node", op, ids, "y", std::move(type));
-  graph.mutable_outputs().push_back(y);
+  ir::Node node = {"node", op, std::move(ids), {}};
+  for (size_t i = 0; i < results.size(); ++i) {
+    node.outputs.push_back(
+        graph.AddValue({i == 0 ? "y" : absl::StrCat("y", i),
+                        std::move(results[i]), std::nullopt}));
+  }
+  graph.mutable_outputs() = node.outputs;
+  graph.AppendNode(std::move(node));
   OCTET_RETURN_IF_ERROR(ir::VerifyGraph(graph));
   return graph;
 }
 
-absl::StatusOr<Tensor> RunSingleNode(const plan::Backend& backend,
-                                     const SingleNode& node, int threads) {
+absl::StatusOr<std::vector<Tensor>> RunNodeForAll(const plan::Backend& backend,
+                                                  const SingleNode& node,
+                                                  int threads) {
   OCTET_ASSIGN_OR_RETURN(const ir::Graph graph, node.Graph());
   plan::WeightCache weights;
   OCTET_ASSIGN_OR_RETURN(
       std::unique_ptr<plan::Step> step,
       backend.CreateStep({graph, graph.nodes()[0], threads, &weights}));
-
-  const ir::TensorType& type = graph.type(graph.outputs()[0]);
-  Tensor output(type.dtype, ir::ConcreteShape(type.dims));
-  Tensor again(output.dtype(), output.shape());
-  Tensor scratch(DType::kUInt8, {static_cast<int64_t>(step->scratch_bytes())});
-  std::vector<const std::byte*> inputs;
-  for (const NodeInput& input : node.inputs) {
-    inputs.push_back(input.tensor.bytes());
-  }
   ThreadPool pool(threads);
-  for (Tensor* result : {&output, &again}) {
-    std::byte* const outputs[] = {result->mutable_bytes()};
-    OCTET_RETURN_IF_ERROR(
-        RunStep(*step, {inputs, outputs, scratch.mutable_bytes(), &pool},
-                *result, scratch));
+  OCTET_ASSIGN_OR_RETURN(std::vector<Tensor> outputs,
+                         RunStep(*step, node.inputs, graph, &pool));
+  OCTET_ASSIGN_OR_RETURN(const std::vector<Tensor> again,
+                         RunStep(*step, node.inputs, graph, &pool));
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (std::memcmp(outputs[i].bytes(), again[i].bytes(),
+                    outputs[i].byte_size()) != 0) {
+      return absl::InternalError(
+          absl::StrCat(step->kernel(), ": two runs of one step differ"));
+    }
   }
-  if (std::memcmp(output.bytes(), again.bytes(), output.byte_size()) != 0) {
-    return absl::InternalError(
-        absl::StrCat(step->kernel(), ": two runs of one step differ"));
-  }
-  return output;
+  return outputs;
+}
+
+absl::StatusOr<Tensor> RunSingleNode(const plan::Backend& backend,
+                                     const SingleNode& node, int threads) {
+  OCTET_ASSIGN_OR_RETURN(std::vector<Tensor> outputs,
+                         RunNodeForAll(backend, node, threads));
+  return std::move(outputs[0]);
 }
 
 }  // namespace octet

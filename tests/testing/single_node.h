@@ -47,17 +47,23 @@ struct NodeOutput {
 struct SingleNode {
   ir::Op op;
   std::vector<NodeInput> inputs;
-  // What ir::InferType() says where absent.
+  // Of the first output; what ir::InferTypes() says where absent.
   std::optional<NodeOutput> output;
 
-  // The graph, verified. Inputs are named "x0", "x1", ..., the output "y".
+  // The graph, verified. Inputs are named "x0", "x1", ..., the first output
+  // "y", others "y1", "y2", ....
   absl::StatusOr<ir::Graph> Graph() const;
 };
 
-// The output of `node` as the step of `backend` computes it with `threads`
+// The outputs of `node` as the step of `backend` computes it with `threads`
 // threads. Output and scratch memory are filled with a pattern before, so that
 // what a step does not write shows. Also runs the step twice and fails with
 // INTERNAL if the runs differ.
+absl::StatusOr<std::vector<Tensor>> RunNodeForAll(const plan::Backend& backend,
+                                                  const SingleNode& node,
+                                                  int threads = 1);
+
+// The first of them.
 absl::StatusOr<Tensor> RunSingleNode(const plan::Backend& backend,
                                      const SingleNode& node, int threads = 1);
 

@@ -205,5 +205,39 @@ TEST(InferTypeTest, ReduceDropsOrKeepsAxes) {
               HasSubstr("at most once"));
 }
 
+TEST(InferTypesTest, RecurrentGivesAllStepsAndTheLastState) {
+  Recurrent op;
+  op.hidden = 5;
+  op.functions.resize(3);
+  op.has_bias = true;
+  op.has_initial_c = true;
+  std::vector<TensorType> inputs = {F(D({7, 2, 3})), F(D({1, 20, 3})),
+                                    F(D({1, 20, 5})), F(D({1, 40})),
+                                    F(D({1, 2, 5}))};
+  const auto types = InferTypes(op, inputs);
+  ASSERT_TRUE(types.ok()) << types.status();
+  EXPECT_THAT(*types, testing::ElementsAre(F(D({7, 1, 2, 5})), F(D({1, 2, 5})),
+                                           F(D({1, 2, 5}))));
+  inputs[4] = F(D({1, 3, 5}));
+  EXPECT_THAT(Infer(op, inputs),
+              HasSubstr("initial_c is float32[1, 3, 5]; expected"));
+  inputs[4] = F(D({1, 2, 5}));
+  inputs[1] = F(D({1, 15, 3}));
+  EXPECT_THAT(Infer(op, inputs), HasSubstr("W is float32[1, 15, 3]; expected"));
+  op.functions.pop_back();
+  EXPECT_THAT(Infer(op, inputs), HasSubstr("got 2 activation functions"));
+  op.functions.resize(3);
+  op.hidden = int64_t{1} << 40;
+  EXPECT_THAT(Infer(op, inputs), HasSubstr("hidden_size is 1099511627776"));
+}
+
+TEST(InferTypesTest, OnlyLstmsHaveACell) {
+  Recurrent op;
+  op.kind = RecurrentKind::kGru;
+  op.functions.resize(2);
+  op.has_peepholes = true;
+  EXPECT_THAT(Infer(op, {}), HasSubstr("GRU has no cell"));
+}
+
 }  // namespace
 }  // namespace octet::ir

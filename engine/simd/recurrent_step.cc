@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/simd/recurrent_step.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/status_macros.h"
+#include "engine/ir/recurrent_inputs.h"
+#include "engine/simd/packed_gates.h"
+#include "engine/simd/recurrent_kernels.h"
+#include "engine/simd/steps.h"
+
+// LSTM, GRU and RNN as exporters write them: constant weights, the default
+// functions, whole sequences. The inputs of many steps are multiplied at once;
+// what is left of a step is the product with the state and the gates.
+namespace octet::simd {
+namespace {
+
+using internal::PackedGates;
+using ir::RecurrentKind;
+
+// Sums that are computed together, in rows of gates: enough that the weights
+// are read from memory seldom, few enough that the sums stay in the cache.
+constexpr int64_t kRowsTogether = 64;
+
+// The constants of one direction.
+struct DirectionWeights {
+  PackedGates input;              // all gates
+  PackedGates recurrent;          // GRU: update and reset alone
+  PackedGates candidate;          // GRU: the rest of `recurrent`
+  std::vector<float> bias;        // of the sums, as wide as `input`
+  std::vector<float> state_bias;  // GRU: added before the reset gate scales
+};
+
+struct RecurrentWeights {
+  std::vector<DirectionWeights> directions;
+
+  int64_t bytes() const {
+    int64_t sum = 0;
+    for (const DirectionWeights& d : directions) {
+      sum += d.input.bytes() + d.recurrent.bytes() + d.candidate.bytes() +
+             static_cast<int64_t>((d.bias.size() + d.state_bias.size()) *
+                                  sizeof(float));
+    }
+    return sum;
+  }
+};
+
+struct RecurrentShape {
+  RecurrentKind kind;
+  bool first_is_reverse = false;
+  bool linear_before_reset = false;
+  std::optional<int> initial_h;
+  std::optional<int> initial_c;
+  int64_t steps = 0;
+  int64_t batch = 0;
+  int64_t features = 0;
+  int64_t hidden = 0;
+  int64_t directions = 1;
+  int64_t width = 0;        // of a row of sums
+  int64_t state_width = 0;  // GRU: of a row of what the candidate's product is
+  // Rows of the batch that one piece of work takes, and steps at a time.
+  int64_t block = 1;
+  int64_t chunk = 1;
+
+  int64_t blocks() const { return (batch + block - 1) / block; }
+  int64_t sums_floats() const { return chunk * block * width; }
+  // Of one thread, in floats.
+  int64_t scratch() const {
+    return (sums_floats() + block * state_width + 15) / 16 * 16;
+  }
+};
+
+DirectionWeights Pack(const ir::Recurrent& op, const float* w, const float* r,
+                      const float* bias, int64_t features) {
+  const int64_t hidden = op.hidden;
+  const int64_t rows = ir::GateCount(op.kind) * hidden;
+  const bool gru = op.kind == RecurrentKind::kGru;
+  DirectionWeights packed;
+  packed.input = PackedGates(w, rows, features);
+  packed.recurrent = PackedGates(r, gru ? 2 * hidden : rows, hidden);
+  packed.bias.assign(packed.input.width(), 0.0f);
+  if (gru) {
+    packed.candidate = PackedGates(r + 2 * hidden * hidden, hidden, hidden);
+    packed.state_bias.assign(packed.candidate.width(), 0.0f);
+  }
+  if (bias == nullptr) return packed;
+  for (int64_t row = 0; row < rows; ++row) {
+    packed.bias[row] = bias[row];
+    const float state = bias[rows + row];
+    if (gru && op.linear_before_reset && row >= 2 * hidden) {
+      packed.state_bias[row - 2 * hidden] = state;
+    } else {
+      packed.bias[row] += state;
+    }
+  }
+  return packed;
+}
+
+// A block of rows of the batch in one direction.
+class BlockRun {
+ public:
+  BlockRun(const RecurrentShape& shape, const RecurrentWeights& weights,
+           const internal::RecurrentKernels& kernels,
+           const plan::Bindings& bindings, int64_t item, float* scratch)
+      : shape_(shape),
+        kernels_(kernels),
+        direction_(item / shape.blocks()),
+        weights_(weights.directions[direction_]),
+        first_(item % shape.blocks() * shape.block),
+        rows_(std::min(shape.block, shape.batch - first_)),
+        x_(reinterpret_cast<const float*>(bindings.inputs[0])),
+        y_(reinterpret_cast<float*>(bindings.outputs[0])),
+        sums_(scratch),
+        candidate_(scratch + shape.sums_floats()) {
+    h_ = Start(bindings, 1, shape.initial_h);
+    if (shape.kind == RecurrentKind::kLstm) {
+      c_ = Start(bindings, 2, shape.initial_c);
+    }
+  }
+
+  void Run() {
+    for (int64_t i = 0; i < shape_.steps; i += shape_.chunk) {
+      const int64_t count = std::min(shape_.chunk, shape_.steps - i);
+      for (int64_t j = 0; j < count; ++j) MultiplyInput(i + j, Sums(j));
+      for (int64_t j = 0; j < count; ++j) Step(TimeOf(i + j), Sums(j));
+    }
+  }
+
+ private:
+  // The block's state in output `output`, at its start.
+  float* Start(const plan::Bindings& bindings, int output,
+               std::optional<int> initial) const {
+    const int64_t offset = (direction_ * shape_.batch + first_) * shape_.hidden;
+    float* state = reinterpret_cast<float*>(bindings.outputs[output]) + offset;
+    const int64_t count = rows_ * shape_.hidden;
+    if (initial.has_value()) {
+      const auto* from =
+          reinterpret_cast<const float*>(bindings.inputs[*initial]) + offset;
+      std::copy(from, from + count, state);
+    } else {
+      std::fill(state, state + count, 0.0f);
+    }
+    return state;
+  }
+
+  // The time of the i-th step.
+  int64_t TimeOf(int64_t i) const {
+    const bool reverse = direction_ == 1 || shape_.first_is_reverse;
+    return reverse ? shape_.steps - 1 - i : i;
+  }
+  float* Sums(int64_t j) const {
+    return sums_ + j * shape_.block * shape_.width;
+  }
+
+  void MultiplyInput(int64_t i, float* sums) const {
+    for (int64_t row = 0; row < rows_; ++row) {
+      std::copy(weights_.bias.begin(), weights_.bias.end(),
+                sums + row * shape_.width);
+    }
+    const float* x = x_ + (TimeOf(i) * shape_.batch + first_) * shape_.features;
+    kernels_.multiply(
+        weights_.input.Times(x, shape_.features, sums, shape_.width, rows_));
+  }
+
+  void Step(int64_t t, float* sums) const {
+    kernels_.multiply(
+        weights_.recurrent.Times(h_, shape_.hidden, sums, shape_.width, rows_));
+    const int64_t hidden = shape_.hidden;
+    if (shape_.kind == RecurrentKind::kGru) FinishGru(sums);
+    for (int64_t row = 0; row < rows_; ++row) {
+      const float* gates = sums + row * shape_.width;
+      float* h = h_ + row * hidden;
+      if (shape_.kind == RecurrentKind::kLstm) {
+        kernels_.lstm({gates, c_ + row * hidden, h, hidden});
+      } else if (shape_.kind == RecurrentKind::kRnn) {
+        kernels_.rnn(gates, h, hidden);
+      }
+    }
+    float* y =
+        y_ +
+        ((t * shape_.directions + direction_) * shape_.batch + first_) * hidden;
+    std::copy(h_, h_ + rows_ * hidden, y);
+  }
+
+  void FinishGru(float* sums) const {
+    const int64_t hidden = shape_.hidden;
+    const bool linear = shape_.linear_before_reset;
+    const auto row_of = [&](int64_t row) {
+      float* gates = sums + row * shape_.width;
+      return internal::GruRow{gates,
+                              gates + hidden,
+                              linear ? gates + 2 * hidden : Candidate(row),
+                              linear ? Candidate(row) : nullptr,
+                              h_ + row * hidden,
+                              h_ + row * hidden,
+                              hidden};
+    };
+    for (int64_t row = 0; row < rows_; ++row) {
+      const float* from = linear ? weights_.state_bias.data()
+                                 : sums + row * shape_.width + 2 * hidden;
+      std::copy(from, from + hidden, Candidate(row));
+      std::fill(Candidate(row) + hidden, Candidate(row) + shape_.state_width,
+                0.0f);
+      if (!linear) kernels_.gru_reset(row_of(row));
+    }
+    const float* state = linear ? h_ : sums + hidden;
+    kernels_.multiply(
+        weights_.candidate.Times(state, linear ? hidden : shape_.width,
+                                 candidate_, shape_.state_width, rows_));
+    for (int64_t row = 0; row < rows_; ++row) kernels_.gru(row_of(row));
+  }
+  float* Candidate(int64_t row) const {
+    return candidate_ + row * shape_.state_width;
+  }
+
+  const RecurrentShape& shape_;
+  const internal::RecurrentKernels& kernels_;
+  const int64_t direction_;
+  const DirectionWeights& weights_;
+  const int64_t first_;
+  const int64_t rows_;
+  const float* const x_;
+  float* const y_;
+  float* const sums_;
+  float* const candidate_;
+  float* h_ = nullptr;
+  float* c_ = nullptr;
+};
+
+absl::Status ExpectDefaultForm(const ir::Recurrent& op) {
+  using Kind = ir::RecurrentActivation;
+  if (op.has_sequence_lens || op.has_peepholes || op.input_forget ||
+      op.clip != 0) {
+    return absl::UnimplementedError(
+        "sequence lengths, peepholes, coupled gates or a clip");
+  }
+  const int count = ir::FunctionCount(op.kind);
+  for (size_t i = 0; i < op.functions.size(); ++i) {
+    const bool gate = count > 1 && i % count == 0;
+    if (op.functions[i].kind != (gate ? Kind::kSigmoid : Kind::kTanh)) {
+      return absl::UnimplementedError("functions other than the default ones");
+    }
+  }
+  return absl::OkStatus();
+}
+
+// The data of a constant; null where the input is none.
+const float* ConstantOf(const plan::StepRequest& request, int input) {
+  const ir::Value& value = request.graph.value(request.node.inputs[input]);
+  return value.is_constant() ? value.constant->data<float>().data() : nullptr;
+}
+
+absl::StatusOr<std::shared_ptr<const RecurrentWeights>> WeightsOf(
+    const plan::StepRequest& request, const ir::Recurrent& op,
+    int64_t features) {
+  const ir::RecurrentInputs at = ir::InputsOf(op);
+  const float* w = ConstantOf(request, 1);
+  const float* r = ConstantOf(request, 2);
+  const float* bias = op.has_bias ? ConstantOf(request, *at.bias) : nullptr;
+  if (w == nullptr || r == nullptr || (op.has_bias && bias == nullptr)) {
+    return absl::UnimplementedError("weights that are computed");
+  }
+  const auto make =
+      [&]() -> absl::StatusOr<std::shared_ptr<const RecurrentWeights>> {
+    auto weights = std::make_shared<RecurrentWeights>();
+    const int64_t rows = ir::GateCount(op.kind) * op.hidden;
+    for (int d = 0; d < ir::DirectionCount(op.direction); ++d) {
+      weights->directions.push_back(
+          Pack(op, w + d * rows * features, r + d * rows * op.hidden,
+               bias == nullptr ? nullptr : bias + d * 2 * rows, features));
+    }
+    return std::shared_ptr<const RecurrentWeights>(std::move(weights));
+  };
+  return request.weights->GetOrMake<RecurrentWeights>(
+      absl::StrCat("simd/recurrent/", request.node.name, "/",
+                   request.graph.value(request.node.inputs[1]).name, "/",
+                   request.graph.value(request.node.inputs[2]).name),
+      make, [](const RecurrentWeights& weights) { return weights.bytes(); });
+}
+
+RecurrentShape ShapeOf(const plan::StepRequest& request,
+                       const ir::Recurrent& op, const DirectionWeights& one) {
+  const ir::RecurrentInputs at = ir::InputsOf(op);
+  const Shape x =
+      ir::ConcreteShape(request.graph.type(request.node.inputs[0]).dims);
+  RecurrentShape shape;
+  shape.kind = op.kind;
+  shape.first_is_reverse = op.direction == ir::RecurrentDirection::kReverse;
+  shape.linear_before_reset = op.linear_before_reset;
+  shape.initial_h = at.initial_h;
+  shape.initial_c = at.initial_c;
+  shape.steps = x[0];
+  shape.batch = x[1];
+  shape.features = x[2];
+  shape.hidden = op.hidden;
+  shape.directions = ir::DirectionCount(op.direction);
+  shape.width = one.input.width();
+  shape.state_width = one.candidate.width();
+  // A piece of work for each thread, and no more: weights are read for each.
+  const int64_t pieces =
+      std::max<int64_t>(1, request.threads / shape.directions);
+  shape.block = std::max<int64_t>(1, (shape.batch + pieces - 1) / pieces);
+  shape.chunk = std::clamp<int64_t>(kRowsTogether / shape.block, 1,
+                                    std::max<int64_t>(shape.steps, 1));
+  return shape;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateRecurrentStep(
+    const plan::StepRequest& request, const ir::Recurrent& op) {
+  OCTET_RETURN_IF_ERROR(ExpectDefaultForm(op));
+  const ir::Dims& x = request.graph.type(request.node.inputs[0]).dims;
+  OCTET_ASSIGN_OR_RETURN(std::shared_ptr<const RecurrentWeights> weights,
+                         WeightsOf(request, op, x[2].value));
+  const RecurrentShape shape = ShapeOf(request, op, weights->directions[0]);
+  const internal::RecurrentKernels& kernels =
+      internal::RecurrentKernelsFor(ActiveIsa());
+  auto body = [shape, weights, &kernels](const plan::Bindings& bindings) {
+    auto* scratch = reinterpret_cast<float*>(bindings.scratch);
+    bindings.pool->ParallelRanges(
+        shape.directions * shape.blocks(),
+        [&](int64_t begin, int64_t end, int thread) {
+          for (int64_t item = begin; item < end; ++item) {
+            BlockRun(shape, *weights, kernels, bindings, item,
+                     scratch + thread * shape.scratch())
+                .Run();
+          }
+        });
+  };
+  return MakeKernelStep(absl::StrCat("simd:recurrent:", IsaName(kernels.isa)),
+                        request.threads * shape.scratch() * sizeof(float),
+                        std::move(body));
+}
+
+}  // namespace octet::simd
