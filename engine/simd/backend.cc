@@ -100,6 +100,9 @@ class CreateVisitor {
     return CreateWhereStep(request_);
   }
   StepOr operator()(const ir::Cast&) const { return CreateCastStep(request_); }
+  StepOr operator()(const ir::ArgReduce& op) const {
+    return CreateArgReduceStep(request_, op);
+  }
   template <typename Op>
   StepOr operator()(const Op&) const {
     return absl::UnimplementedError("not an operator of this backend");

@@ -72,6 +72,9 @@ absl::StatusOr<std::unique_ptr<plan::Step>> CreateClampStep(
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateFloatBinaryStep(
     const plan::StepRequest& request, const ir::Binary& op);
 
+// Positions of float32 extremes.
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateArgReduceStep(
+    const plan::StepRequest& request, const ir::ArgReduce& op);
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateBatchNormStep(
     const plan::StepRequest& request, const ir::BatchNorm& op);
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateLayerNormStep(

@@ -275,6 +275,44 @@ TEST(ExpandStepTest, RepeatsAlongEveryAxisThatIsOne) {
   }
 }
 
+TEST(ArgReduceStepTest, FindsTheFirstOrLastExtremeAlongAnyAxis) {
+  Random random(5);
+  for (int i = 0; i < 80; ++i) {
+    const Shape shape = RandomShape(random, 1 + i % 4);
+    ir::ArgReduce op;
+    op.axis = static_cast<int>(
+        Uniform(random, 0, static_cast<int64_t>(shape.size()) - 1));
+    op.largest = i % 2 == 0;
+    op.last_index = i % 3 == 0;
+    Tensor x = SmallNumbers<float>(shape, random);  // many are equal
+    if (i % 5 == 0) {
+      x.mutable_data<float>()[Uniform(random, 0, x.size() - 1)] =
+          std::numeric_limits<float>::quiet_NaN();
+    }
+    Shape y_shape = shape;
+    y_shape[op.axis] = 1;
+    const Tensor y = RunOp(op, {x}, DType::kInt64, y_shape, 1 + i % 2);
+    const int64_t length = shape[op.axis];
+    const int64_t inner =
+        ElementCount(absl::MakeConstSpan(shape).subspan(op.axis + 1));
+    for (int64_t e = 0; e < y.size(); ++e) {
+      const auto at = [&](int64_t k) {
+        return x.data<float>()[(e / inner * length + k) * inner + e % inner];
+      };
+      int64_t want = 0;
+      for (int64_t k = 1; k < length; ++k) {
+        if (std::isnan(at(want))) break;
+        if (std::isnan(at(k)) ||
+            (op.largest ? at(k) > at(want) : at(k) < at(want)) ||
+            (op.last_index && at(k) == at(want))) {
+          want = k;
+        }
+      }
+      ASSERT_EQ(y.data<int64_t>()[e], want) << ShapeToString(shape);
+    }
+  }
+}
+
 TEST(CastStepTest, ConvertsAsTheReferenceDoes) {
   constexpr DType kTypes[] = {DType::kFloat32, DType::kFloat64, DType::kInt8,
                               DType::kUInt8,   DType::kInt32,   DType::kInt64,
