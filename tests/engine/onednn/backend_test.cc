@@ -272,8 +272,8 @@ TEST(OneDnnBackendTest, TwoBatchSizesShareOnePackedCopy) {
   }
 }
 
-// The layout that two rows want on two threads is one that only plain loops take
-// for a single row, on AVX2 at least.
+// The layout that two rows want on two threads is one that only plain loops
+// take for a single row, on AVX2 at least.
 TEST(OneDnnBackendTest, SmallBatchKeepsItsKernelWhenLayoutsDiffer) {
   const auto backend = CreateOneDnnBackend({});
   ConvCase pointwise;
