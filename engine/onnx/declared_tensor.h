@@ -17,6 +17,8 @@ struct DeclaredTensor {
   DType dtype = DType::kFloat32;
   // nullopt: a symbol.
   std::vector<std::optional<int64_t>> dims;
+  // Whether one of the symbols is written as 0, which may be meant.
+  bool writes_zero = false;
 };
 
 }  // namespace octet::onnx

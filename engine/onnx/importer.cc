@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/onnx/importer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -121,7 +122,10 @@ absl::StatusOr<ImportedModel> ImportModel(absl::string_view bytes,
     }
     model.why_not_batched = std::string(graph.status().message());
     model.why_staged = OpenDimension(file, /*leading=*/true);
-    if (!model.why_staged.empty()) {
+    const bool may_be_empty = std::any_of(
+        file.inputs.begin(), file.inputs.end(),
+        [](const DeclaredTensor& input) { return input.writes_zero; });
+    if (!model.why_staged.empty() && !may_be_empty) {
       // What is wrong for one row is wrong: say so now, not at the first run.
       std::string staged_why;
       OCTET_RETURN_IF_ERROR(

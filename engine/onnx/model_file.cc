@@ -53,6 +53,7 @@ absl::StatusOr<DeclaredTensor> ReadDeclared(const pb::ValueInfoProto& proto) {
       input.dims.push_back(dim.dim_value());
     } else {
       input.dims.push_back(std::nullopt);
+      input.writes_zero |= dim.has_dim_value() && dim.dim_value() == 0;
     }
   }
   return input;
@@ -178,8 +179,9 @@ class NameTable {
       // What the file says of an output is only a hint.
       auto declared = ReadDeclared(output);
       file_.declared_outputs.push_back(
-          declared.ok() ? *std::move(declared)
-                        : DeclaredTensor{output.name(), DType::kFloat32, {}});
+          declared.ok()
+              ? *std::move(declared)
+              : DeclaredTensor{output.name(), DType::kFloat32, {}, false});
     }
     if (file_.outputs.empty()) {
       return absl::InvalidArgumentError("the model has no outputs");

@@ -25,8 +25,8 @@ namespace {
 
 // shared/data/CATALOGUE.md, over all known answers of a model. One of
 // mobilenetv2_imagenet_qdq's is to noise: 3 of 400,000 elements behind its
-// second convolution lie so near a half that float32 sums in another order round
-// them otherwise, and 50 layers later that is 23 dB of that answer.
+// second convolution lie so near a half that float32 sums in another order
+// round them otherwise, and 50 layers later that is 23 dB of that answer.
 constexpr double kFusedDb = 28;
 
 struct Case {
