@@ -210,8 +210,10 @@ absl::Status ImportSlice(const NodeReader& node, GraphBuilder& graph) {
                              TakesAllRows(cut, dims[axis], graph.mode()));
     }
     if (!whole) {
-      return absl::UnimplementedError(absl::StrCat(
-          "cuts axis ", axis, " of ", ir::DimsToString(dims), " by the rows"));
+      return absl::UnimplementedError(
+          absl::StrCat("cuts axis ", axis, " of ", ir::DimsToString(dims),
+                       dims[axis].per_row ? ", which carries the rows"
+                                          : " by the number of rows"));
     }
   }
   return graph.Result(node, std::move(op), {x});
