@@ -152,11 +152,13 @@ def write_float_cases(folder: pathlib.Path) -> None:
     }
     for recipe in ["pytorch", "pytorch-legacy"]:
         for name, (model, rows) in cases.items():
-            variables = {"model": model, "example": rows[:1]}
+            variables = {"model": model, "example": rows[:2]}
             write_case(
                 folder / f"{recipe}.{name}",
                 recipe,
                 lambda: export(recipe, variables, rows),
+                # Attention and LSTM have the rows on their second axis.
+                batches=name not in ("encoder", "lstm"),
             )
 
 
@@ -171,7 +173,7 @@ def write_quantized_cases(folder: pathlib.Path) -> None:
     for recipe, model in cases.items():
         variables = {
             "model": copy.deepcopy(model),
-            "example": images[:1],
+            "example": images[:2],
             "samples": samples,
         }
         write_case(

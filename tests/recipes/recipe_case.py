@@ -75,13 +75,16 @@ def write_case(
     recipe: str,
     make: Callable[[], tuple[dict, dict]],
     quantized: bool = False,
+    batches: bool = True,
 ) -> None:
     """Calls `make` in a folder of its own below `folder`. It follows the
     recipe, which leaves model.onnx there, and gives the inputs and the
     framework's answers by the names in the ONNX file. What it raises is
-    written down: a recipe that does not work fails its test."""
+    written down: a recipe that does not work fails its test. `batches`: whether
+    octet has to see that rows are independent; it says so of others, too, where
+    the exporter's way with rows lets it."""
     folder.mkdir(parents=True)
-    case = {"recipe": recipe, "quantized": quantized}
+    case = {"recipe": recipe, "quantized": quantized, "batches": batches}
     with contextlib.chdir(folder):
         try:
             inputs, outputs = make()

@@ -23,6 +23,7 @@ END
 }
 
 export OCTET_BIN_DIR=${OCTET_BIN_DIR:-$root/build/release/bin}
+export OCTET_SHARED=${OCTET_SHARED:-$root/../shared}
 while (($# > 0)); do
   case "$1" in
     --full) export OCTET_STRESS_FULL=1 ;;
