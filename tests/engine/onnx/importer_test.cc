@@ -472,11 +472,6 @@ const BadModel kBadModels[] = {
      [](ModelBuilder& m) {
        m.Node("Relu", {"x", "x"}, {"y"});
      }},
-    {"SecondOutput", kUnimplemented, "reads 'indices'",
-     [](ModelBuilder& m) {
-       m.Node("MaxPool", {"x"}, {"p", "indices"}).Ints("kernel_shape", {2, 2});
-       m.Node("Cast", {"indices"}, {"y"}).Int("to", 1);
-     }},
     {"HugeInput", kInvalid, "elements",
      [](ModelBuilder& m) {
        m.Input("z", {1, int64_t{1} << 40});

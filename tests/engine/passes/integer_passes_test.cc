@@ -159,18 +159,38 @@ TEST(IntegerPassesTest, TwoReadersThatQuantizeAlikeShareOneResult) {
   ExpectSameAnswers(graph, integers, kOneStep);
 }
 
-TEST(IntegerPassesTest, ConvWithFloatWeightsOrZeroPointsStaysFloat) {
+TEST(IntegerPassesTest, ZeroPointOfWeightsIsTakenOffWhereTheRestFits) {
+  GraphBuilder b;
+  const ValueId x = b.QuantizePair("x", b.Input("input", RowsAnd({2, 4, 4})),
+                                   DType::kUInt8, 0.02f, 100);
+  ir::Conv conv;
+  conv.window = WindowOf({1, 1});
+  const Tensor q = RandomIntegers(DType::kInt8, {3, 2, 1, 1}, 1, -99, 99);
+  const ValueId w =
+      b.Node("w", ir::Dequantize{},
+             {b.Constant("w_q", q, Quantization::PerTensor(0.1f, 5))});
+  b.Output(
+      b.QuantizePair("y", b.Node("c", conv, {x, w}), DType::kUInt8, 0.1f, 90));
+  const ir::Graph graph = b.Build();
+  const ir::Graph integers = ToIntegers(graph);
+  EXPECT_THAT(FloatNodes(integers), testing::IsEmpty());
+  ExpectSameAnswers(graph, integers, kOneStep);
+}
+
+TEST(IntegerPassesTest, ConvWithFloatWeightsOrFarZeroPointsStaysFloat) {
   for (bool zero_point : {false, true}) {
     GraphBuilder b;
     const ValueId x = b.QuantizePair("x", b.Input("input", RowsAnd({2, 4, 4})),
                                      DType::kUInt8, 0.02f, 100);
     ir::Conv conv;
     conv.window = WindowOf({1, 1});
-    const Tensor q = RandomIntegers(DType::kInt8, {3, 2, 1, 1}, 1, -99, 99);
+    // Less the zero point, these need nine bits.
+    const Tensor q = RandomIntegers(DType::kInt8, {3, 2, 1, 1}, 1, 90, 120);
     const ValueId w =
         zero_point
-            ? b.Node("w", ir::Dequantize{},
-                     {b.Constant("w_q", q, Quantization::PerTensor(0.1f, 5))})
+            ? b.Node(
+                  "w", ir::Dequantize{},
+                  {b.Constant("w_q", q, Quantization::PerTensor(0.1f, -100))})
             : b.Constant("w", RandomFloats({3, 2, 1, 1}, 1));
     b.Output(b.QuantizePair("y", b.Node("c", conv, {x, w}), DType::kUInt8, 0.1f,
                             90));

@@ -233,10 +233,10 @@ TEST(SimdBackendTest, RefusesWhatItDoesNotRunWithAReason) {
       RunSingleNode(*simd, FloatConv(cases[0], 1)).status()));
   EXPECT_TRUE(absl::IsUnimplemented(
       RunSingleNode(*simd, IntegerConv(cases.back(), {}, 1)).status()));
-  SingleNode tanh;
-  tanh.op = ir::Unary{ir::UnaryKind::kTanh, 0, 0};
-  tanh.inputs = {RandomFloats({4}, 1)};
-  EXPECT_TRUE(absl::IsUnimplemented(RunSingleNode(*simd, tanh).status()));
+  SingleNode lrn;
+  lrn.op = ir::Lrn{3, 1e-4f, 0.75f, 1};
+  lrn.inputs = {RandomFloats({1, 4, 2, 2}, 1)};
+  EXPECT_TRUE(absl::IsUnimplemented(RunSingleNode(*simd, lrn).status()));
 }
 
 TEST(SimdBackendTest, TwoBatchSizesShareOnePackedCopy) {
