@@ -128,7 +128,9 @@ OCTET_FLOAT_INLINE typename V::F Log(typename V::F x) {
   constexpr float kInfinity = __builtin_inff();
   constexpr int32_t kSqrtHalfBits = 0x3f3504f3;
   const auto subnormal = x < 1.17549435e-38f;
-  const I bits = reinterpret_cast<I>(subnormal ? x * 33554432.0f : x);  // 2^25
+  // 2^25 times; without the sign, so that nothing below can overflow.
+  const I bits = reinterpret_cast<I>(
+      Abs<V>(static_cast<F>(subnormal ? x * 33554432.0f : x)));
   // x = 2^e * (1 + f)
   const I e = (bits - kSqrtHalfBits) >> 23;
   const F f = reinterpret_cast<F>(bits - (e << 23)) - 1.0f;
