@@ -75,12 +75,14 @@ absl::StatusOr<ir::Graph> OptimizeFloat(ir::Graph graph) {
                            ReferenceContext());
 }
 
-absl::StatusOr<ir::Graph> Optimize(ir::Graph graph) {
+absl::StatusOr<ir::Graph> Optimize(ir::Graph graph, bool exact_qdq) {
   OCTET_ASSIGN_OR_RETURN(graph, OptimizeFloat(std::move(graph)));
   if (IsQuantized(graph)) {
-    OCTET_ASSIGN_OR_RETURN(
-        graph, passes::RunPasses(std::move(graph), passes::IntegerPasses(),
-                                 ReferenceContext()));
+    if (!exact_qdq) {
+      OCTET_ASSIGN_OR_RETURN(
+          graph, passes::RunPasses(std::move(graph), passes::IntegerPasses(),
+                                   ReferenceContext()));
+    }
     // Weights that no integer operator took become float constants.
     const passes::Pass rest[] = {
         {"fold_dequantized_constants", passes::FoldDequantizedConstants}};

@@ -37,9 +37,9 @@ passes::PassContext ReferenceContext();
 // The float simplifications of `graph`.
 absl::StatusOr<ir::Graph> OptimizeFloat(ir::Graph graph);
 
-// OptimizeFloat(), then integers wherever Dequantize and Quantize allow, then
-// operators that the file writes as many.
-absl::StatusOr<ir::Graph> Optimize(ir::Graph graph);
+// OptimizeFloat(), then integers wherever Dequantize and Quantize allow
+// (nowhere if `exact_qdq`), then operators that the file writes as many.
+absl::StatusOr<ir::Graph> Optimize(ir::Graph graph, bool exact_qdq);
 
 // The form that plans are made of; `watched` as in passes::LowerChannelsLast().
 absl::StatusOr<ir::Graph> Lower(const ir::Graph& graph,

@@ -85,6 +85,11 @@ struct ModelOptions {
   // A model with dynamic shapes refuses runs that need a larger arena, for the
   // shapes are the callers'.
   int64_t max_dynamic_arena_bytes = int64_t{1} << 30;
+  // Whether the model rounds where its file says and nowhere else: between its
+  // QuantizeLinear and DequantizeLinear it computes in float32, as the file has
+  // it. Otherwise they become integer operators, which round a bias to the
+  // accumulator's scale. Slower; for comparisons with other runtimes.
+  bool exact_qdq = false;
   // Inputs that callers send in another form than the model's; at most one
   // form an input. Model::inputs() then tells the callers' form.
   std::vector<InputForm> input_forms;

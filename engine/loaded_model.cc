@@ -46,7 +46,7 @@ absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Create(
   const ir::Graph& graph = model->imported_.graph;
   const bool batches = model->imported_.batches;
   model->outputs_ = Signature(graph, graph.outputs(), batches);
-  OCTET_ASSIGN_OR_RETURN(model->optimized_, Optimize(graph));
+  OCTET_ASSIGN_OR_RETURN(model->optimized_, Optimize(graph, options.exact_qdq));
   OCTET_ASSIGN_OR_RETURN(model->lowered_, Lower(model->optimized_));
   model->quantized_ =
       std::any_of(model->lowered_.nodes().begin(),

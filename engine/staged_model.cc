@@ -140,7 +140,8 @@ absl::StatusOr<std::shared_ptr<const Stage>> StagedModel::Make(
     stage->next->by_value = imported.rest->wanted();
     stage->next->pending = std::move(imported.rest);
   }
-  OCTET_ASSIGN_OR_RETURN(ir::Graph graph, Optimize(std::move(imported.graph)));
+  OCTET_ASSIGN_OR_RETURN(
+      ir::Graph graph, Optimize(std::move(imported.graph), options_.exact_qdq));
   OCTET_ASSIGN_OR_RETURN(graph, Lower(graph));
   const BackendSet backends(options_.backend);
   OCTET_ASSIGN_OR_RETURN(

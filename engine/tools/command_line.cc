@@ -21,6 +21,7 @@ ModelOptions ModelFlags::ToOptions() const {
                                            : BackendChoice::kDefault;
   options.threads = threads;
   options.max_batch = max_batch;
+  options.exact_qdq = exact_qdq;
   return options;
 }
 
@@ -40,6 +41,13 @@ void AddMaxBatchFlag(CLI::App& command, ModelFlags* flags) {
                   "most rows computed at once; no effect on the answers")
       ->check(CLI::Range(1, kMaxBatch))
       ->capture_default_str();
+}
+
+void AddExactQdqFlag(CLI::App& command, ModelFlags* flags) {
+  command.add_flag("--exact-qdq", flags->exact_qdq,
+                   "round where an int8 file's QuantizeLinear says and nowhere "
+                   "else, in float32 between; slower (default: operators "
+                   "between them compute in integers)");
 }
 
 void AddThreadsFlag(CLI::App& command, int* threads) {

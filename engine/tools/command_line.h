@@ -16,6 +16,7 @@ struct ModelFlags {
   std::string backend = "default";
   int threads = 1;
   int max_batch = 8;
+  bool exact_qdq = false;
 
   ModelOptions ToOptions() const;
 };
@@ -25,6 +26,9 @@ void AddModelFlags(CLI::App& command, ModelFlags* flags);
 
 // --max-batch.
 void AddMaxBatchFlag(CLI::App& command, ModelFlags* flags);
+
+// --exact-qdq.
+void AddExactQdqFlag(CLI::App& command, ModelFlags* flags);
 
 // --threads alone.
 void AddThreadsFlag(CLI::App& command, int* threads);

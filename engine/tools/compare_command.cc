@@ -126,6 +126,7 @@ void AddCompareCommand(CLI::App& app, Command* command) {
                     "with a background class (default: off)");
   AddModelFlags(*compare, &flags->load);
   AddMaxBatchFlag(*compare, &flags->load);
+  AddExactQdqFlag(*compare, &flags->load);
   AddJsonFlag(*compare, &flags->json);
   compare->footer(absl::StrCat(
       "JSON: rows, agreement (0 to 1), sqnr_db (decibels; ", kInfiniteDb,

@@ -100,6 +100,7 @@ void AddConformCommand(CLI::App& app, Command* command) {
       ->capture_default_str();
   AddModelFlags(*conform, &flags->load);
   AddMaxBatchFlag(*conform, &flags->load);
+  AddExactQdqFlag(*conform, &flags->load);
   AddJsonFlag(*conform, &flags->json);
   conform->footer(
       "A model that octet does not run is 'unsupported', with the reason, "

@@ -100,6 +100,7 @@ void AddRunCommand(CLI::App& app, Command* command) {
       ->required();
   AddModelFlags(*run, &flags->load);
   AddMaxBatchFlag(*run, &flags->load);
+  AddExactQdqFlag(*run, &flags->load);
   AddJsonFlag(*run, &flags->json);
   run->callback([=] { *command = [=] { return Run(*flags); }; });
 }
