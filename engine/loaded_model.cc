@@ -56,6 +56,13 @@ absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Create(
   model->buckets_ =
       batches ? BucketsUpTo(options.max_batch) : std::vector<int>{1};
   OCTET_RETURN_IF_ERROR(model->BuildPlans());
+  // The plans have what they need; these are kept to be printed.
+  for (ir::Graph* described :
+       {&model->imported_.graph, &model->optimized_, &model->lowered_}) {
+    for (size_t id = 0; id < described->values().size(); ++id) {
+      described->ReleaseConstant(static_cast<ir::ValueId>(id));
+    }
+  }
   OCTET_ASSIGN_OR_RETURN(
       model->inputs_,
       ResolveInputForms(options.input_forms,

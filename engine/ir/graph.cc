@@ -71,6 +71,11 @@ std::string Graph::FreshName(const std::string& stem) const {
   }
 }
 
+void Graph::ReleaseConstant(ValueId id) {
+  std::optional<Tensor>& constant = values_[id].constant;
+  if (constant.has_value()) constant = Tensor(constant->dtype(), Shape{0});
+}
+
 Graph Graph::WithRows(int64_t rows) const {
   Graph result = *this;
   for (Value& value : result.values_) FixRows(rows, value.type.dims);

@@ -61,6 +61,11 @@ class Graph {
   const std::vector<ValueId>& outputs() const { return outputs_; }
   std::vector<ValueId>& mutable_outputs() { return outputs_; }
 
+  // Lets the bytes of a constant go; it stays one, of its type, without
+  // elements. For graphs that are only described any more. Does nothing to
+  // other values.
+  void ReleaseConstant(ValueId id);
+
   // A name that no value has yet: `stem`, or `stem` with a number behind it.
   std::string FreshName(const std::string& stem) const;
 

@@ -275,6 +275,9 @@ class SpreadStep : public plan::Step {
   size_t scratch_bytes() const override {
     return phase_bytes_ + conv_->scratch_bytes();
   }
+  bool reads_input(size_t index) const override {
+    return conv_->reads_input(index);
+  }
   absl::StatusOr<std::unique_ptr<plan::BoundStep>> Bind(
       const plan::Bindings& bindings) const override {
     std::byte* const outputs[] = {bindings.scratch};

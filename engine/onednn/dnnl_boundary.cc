@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/onednn/dnnl_boundary.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <unordered_map>
@@ -79,6 +80,14 @@ class PrimitiveStep : public plan::Step {
 
   std::string kernel() const override { return parts_.kernel; }
   size_t scratch_bytes() const override { return parts_.scratch_bytes; }
+  bool reads_input(size_t index) const override {
+    return parts_.residual_input == index ||
+           std::any_of(parts_.arguments.begin(), parts_.arguments.end(),
+                       [index](const Argument& argument) {
+                         return argument.source == Argument::Source::kInput &&
+                                argument.index == index;
+                       });
+  }
   absl::StatusOr<std::unique_ptr<plan::BoundStep>> Bind(
       const plan::Bindings& bindings) const override {
     return WithoutExceptions(

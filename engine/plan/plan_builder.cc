@@ -29,6 +29,7 @@ class PlanBuilder {
     landings_ = TakeInputConversions(plan_.graph_, plan_.inputs_);
     OCTET_RETURN_IF_ERROR(MakeSteps());
     LayOutArena();
+    ReleasePackedConstants();
     return std::make_shared<const Plan>(std::move(plan_));
   }
 
@@ -77,6 +78,20 @@ class PlanBuilder {
     return absl::UnimplementedError(
         absl::StrCat("node ", node.name, " (", ir::OpName(node.op),
                      "): no backend runs it", refusals));
+  }
+
+  // Constants that only steps read which have packed them.
+  void ReleasePackedConstants() {
+    std::vector<bool> read(plan_.graph_.values().size(), false);
+    for (const PlannedStep& planned : plan_.steps_) {
+      for (size_t i = 0; i < planned.node.inputs.size(); ++i) {
+        if (planned.step->reads_input(i)) read[planned.node.inputs[i]] = true;
+      }
+    }
+    for (ir::ValueId id : plan_.graph_.outputs()) read[id] = true;
+    for (size_t id = 0; id < read.size(); ++id) {
+      if (!read[id]) plan_.graph_.ReleaseConstant(static_cast<ir::ValueId>(id));
+    }
   }
 
   size_t BytesOf(ir::ValueId id) const {

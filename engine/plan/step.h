@@ -48,6 +48,13 @@ class Step {
   // Memory that Run() needs beside inputs and outputs, for the whole team.
   virtual size_t scratch_bytes() const { return 0; }
 
+  // Whether bound steps read the memory of input `index`. Not so for constants
+  // that the step has packed, whose bytes the plan then lets go.
+  virtual bool reads_input(size_t index) const {
+    static_cast<void>(index);
+    return true;
+  }
+
   virtual absl::StatusOr<std::unique_ptr<BoundStep>> Bind(
       const Bindings& bindings) const = 0;
 };

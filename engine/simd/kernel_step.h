@@ -2,6 +2,7 @@
 #ifndef OCTET_ENGINE_SIMD_KERNEL_STEP_H_
 #define OCTET_ENGINE_SIMD_KERNEL_STEP_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -39,13 +40,19 @@ void ShareOut(ThreadPool* pool, int64_t items, int64_t ns, Body body) {
 template <typename Body>
 class KernelStep : public plan::Step {
  public:
-  KernelStep(std::string kernel, size_t scratch_bytes, Body body)
+  // `packed` inputs are constants that the body does not read.
+  KernelStep(std::string kernel, size_t scratch_bytes, Body body,
+             std::vector<size_t> packed)
       : kernel_(std::move(kernel)),
         scratch_bytes_(scratch_bytes),
-        body_(std::move(body)) {}
+        body_(std::move(body)),
+        packed_(std::move(packed)) {}
 
   std::string kernel() const override { return kernel_; }
   size_t scratch_bytes() const override { return scratch_bytes_; }
+  bool reads_input(size_t index) const override {
+    return std::find(packed_.begin(), packed_.end(), index) == packed_.end();
+  }
   absl::StatusOr<std::unique_ptr<plan::BoundStep>> Bind(
       const plan::Bindings& bindings) const override {
     return std::make_unique<Bound>(bindings, body_);
@@ -75,13 +82,15 @@ class KernelStep : public plan::Step {
   const std::string kernel_;
   const size_t scratch_bytes_;
   const Body body_;
+  const std::vector<size_t> packed_;
 };
 
 template <typename Body>
 std::unique_ptr<plan::Step> MakeKernelStep(std::string kernel,
-                                           size_t scratch_bytes, Body body) {
+                                           size_t scratch_bytes, Body body,
+                                           std::vector<size_t> packed = {}) {
   return std::make_unique<KernelStep<Body>>(std::move(kernel), scratch_bytes,
-                                            std::move(body));
+                                            std::move(body), std::move(packed));
 }
 
 }  // namespace octet::simd

@@ -85,8 +85,14 @@ std::unique_ptr<plan::Step> MakeProductStep(const plan::StepRequest& request,
           kernel.Run(args, begin, end, bindings.scratch + thread * share);
         });
   };
+  // Weights and bias.
+  std::vector<size_t> packed;
+  for (size_t i = 1; i < last + (has_residual ? 0 : 1); ++i) {
+    packed.push_back(i);
+  }
   return MakeKernelStep(absl::StrCat("simd:", kernel.name()),
-                        share * request.threads, std::move(body));
+                        share * request.threads, std::move(body),
+                        std::move(packed));
 }
 
 absl::StatusOr<ConvParams> ConvParamsOf(const plan::StepRequest& request,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/models/loaded_model.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <memory>
@@ -73,6 +75,8 @@ absl::StatusOr<std::shared_ptr<LoadedModel>> LoadedModel::Create(
   std::shared_ptr<LoadedModel> loaded(new LoadedModel(
       std::move(identity), std::move(model), configuration, environment));
   OCTET_RETURN_IF_ERROR(loaded->MakeLanes(*environment.engine, warm_up));
+  // What importing and packing used is free; the C library would keep it.
+  malloc_trim(0);
   OCTET_ASSIGN_OR_RETURN(
       loaded->metrics_,
       environment.metrics->ForModel(loaded->name(), loaded->version_text()));

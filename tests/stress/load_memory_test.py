@@ -25,7 +25,6 @@ MODELS = topologies.SHARED / "data" / "models"
 TRAINED = ["resnet56_cifar10"]
 SEEDED = []
 if FULL:
-    # Known to fall short: weights are there packed and as the file has them.
     TRAINED += ["mobilenetv2_imagenet_fp32"]
     # Half a gigabyte of seeded weights takes its time.
     SEEDED += ["test_resnet50", "test_vgg19"]
