@@ -74,9 +74,10 @@ class ModelRegistry {
   // then calls `done`, on a thread of the registry. The versions that are new
   // or changed are built beside what serves and swapped in in one step; those
   // that are not wanted any more then drain. One that fails leaves what serves
-  // and is the error; Index() says why. What `request` points at must live
-  // until `done` is called. Loads and unloads of one model happen in their
-  // order.
+  // and is the error; Index() says why. Where the newest are wanted, fail and
+  // nothing serves, the newest older ones that load do. What `request` points
+  // at must live until `done` is called. Loads and unloads of one model happen
+  // in their order.
   //   INVALID_ARGUMENT     no model's name, a broken model, a wrong
   //                        configuration
   //   NOT_FOUND            no such model, or it has no such version
@@ -112,6 +113,10 @@ class ModelRegistry {
   // UNAVAILABLE when the repository cannot be read.
   absl::StatusOr<std::vector<VersionStatus>> Index();
 
+  // What the file of the versions of `name` is called, which may not exist yet;
+  // as its config.pbtxt says. INVALID_ARGUMENT and others as Load() for that.
+  absl::StatusOr<std::string> ModelFile(const std::string& name) const;
+
   // Whether a version of `name` serves; nullopt for a model never heard of.
   std::optional<bool> Serves(const std::string& name) const;
 
@@ -127,6 +132,8 @@ class ModelRegistry {
   void DropIncomplete(const Attempt& attempt, std::vector<int64_t>* versions);
   absl::Status TakeFiles(Attempt* attempt, std::vector<int64_t>* versions);
   void BuildAll(Attempt* attempt);
+  // Builds older versions in place of the newest that fail and serve not yet.
+  void FallBack(Attempt* attempt);
   void BuildOne(Attempt* attempt, LoadedVersion* version);
   absl::StatusOr<std::shared_ptr<LoadedModel>> Build(
       const LoadedModel::Identity& identity, const std::string& folder,
