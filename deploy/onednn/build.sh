@@ -69,6 +69,12 @@ while IFS= read -r line; do
 done <"$here/options.txt"
 # The flags of the caller's own project are not meant for this one.
 unset CFLAGS CXXFLAGS CPPFLAGS LDFLAGS CC CXX
+# So that a build that was interrupted is not lost. The folder has another name
+# in every run, which the compiler cache must not see.
+if command -v ccache >/dev/null; then
+  definitions+=("-DCMAKE_CXX_COMPILER_LAUNCHER=ccache")
+  export CCACHE_BASEDIR=$work CCACHE_NOHASHDIR=1
+fi
 if ! cmake -S "$source_folder" -B "$work/build" -G Ninja \
   "${definitions[@]}" \
   "-DCMAKE_PROJECT_oneDNN_INCLUDE=$here/subset.cmake" \
