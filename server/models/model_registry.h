@@ -4,20 +4,15 @@
 
 #include <cstdint>
 #include <functional>
-#include <limits>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
 #include "engine/engine.h"
 #include "server/models/load_request.h"
 #include "server/models/loaded_model.h"
@@ -27,6 +22,7 @@
 #include "server/models/model_configuration.h"
 #include "server/models/model_repository.h"
 #include "server/models/model_turns.h"
+#include "server/models/registry_limits.h"
 #include "server/models/serial_worker.h"
 
 namespace octet {
@@ -38,25 +34,12 @@ namespace octet {
 class ModelRegistry {
  public:
   using Done = std::function<void(absl::Status)>;
-
-  struct Limits {
-    // Of weights and arenas of everything that is loaded.
-    int64_t memory_bytes = std::numeric_limits<int64_t>::max();
-    int models = 1000;
-    // A load keeps a version whose files and configuration have not changed
-    // since it was loaded. Files' times are coarse, so what changed this
-    // shortly before it was loaded may have changed again unseen, and is loaded
-    // anew.
-    absl::Duration settled_after = absl::Seconds(2);
-  };
+  using Limits = RegistryLimits;
 
   // `repository` and what `environment` points at must outlive the registry.
   ModelRegistry(const ModelRepository* repository, const ModelOptions& options,
                 const LoadedModel::Environment& environment,
-                const Limits& limits);
-  ModelRegistry(const ModelRepository* repository, const ModelOptions& options,
-                const LoadedModel::Environment& environment)
-      : ModelRegistry(repository, options, environment, Limits()) {}
+                const Limits& limits = Limits());
 
   // Waits for loads that run and for every model to drain.
   ~ModelRegistry();
