@@ -15,7 +15,7 @@ namespace {
 
 using ::testing::ElementsAre;
 
-using ClassificationRpcTest = ServerTest;
+using ClassificationRpcTest = ServerFixture;
 
 // The elements of a tensor of BYTES.
 std::vector<std::string> Texts(const std::string& bytes) {

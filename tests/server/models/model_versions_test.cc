@@ -92,12 +92,13 @@ TEST_F(ModelRegistryTest, ABrokenNewestVersionFallsBackToAnOlderOne) {
                           AllOf(HasSubstr("m/4 UNAVAILABLE INVALID_ARGUMENT"),
                                 HasSubstr("broken by design"))));
   // What serves suffices, and the error is still that of the newest one.
-  const auto serving = Find("m");
+  std::shared_ptr<LoadedModel> serving = Find("m");
   const absl::Status status = Load("m");
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()),
               AllOf(HasSubstr("version 4"), HasSubstr("broken by design")));
   EXPECT_EQ(Find("m"), serving);
+  serving.reset();
 
   folder_.Write("m/4/model.onnx", "scale 4");
   ASSERT_TRUE(Load("m").ok());
