@@ -8,19 +8,19 @@ ARG BASE=docker.io/library/debian:13-slim
 FROM ${BASE} AS onednn
 RUN apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y \
       --no-install-recommends install \
-      g++ cmake ninja-build dpkg-dev xz-utils ca-certificates libspdlog-dev
+      g++ cmake ninja-build ccache dpkg-dev xz-utils ca-certificates \
+      libspdlog-dev
 COPY deploy/console.sh deploy/onednn-prefix.sh deploy/source-package.sh \
      /octet/deploy/
 COPY deploy/onednn /octet/deploy/onednn
-ENV OCTET_CACHE_DIR=/octet-cache
+# Where a builder may mount a compiler cache.
+ENV OCTET_CACHE_DIR=/octet-cache CCACHE_DIR=/ccache
 RUN bash /octet/deploy/onednn/build.sh
 
 FROM onednn AS build
 COPY deploy/install-dependencies.sh /octet/deploy/
 RUN bash /octet/deploy/install-dependencies.sh
 WORKDIR /octet
-# Where a builder may mount a compiler cache.
-ENV CCACHE_DIR=/ccache
 COPY . .
 RUN cmake --preset release -DOCTET_BUILD_TESTS=OFF -Wno-dev && \
     ninja -C build/release octet-server

@@ -157,6 +157,9 @@ std::string NextThingToTry(const absl::Status& error) {
       return "the server is full: try again later, or send fewer rows in a "
              "request";
     case absl::StatusCode::kNotFound:
+      if (absl::StrContains(message, "no job '")) {
+        return "octet jobs lists those that the server knows";
+      }
       return "octet models lists what the server has";
     case absl::StatusCode::kFailedPrecondition:
       return "octet models says which versions are ready, octet load MODEL "

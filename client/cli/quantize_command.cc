@@ -92,6 +92,18 @@ absl::Status Submit(const client::QuantizationWork& work,
   return absl::OkStatus();
 }
 
+// What there is to know when the call of job `id` ended with `error`.
+void HintAtDetaching(const absl::Status& error, const std::string& id) {
+  if (id.empty() ||
+      !(absl::IsUnavailable(error) || absl::IsDeadlineExceeded(error))) {
+    return;
+  }
+  std::cerr << "the server cancels work whose caller goes away; octet report "
+            << id << " says what became of it.\n"
+            << "With quantize --detach the work goes on, and octet watch JOB "
+               "follows it and takes it up again.\n";
+}
+
 absl::Status RunQuantize(const QuantizeFlags& flags,
                          const GlobalFlags& globals) {
   OCTET_ASSIGN_OR_RETURN(const auto client, Connect(globals, absl::Hours(1)));
@@ -99,15 +111,21 @@ absl::Status RunQuantize(const QuantizeFlags& flags,
   OCTET_ASSIGN_OR_RETURN(const client::QuantizationWork work,
                          ReadWork(flags, client.get(), &model_bytes));
   if (flags.detach) return Submit(work, client.get(), globals);
-  v1::QuantizeResult result;
+  absl::StatusOr<v1::QuantizeResult> done;
+  std::string id;
   {
     ProgressLine line(&std::cerr, isatty(STDERR_FILENO) != 0);
-    OCTET_ASSIGN_OR_RETURN(
-        result, client->Quantize(work, [&line](const std::string&,
-                                               const v1::QuantizeProgress& at) {
+    done = client->Quantize(
+        work, [&](const std::string& job, const v1::QuantizeProgress& at) {
+          if (!job.empty()) id = job;
           line.Update(at.phase(), at.done(), at.total());
-        }));
+        });
   }
+  if (!done.ok()) {
+    HintAtDetaching(done.status(), id);
+    return done.status();
+  }
+  const v1::QuantizeResult& result = *done;
   if (globals.json) {
     std::cout << ResultAsJson(result).dump() << "\n";
     return absl::OkStatus();
@@ -166,7 +184,10 @@ void AddSourceFlags(CLI::App* command, QuantizeFlags* flags) {
 void AddQuantizeCommand(CLI::App* app, const GlobalFlags& globals,
                         Action* action) {
   CLI::App* command = app->add_subcommand(
-      "quantize", "Have the server make an int8 version of a float model");
+      "quantize",
+      "Have the server make an int8 version of a float model. When this "
+      "command or its connection ends before the work, the server cancels the "
+      "work; with --detach it goes on");
   auto flags = std::make_shared<QuantizeFlags>();
   AddSourceFlags(command, flags.get());
   v1::QuantizeSettings* settings = &flags->settings;

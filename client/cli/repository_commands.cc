@@ -106,6 +106,23 @@ absl::Status AddServedConfig(client::Client* client,
   return served.status();
 }
 
+// A sent file is called what the configuration wants.
+void NameFiles(int64_t version, client::LoadRequest* request) {
+  inference::ModelConfig config;
+  google::protobuf::util::JsonParseOptions options;
+  options.ignore_unknown_fields = true;
+  // What is wrong with a configuration the server says.
+  if (!google::protobuf::util::JsonStringToMessage(request->config, &config,
+                                                   options)
+           .ok() ||
+      config.default_model_filename().empty()) {
+    return;
+  }
+  for (auto& [path, bytes] : request->files) {
+    path = absl::StrCat(version, "/", config.default_model_filename());
+  }
+}
+
 absl::Status RunLoad(const LoadFlags& load, const GlobalFlags& flags) {
   OCTET_ASSIGN_OR_RETURN(const auto request, MakeLoadRequest(load));
   for (const std::string& server : flags.servers) {
@@ -116,6 +133,7 @@ absl::Status RunLoad(const LoadFlags& load, const GlobalFlags& flags) {
     if (!request.files.empty() && request.config.empty()) {
       OCTET_RETURN_IF_ERROR(AddServedConfig(client.get(), &of_server));
     }
+    NameFiles(load.file_version, &of_server);
     OCTET_RETURN_IF_ERROR(client->LoadModel(of_server));
     Report(flags, server, load.model, "loaded", absl::Now() - start);
   }

@@ -69,6 +69,15 @@ while IFS= read -r line; do
 done <"$here/options.txt"
 # The flags of the caller's own project are not meant for this one.
 unset CFLAGS CXXFLAGS CPPFLAGS LDFLAGS CC CXX
+# So that a build that was interrupted is not lost. The folder has another name
+# in every run, which the compiler cache must not see; the rest is what it needs
+# to know of precompiled headers.
+if command -v ccache >/dev/null; then
+  definitions+=("-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"
+    "-DCMAKE_CXX_FLAGS=-fpch-preprocess")
+  export CCACHE_BASEDIR=$work CCACHE_NOHASHDIR=1
+  export CCACHE_SLOPPINESS=pch_defines,time_macros
+fi
 if ! cmake -S "$source_folder" -B "$work/build" -G Ninja \
   "${definitions[@]}" \
   "-DCMAKE_PROJECT_oneDNN_INCLUDE=$here/subset.cmake" \

@@ -15,6 +15,7 @@
 #include "absl/strings/str_format.h"
 #include "engine/base/dtype.h"
 #include "engine/base/half_types.h"
+#include "server/models/class_labels.h"
 #include "server/models/loaded_model.h"
 
 namespace octet {
@@ -47,27 +48,36 @@ bool Above(T a, T b) {
   return a > b;
 }
 
+// How many classes are wanted, and what they are called.
+struct Wanted {
+  int64_t classes;
+  const ClassLabels* labels;  // may be null
+};
+
 template <typename T>
-void ClassifyRow(const std::vector<T>& values, int64_t classes,
+void ClassifyRow(const std::vector<T>& values, const Wanted& wanted,
                  std::string* bytes) {
   std::vector<int64_t> order(values.size());
   std::iota(order.begin(), order.end(), 0);
-  std::partial_sort(order.begin(), order.begin() + classes, order.end(),
+  std::partial_sort(order.begin(), order.begin() + wanted.classes, order.end(),
                     [&values](int64_t a, int64_t b) {
                       if (Above(values[a], values[b])) return true;
                       if (Above(values[b], values[a])) return false;
                       return a < b;
                     });
-  for (int64_t i = 0; i < classes; ++i) {
-    AppendElement(absl::StrCat(ValueText(values[order[i]]), ":", order[i]),
-                  bytes);
+  for (int64_t i = 0; i < wanted.classes; ++i) {
+    std::string text = absl::StrCat(ValueText(values[order[i]]), ":", order[i]);
+    if (wanted.labels != nullptr && !wanted.labels->of(order[i]).empty()) {
+      absl::StrAppend(&text, ":", wanted.labels->of(order[i]));
+    }
+    AppendElement(text, bytes);
   }
 }
 
 // `convert` makes an element as it is stored a number that compares.
 template <typename Stored, typename Convert>
 std::string ClassifyAs(const TensorSpec& spec, const void* data, int64_t rows,
-                       int64_t classes, Convert convert) {
+                       const Wanted& wanted, Convert convert) {
   const int64_t elements = spec.row_elements();
   std::vector<Stored> stored(elements);
   std::vector<decltype(convert(Stored()))> values(elements);
@@ -78,50 +88,50 @@ std::string ClassifyAs(const TensorSpec& spec, const void* data, int64_t rows,
                 static_cast<const char*>(data) + row * spec.row_bytes(),
                 spec.row_bytes());
     std::transform(stored.begin(), stored.end(), values.begin(), convert);
-    ClassifyRow(values, classes, &bytes);
+    ClassifyRow(values, wanted, &bytes);
   }
   return bytes;
 }
 
 template <typename T>
 std::string ClassifyNumbers(const TensorSpec& spec, const void* data,
-                            int64_t rows, int64_t classes) {
-  return ClassifyAs<T>(spec, data, rows, classes,
-                       [](T value) { return value; });
+                            int64_t rows, const Wanted& wanted) {
+  return ClassifyAs<T>(spec, data, rows, wanted, [](T value) { return value; });
 }
 
 }  // namespace
 
 std::string Classify(const TensorSpec& spec, const void* data, int64_t rows,
-                     int64_t classes) {
+                     int64_t classes, const ClassLabels* labels) {
+  const Wanted wanted = {classes, labels};
   switch (spec.dtype) {
     case DType::kFloat32:
-      return ClassifyNumbers<float>(spec, data, rows, classes);
+      return ClassifyNumbers<float>(spec, data, rows, wanted);
     case DType::kFloat64:
-      return ClassifyNumbers<double>(spec, data, rows, classes);
+      return ClassifyNumbers<double>(spec, data, rows, wanted);
     case DType::kFloat16:
-      return ClassifyAs<uint16_t>(spec, data, rows, classes, FloatFromHalf);
+      return ClassifyAs<uint16_t>(spec, data, rows, wanted, FloatFromHalf);
     case DType::kBFloat16:
-      return ClassifyAs<uint16_t>(spec, data, rows, classes, FloatFromBFloat16);
+      return ClassifyAs<uint16_t>(spec, data, rows, wanted, FloatFromBFloat16);
     case DType::kInt8:
-      return ClassifyAs<int8_t>(spec, data, rows, classes,
+      return ClassifyAs<int8_t>(spec, data, rows, wanted,
                                 [](int8_t value) { return int{value}; });
     case DType::kUInt8:
     case DType::kBool:
-      return ClassifyAs<uint8_t>(spec, data, rows, classes,
+      return ClassifyAs<uint8_t>(spec, data, rows, wanted,
                                  [](uint8_t value) { return int{value}; });
     case DType::kInt16:
-      return ClassifyNumbers<int16_t>(spec, data, rows, classes);
+      return ClassifyNumbers<int16_t>(spec, data, rows, wanted);
     case DType::kUInt16:
-      return ClassifyNumbers<uint16_t>(spec, data, rows, classes);
+      return ClassifyNumbers<uint16_t>(spec, data, rows, wanted);
     case DType::kInt32:
-      return ClassifyNumbers<int32_t>(spec, data, rows, classes);
+      return ClassifyNumbers<int32_t>(spec, data, rows, wanted);
     case DType::kUInt32:
-      return ClassifyNumbers<uint32_t>(spec, data, rows, classes);
+      return ClassifyNumbers<uint32_t>(spec, data, rows, wanted);
     case DType::kInt64:
-      return ClassifyNumbers<int64_t>(spec, data, rows, classes);
+      return ClassifyNumbers<int64_t>(spec, data, rows, wanted);
     case DType::kUInt64:
-      return ClassifyNumbers<uint64_t>(spec, data, rows, classes);
+      return ClassifyNumbers<uint64_t>(spec, data, rows, wanted);
   }
   return "";
 }

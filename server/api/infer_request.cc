@@ -51,8 +51,10 @@ absl::Status InferRequest::Enqueue(absl::Time deadline) {
                                                      request_.model_version()));
   OCTET_ASSIGN_OR_RETURN(const RequestParameters parameters,
                          ReadRequestParameters(request_.parameters()));
+  RequestLimits limits = api_.limits;
+  limits.label_bytes = model_->longest_label();
   absl::StatusOr<DecodedRequest> decoded =
-      DecodeRequest(request_, model_->model(), api_.limits, *api_.regions);
+      DecodeRequest(request_, model_->model(), limits, *api_.regions);
   if (!decoded.ok()) {
     return absl::Status(decoded.status().code(),
                         absl::StrCat("model '", model_->name(),
@@ -65,7 +67,8 @@ absl::Status InferRequest::Enqueue(absl::Time deadline) {
   if (model_->model().has_dynamic_shapes()) {
     whole_inputs_ = std::move(decoded_.whole_inputs);
   } else {
-    buffers_ = PrepareResponse(decoded_, model_->model(), response_);
+    buffers_ = PrepareResponse(decoded_, model_->model(), response_,
+                               model_->class_labels());
     inputs_ = std::move(decoded_.inputs);
     outputs_ = std::move(buffers_.outputs);
   }

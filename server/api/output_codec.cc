@@ -161,7 +161,8 @@ absl::Status DecodeOutputs(const inference::ModelInferRequest& request,
 
 ResponseBuffers PrepareResponse(const DecodedRequest& request,
                                 const Model& model,
-                                inference::ModelInferResponse* response) {
+                                inference::ModelInferResponse* response,
+                                LabelsByOutput labels) {
   const std::vector<TensorSpec>& specs = model.outputs();
   ResponseBuffers buffers;
   buffers.rows = request.rows;
@@ -181,8 +182,9 @@ ResponseBuffers PrepareResponse(const DecodedRequest& request,
     const size_t size = request.rows * spec.row_bytes();
     if (parameters != nullptr &&
         (parameters->region != nullptr || parameters->classes > 0)) {
-      buffers.staged.push_back(
-          {static_cast<int>(i), &spec, *parameters, Memory(size)});
+      buffers.staged.push_back({static_cast<int>(i), &spec, *parameters,
+                                labels.empty() ? nullptr : labels[index].get(),
+                                Memory(size)});
       buffers.outputs[index] = buffers.staged.back().memory.get();
     } else {
       bytes->resize(size);
@@ -191,8 +193,11 @@ ResponseBuffers PrepareResponse(const DecodedRequest& request,
   }
   for (size_t i = 0; i < specs.size(); ++i) {
     if (buffers.outputs[i] != nullptr) continue;
-    buffers.staged.push_back(
-        {-1, &specs[i], {}, Memory(request.rows * specs[i].row_bytes())});
+    buffers.staged.push_back({-1,
+                              &specs[i],
+                              {},
+                              nullptr,
+                              Memory(request.rows * specs[i].row_bytes())});
     buffers.outputs[i] = buffers.staged.back().memory.get();
   }
   return buffers;
@@ -212,8 +217,9 @@ absl::Status FinishResponse(const ResponseBuffers& buffers,
                                          ": ", written.message()));
       }
     } else {
-      *response->mutable_raw_output_contents(staged.position) = Classify(
-          *staged.spec, staged.memory.get(), buffers.rows, parameters.classes);
+      *response->mutable_raw_output_contents(staged.position) =
+          Classify(*staged.spec, staged.memory.get(), buffers.rows,
+                   parameters.classes, staged.labels);
     }
   }
   return absl::OkStatus();

@@ -9,10 +9,12 @@
 
 #include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "proto/inference.pb.h"
 #include "server/api/request_parameters.h"
 #include "server/api/shared_memory.h"
 #include "server/api/tensor_codec.h"
+#include "server/models/class_labels.h"
 #include "server/models/loaded_model.h"
 
 namespace octet {
@@ -35,6 +37,7 @@ struct ResponseBuffers {
     int position = -1;  // among the response's outputs; -1: nobody wants it
     const TensorSpec* spec = nullptr;
     TensorParameters parameters;
+    const ClassLabels* labels = nullptr;  // those of classes, if there are any
     std::unique_ptr<char[]> memory;
   };
 
@@ -44,12 +47,17 @@ struct ResponseBuffers {
   int64_t rows = 0;
 };
 
+// The labels of a model's outputs, as LoadedModel::class_labels(); empty: none
+// has any.
+using LabelsByOutput = absl::Span<const std::shared_ptr<const ClassLabels>>;
+
 // Adds the wanted outputs to `response`, with room for their bytes in
 // raw_output_contents. The result points into `response`, which must not be
-// changed while it is used, and at the model's outputs().
+// changed while it is used, at `labels` and at the model's outputs().
 ResponseBuffers PrepareResponse(const DecodedRequest& request,
                                 const Model& model,
-                                inference::ModelInferResponse* response);
+                                inference::ModelInferResponse* response,
+                                LabelsByOutput labels = {});
 
 // Brings the outputs that are computed where the caller wants them: into
 // shared memory, or as classes into `response`. Errors as

@@ -360,7 +360,7 @@ absl::StatusOr<DecodedRequest> DecodeRequest(
       RowBytes(inputs.specs()) +
       (model.has_dynamic_shapes() ? 0 : RowBytes(model.outputs()));
   for (const TensorParameters& output : decoded.output_parameters) {
-    row_bytes += output.classes * kClassBytes;
+    row_bytes += output.classes * (kClassBytes + limits.label_bytes);
   }
   // Divided, for the product might not fit.
   if (row_bytes > 0 && decoded.rows > limits.max_bytes / row_bytes) {

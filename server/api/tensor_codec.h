@@ -22,6 +22,7 @@ namespace octet {
 struct RequestLimits {
   int64_t max_rows = 1024;
   int64_t max_bytes = int64_t{256} << 20;  // inputs and outputs together
+  int64_t label_bytes = 0;  // that the label of a class adds to its text
 };
 
 // A request that fits its model, as pointers into the request where its bytes

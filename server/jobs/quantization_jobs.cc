@@ -5,11 +5,9 @@
 #include <sys/types.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +29,7 @@
 #include "server/jobs/calibration_folder.h"
 #include "server/jobs/history.h"
 #include "server/jobs/job_handles.h"
+#include "server/jobs/quantization_job.h"
 #include "server/models/model_repository.h"
 #include "spdlog/spdlog.h"
 
@@ -61,48 +60,13 @@ absl::Status UnknownJob(absl::string_view id) {
 
 }  // namespace
 
-// Guarded by the jobs' mutex, except where it says otherwise.
-struct QuantizationJobs::Job {
-  Job(QuantizationRequest request, int64_t version)
-      : source_version(version), input(0) {
-    status.id = RandomId();
-    status.request = std::move(request);
-    status.progress.phase = "upload";
-    status.created = absl::Now();
-  }
-
-  bool waits() const {
-    return status.state == JobState::kPending && !uploading;
-  }
-
-  const int64_t source_version;
-  std::atomic<bool> cancelled = false;  // not guarded
-
-  JobStatus status;  // jobs_ahead is not kept here
-  bool uploading = true;
-  JobInput input;  // while it waits
-  int64_t bytes = 0;
-  std::map<int64_t, std::shared_ptr<const Listener>> listeners;
-};
-
-// Passes progress on, and cancellation back.
-class QuantizationJobs::Observer : public QuantizationObserver {
- public:
-  Observer(QuantizationJobs* jobs, JobPtr job)
-      : jobs_(jobs), job_(std::move(job)) {}
-
-  absl::Status OnProgress(const QuantizationProgress& progress) override {
-    if (job_->cancelled) {
-      return absl::CancelledError("the quantization was cancelled");
-    }
-    jobs_->SetProgress(job_, progress);
-    return absl::OkStatus();
-  }
-
- private:
-  QuantizationJobs* const jobs_;
-  const JobPtr job_;
-};
+QuantizationJobs::Job::Job(QuantizationRequest request, int64_t version)
+    : source_version(version), input(0) {
+  status.id = RandomId();
+  status.request = std::move(request);
+  status.progress.phase = "upload";
+  status.created = absl::Now();
+}
 
 QuantizationJobs::QuantizationJobs(const JobEnvironment& environment)
     : environment_(environment) {
@@ -335,88 +299,6 @@ void QuantizationJobs::CancelLocked(Job* job, absl::string_view why,
   for (auto& listener : ListenersLocked(*job)) {
     listeners->push_back(std::move(listener));
   }
-}
-
-void QuantizationJobs::RunNext() {
-  // One that was cancelled while it waited leaves nothing to do here.
-  const JobPtr job = TakeNext();
-  if (job != nullptr) Run(job);
-}
-
-QuantizationJobs::JobPtr QuantizationJobs::TakeNext() {
-  JobPtr next;
-  Listeners listeners;
-  {
-    absl::MutexLock lock(&mutex_);
-    for (const JobPtr& job : jobs_) {
-      if (job->waits() &&
-          (next == nullptr ||
-           job->status.request.priority > next->status.request.priority)) {
-        next = job;
-      }
-    }
-    if (next == nullptr) return nullptr;
-    next->status.state = JobState::kRunning;
-    next->status.started = absl::Now();
-    listeners = ListenersLocked(*next);
-    CountLocked();
-  }
-  Call(listeners);
-  return next;
-}
-
-void QuantizationJobs::Run(const JobPtr& job) {
-  JobStatus status;
-  JobInput input(0);
-  {
-    absl::MutexLock lock(&mutex_);
-    status = job->status;
-    input = std::move(job->input);
-  }
-  Observer observer(this, job);
-  absl::StatusOr<QuantizationOutcome> made = QuantizeAndPublish(
-      environment_, status, job->source_version, std::move(input), &observer);
-  if (!made.ok()) {
-    End(job, nullptr, made.status());
-    return;
-  }
-  const auto outcome =
-      std::make_shared<const QuantizationOutcome>(*std::move(made));
-  SetProgress(job, {"publish", 1, 1});
-  absl::Status loaded;
-  if (status.request.load_when_done) {
-    SetProgress(job, {"load", 0, 1});
-    loaded = LoadPublished(environment_, *outcome);
-    if (loaded.ok()) SetProgress(job, {"load", 1, 1});
-  }
-  End(job, outcome, loaded);
-}
-
-void QuantizationJobs::SetProgress(const JobPtr& job,
-                                   const QuantizationProgress& progress) {
-  Listeners listeners;
-  {
-    absl::MutexLock lock(&mutex_);
-    job->status.progress = progress;
-    for (const auto& [key, listener] : job->listeners) {
-      listeners.push_back(listener);
-    }
-  }
-  Call(listeners);
-}
-
-void QuantizationJobs::End(const JobPtr& job,
-                           std::shared_ptr<const QuantizationOutcome> outcome,
-                           const absl::Status& status) {
-  Listeners listeners;
-  {
-    absl::MutexLock lock(&mutex_);
-    job->status.outcome = std::move(outcome);
-    EndLocked(job.get(), status);
-    listeners = ListenersLocked(*job);
-    ForgetLocked();
-  }
-  Call(listeners);
 }
 
 void QuantizationJobs::EndLocked(Job* job, const absl::Status& status) {

@@ -29,12 +29,13 @@
 namespace octet {
 namespace {
 
-constexpr char kModelFile[] = "model.onnx";
-
 absl::StatusOr<std::string> ReadModel(const JobEnvironment& environment,
                                       const std::string& model,
                                       int64_t version) {
-  const std::string path = environment.repository->FilePath(model, version);
+  OCTET_ASSIGN_OR_RETURN(const std::string file,
+                         environment.registry->ModelFile(model));
+  const std::string path =
+      environment.repository->FilePath(model, version, file);
   std::error_code ignored;  // Read() says what is wrong with it
   const uintmax_t size = std::filesystem::file_size(path, ignored);
   if (!ignored && size > static_cast<uintmax_t>(environment.job_bytes)) {
@@ -43,7 +44,19 @@ absl::StatusOr<std::string> ReadModel(const JobEnvironment& environment,
                      " bytes, more than the server's --job-bytes of ",
                      environment.job_bytes));
   }
-  return environment.repository->Read(model, version);
+  return environment.repository->Read(model, version, file);
+}
+
+// What the model's file in the new version is called.
+absl::StatusOr<std::string> PublishedFile(const JobEnvironment& environment,
+                                          const std::string& model) {
+  OCTET_ASSIGN_OR_RETURN(const std::string file,
+                         environment.registry->ModelFile(model));
+  if (file != kHistoryFile && file != kGoldenFolder) return file;
+  return absl::FailedPreconditionError(absl::StrCat(
+      "model '", model, "' has the default_model_filename '", file,
+      "', which is the name of something else that a job puts beside the "
+      "model: publish under another model's name"));
 }
 
 absl::StatusOr<std::vector<NamedTensor>> ReadSamples(
@@ -73,6 +86,8 @@ absl::StatusOr<QuantizationOutcome> QuantizeAndPublish(
     int64_t source_version, JobInput input, QuantizationObserver* observer) {
   const QuantizationRequest& request = job.request;
   OCTET_RETURN_IF_ERROR(observer->OnProgress({"read", 0, 1}));
+  OCTET_ASSIGN_OR_RETURN(const std::string file,
+                         PublishedFile(environment, request.output_model));
   std::string bytes;
   if (input.has_model()) {
     bytes = input.TakeModel();
@@ -109,13 +124,13 @@ absl::StatusOr<QuantizationOutcome> QuantizeAndPublish(
                          RecordAnswers(environment, result.model, samples));
   std::vector<VersionFiles> versions;
   if (request.publish_float) {
-    versions.push_back({{kModelFile, bytes}, {kHistoryFile, uploaded}});
+    versions.push_back({{file, bytes}, {kHistoryFile, uploaded}});
   }
   VersionFiles& quantized = versions.emplace_back();
-  quantized.push_back({kModelFile, result.model});
+  quantized.push_back({file, result.model});
   quantized.push_back({kHistoryFile, outcome.report_json});
-  for (const GoldenFile& file : golden) {
-    quantized.push_back({file.path, file.bytes});
+  for (const GoldenFile& recorded : golden) {
+    quantized.push_back({recorded.path, recorded.bytes});
   }
   OCTET_ASSIGN_OR_RETURN(
       const std::vector<int64_t> numbers,

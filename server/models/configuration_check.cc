@@ -203,11 +203,13 @@ absl::Status CheckInstances(const ConfigurationSource& source,
     }
     asked += std::max(count, 1);
   }
-  if (asked != source.limits.lanes) {
+  const int lanes = source.limits.lanes;
+  if (asked > lanes) {
     configuration->notes.push_back(absl::StrCat(
-        "instance_group: ", asked, " instances asked for; a model runs on all ",
-        source.limits.lanes, " lanes of the server (--lanes), one a lane"));
+        "instance_group: ", asked, " instances asked for, ", lanes,
+        " given: batches are computed on the server's lanes (--lanes)"));
   }
+  configuration->instances = static_cast<int>(std::min<int64_t>(asked, lanes));
   return absl::OkStatus();
 }
 

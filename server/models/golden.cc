@@ -28,15 +28,14 @@
 namespace octet {
 namespace {
 
-constexpr char kFolder[] = "golden";
 // Of one file; four rows of anything that fits a request are less.
 constexpr int64_t kMostFileBytes = int64_t{256} << 20;
 
 std::string InputPath(size_t i) {
-  return absl::StrCat(kFolder, "/input_", i, ".npy");
+  return absl::StrCat(kGoldenFolder, "/input_", i, ".npy");
 }
 std::string OutputPath(size_t i) {
-  return absl::StrCat(kFolder, "/output_", i, ".npy");
+  return absl::StrCat(kGoldenFolder, "/output_", i, ".npy");
 }
 
 Shape RowsShape(int64_t rows, const TensorSpec& spec) {
@@ -224,7 +223,7 @@ absl::StatusOr<std::vector<GoldenFile>> RecordGolden(
 bool HasGolden(const ContainedFiles& repository, const std::string& folder) {
   // Anything there is checked, also what cannot be read.
   return !absl::IsNotFound(
-      repository.Stat(absl::StrCat(folder, "/", kFolder)).status());
+      repository.Stat(absl::StrCat(folder, "/", kGoldenFolder)).status());
 }
 
 absl::Status CheckGolden(const EngineFunctions& engine,

@@ -22,6 +22,9 @@
 // golden/output_<i>.npy, in the model's order, of shape [rows, row_shape...].
 namespace octet {
 
+// The folder of a version that they are in.
+inline constexpr char kGoldenFolder[] = "golden";
+
 // The rows recorded at most.
 inline constexpr int64_t kMostGoldenRows = 4;
 

@@ -19,6 +19,7 @@
 #include "engine/base/status_macros.h"
 #include "engine/engine.h"
 #include "server/metrics/metrics.h"
+#include "server/models/class_labels.h"
 #include "server/models/engine_functions.h"
 #include "server/models/inference_task.h"
 #include "server/models/model_configuration.h"
@@ -58,7 +59,16 @@ LoadedModel::LoadedModel(Identity identity, std::shared_ptr<const Model> model,
       scheduler_(environment.scheduler),
       queue_policies_(configuration_.dynamic_batching()),
       statistics_(MaxBatch(*model_)),
-      lanes_(environment.scheduler->lanes()) {}
+      lanes_(environment.scheduler->lanes()) {
+  for (const TensorSpec& spec : model_->outputs()) {
+    const auto labels = configuration.class_labels.find(spec.name);
+    class_labels_.push_back(
+        labels == configuration.class_labels.end() ? nullptr : labels->second);
+    if (class_labels_.back() == nullptr) continue;
+    longest_label_ = std::max(
+        longest_label_, static_cast<int64_t>(class_labels_.back()->longest()));
+  }
+}
 
 LoadedModel::~LoadedModel() {
   if (queue_ != nullptr) scheduler_->RemoveQueue(queue_);
@@ -86,6 +96,7 @@ absl::StatusOr<std::shared_ptr<LoadedModel>> LoadedModel::Create(
 
   QueueLimits limits = environment.queue;
   limits.max_batch_rows = std::max(EffectiveBatch(configuration, facts), 1);
+  limits.max_running = configuration.instances;
   loaded->queue_policies_.Limit(&limits);
   loaded->queue_ = environment.scheduler->AddQueue(limits, loaded.get());
   return loaded;

@@ -16,6 +16,7 @@
 #include "engine/engine.h"
 #include "proto/model_config.pb.h"
 #include "server/metrics/metrics.h"
+#include "server/models/class_labels.h"
 #include "server/models/engine_functions.h"
 #include "server/models/inference_statistics.h"
 #include "server/models/inference_task.h"
@@ -65,6 +66,13 @@ class LoadedModel : public BatchRunner,
 
   // As it is in effect: complete, with the model's inputs and outputs.
   const inference::ModelConfig& configuration() const { return configuration_; }
+
+  // One an output of the model, in its order; null for those without labels.
+  absl::Span<const std::shared_ptr<const ClassLabels>> class_labels() const {
+    return class_labels_;
+  }
+  // The bytes of the longest of all labels.
+  int64_t longest_label() const { return longest_label_; }
 
   // Of the weights and of the arenas of all lanes.
   int64_t memory_bytes() const { return MemoryBytes(*model_, lanes_.size()); }
@@ -122,6 +130,8 @@ class LoadedModel : public BatchRunner,
   const std::string version_text_;
   const inference::ModelConfig configuration_;
   std::shared_ptr<const Model> model_;  // constant until destruction
+  std::vector<std::shared_ptr<const ClassLabels>> class_labels_;
+  int64_t longest_label_ = 0;
   BatchScheduler* const scheduler_;
   std::shared_ptr<ModelMetrics> metrics_;
   const QueuePolicies queue_policies_;

@@ -20,6 +20,7 @@
 #include "engine/base/status_macros.h"
 #include "engine/engine.h"
 #include "proto/model_config.pb.h"
+#include "server/models/class_labels.h"
 #include "server/models/configuration_check.h"
 
 namespace octet {
@@ -152,6 +153,23 @@ bool DeclaresBatchAxis(const ModelConfig& config, const Model& model) {
   return false;
 }
 
+absl::Status CheckLabels(const ModelConfiguration& configuration,
+                         const Model& model) {
+  // Its rows have no size yet, and requests for its classes are refused.
+  if (model.has_dynamic_shapes()) return absl::OkStatus();
+  for (const TensorSpec& spec : model.outputs()) {
+    const auto labels = configuration.class_labels.find(spec.name);
+    if (labels == configuration.class_labels.end()) continue;
+    const auto count = static_cast<int64_t>(labels->second->size());
+    if (count <= spec.row_elements()) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("output '", spec.name, "' label_filename: got ", count,
+                     " labels, expected at most ", spec.row_elements(),
+                     ", one an element of a row"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckTensors(const ModelConfiguration& configuration,
                           const Model& model) {
   const ModelConfig& config = configuration.proto;
@@ -270,7 +288,8 @@ absl::StatusOr<ModelConfiguration> ParseConfigurationJson(
 
 absl::Status CheckSignature(const ModelConfiguration& configuration,
                             const Model& model) {
-  const absl::Status status = CheckTensors(configuration, model);
+  absl::Status status = CheckTensors(configuration, model);
+  if (status.ok()) status = CheckLabels(configuration, model);
   return status.ok() ? status : At(configuration.origin, status);
 }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ inline constexpr size_t kMaxConfigurationBytes = size_t{1} << 20;
 
 // The file of a version unless its configuration names another.
 inline constexpr char kDefaultModelFile[] = "model.onnx";
+
+class ClassLabels;
 
 // What the server can do, which a configuration stays within.
 struct ConfigurationLimits {
@@ -51,6 +54,10 @@ struct ModelConfiguration {
   std::string model_file = kDefaultModelFile;
   std::map<std::string, int64_t> labels;  // version by label
   std::vector<InputForm> input_forms;
+  // By output, of those that have some, and what tells changed files; see
+  // ReadClassLabels().
+  std::map<std::string, std::shared_ptr<const ClassLabels>> class_labels;
+  std::string label_digest;
   // What is taken otherwise than written, a sentence each.
   std::vector<std::string> notes;
 };
@@ -70,7 +77,8 @@ absl::StatusOr<ModelConfiguration> ParseConfigurationJson(
     absl::string_view json, const ConfigurationSource& source);
 
 // Whether `configuration` declares what `model` has: inputs and outputs by
-// name, type and shape, and a batch only where rows are independent. The
+// name, type and shape, no more labels than an output's row has elements, and
+// a batch only where rows are independent. The
 // model was loaded with the configuration's input forms.
 absl::Status CheckSignature(const ModelConfiguration& configuration,
                             const Model& model);

@@ -4,20 +4,15 @@
 
 #include <cstdint>
 #include <functional>
-#include <limits>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
 #include "engine/engine.h"
 #include "server/models/load_request.h"
 #include "server/models/loaded_model.h"
@@ -27,6 +22,7 @@
 #include "server/models/model_configuration.h"
 #include "server/models/model_repository.h"
 #include "server/models/model_turns.h"
+#include "server/models/registry_limits.h"
 #include "server/models/serial_worker.h"
 
 namespace octet {
@@ -38,25 +34,12 @@ namespace octet {
 class ModelRegistry {
  public:
   using Done = std::function<void(absl::Status)>;
-
-  struct Limits {
-    // Of weights and arenas of everything that is loaded.
-    int64_t memory_bytes = std::numeric_limits<int64_t>::max();
-    int models = 1000;
-    // A load keeps a version whose files and configuration have not changed
-    // since it was loaded. Files' times are coarse, so what changed this
-    // shortly before it was loaded may have changed again unseen, and is loaded
-    // anew.
-    absl::Duration settled_after = absl::Seconds(2);
-  };
+  using Limits = RegistryLimits;
 
   // `repository` and what `environment` points at must outlive the registry.
   ModelRegistry(const ModelRepository* repository, const ModelOptions& options,
                 const LoadedModel::Environment& environment,
-                const Limits& limits);
-  ModelRegistry(const ModelRepository* repository, const ModelOptions& options,
-                const LoadedModel::Environment& environment)
-      : ModelRegistry(repository, options, environment, Limits()) {}
+                const Limits& limits = Limits());
 
   // Waits for loads that run and for every model to drain.
   ~ModelRegistry();
@@ -74,9 +57,10 @@ class ModelRegistry {
   // then calls `done`, on a thread of the registry. The versions that are new
   // or changed are built beside what serves and swapped in in one step; those
   // that are not wanted any more then drain. One that fails leaves what serves
-  // and is the error; Index() says why. What `request` points at must live
-  // until `done` is called. Loads and unloads of one model happen in their
-  // order.
+  // and is the error; Index() says why. Where the newest are wanted, fail and
+  // nothing serves, the newest older ones that load do. What `request` points
+  // at must live until `done` is called. Loads and unloads of one model happen
+  // in their order.
   //   INVALID_ARGUMENT     no model's name, a broken model, a wrong
   //                        configuration
   //   NOT_FOUND            no such model, or it has no such version
@@ -112,6 +96,10 @@ class ModelRegistry {
   // UNAVAILABLE when the repository cannot be read.
   absl::StatusOr<std::vector<VersionStatus>> Index();
 
+  // What the file of the versions of `name` is called, which may not exist yet;
+  // as its config.pbtxt says. INVALID_ARGUMENT and others as Load() for that.
+  absl::StatusOr<std::string> ModelFile(const std::string& name) const;
+
   // Whether a version of `name` serves; nullopt for a model never heard of.
   std::optional<bool> Serves(const std::string& name) const;
 
@@ -127,6 +115,8 @@ class ModelRegistry {
   void DropIncomplete(const Attempt& attempt, std::vector<int64_t>* versions);
   absl::Status TakeFiles(Attempt* attempt, std::vector<int64_t>* versions);
   void BuildAll(Attempt* attempt);
+  // Builds older versions in place of the newest that fail and serve not yet.
+  void FallBack(Attempt* attempt);
   void BuildOne(Attempt* attempt, LoadedVersion* version);
   absl::StatusOr<std::shared_ptr<LoadedModel>> Build(
       const LoadedModel::Identity& identity, const std::string& folder,

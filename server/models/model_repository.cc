@@ -220,13 +220,12 @@ absl::Status ModelRepository::CheckModelFile(const std::string& name,
   return files_.CheckFile(absl::StrCat(name, "/", version, "/", file));
 }
 
-absl::StatusOr<std::string> ModelRepository::Read(const std::string& name,
-                                                  int64_t version) const {
+absl::StatusOr<std::string> ModelRepository::Read(
+    const std::string& name, int64_t version, const std::string& file) const {
   OCTET_RETURN_IF_ERROR(CheckModelName(name));
   // Protobuf's own bound on a message.
   constexpr int64_t kMostBytes = int64_t{2} << 30;
-  return files_.Read(absl::StrCat(name, "/", version, "/", kDefaultModelFile),
-                     kMostBytes);
+  return files_.Read(absl::StrCat(name, "/", version, "/", file), kMostBytes);
 }
 
 absl::StatusOr<int64_t> ModelRepository::Publish(

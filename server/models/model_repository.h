@@ -72,8 +72,9 @@ class ModelRepository {
 
   // The bytes of the model's file. NOT_FOUND, or UNAVAILABLE when it cannot be
   // read.
-  absl::StatusOr<std::string> Read(const std::string& name,
-                                   int64_t version) const;
+  absl::StatusOr<std::string> Read(
+      const std::string& name, int64_t version,
+      const std::string& file = kDefaultModelFile) const;
 
   // Adds a version with `bytes` as its only file; as PublishAll().
   absl::StatusOr<int64_t> Publish(const std::string& name,

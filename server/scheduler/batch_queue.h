@@ -3,6 +3,7 @@
 #define OCTET_SERVER_SCHEDULER_BATCH_QUEUE_H_
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,6 +22,8 @@ struct QueueLimits {
   // The most rows that one batch holds. A task with more rows is a batch of
   // its own. 1 for work that cannot be batched.
   int64_t max_batch_rows = 8;
+  // The most batches that are computed at a time; 1 or more.
+  int max_running = std::numeric_limits<int>::max();
   // The most rows that wait. Raising it trades latency for fewer refusals.
   int64_t max_queued_rows = 1024;
   // The most memory that waiting tasks keep.

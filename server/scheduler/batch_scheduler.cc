@@ -67,6 +67,8 @@ class BatchScheduler::Queue {
   absl::Duration cost_per_row;  // running mean
 
   bool busy() const { return !waiting.empty() || running > 0; }
+  // Whether it may be given another lane.
+  bool open() const { return running < waiting.limits().max_running; }
 };
 
 BatchScheduler::BatchScheduler(int lanes, const Clock* clock)
@@ -81,6 +83,7 @@ BatchScheduler::~BatchScheduler() {
 
 BatchScheduler::Queue* BatchScheduler::AddQueue(const QueueLimits& limits,
                                                 BatchRunner* runner) {
+  OCTET_CHECK(limits.max_running >= 1);
   auto queue = std::make_unique<Queue>(limits, runner);
   Queue* const added = queue.get();
   absl::MutexLock lock(&mutex_);
@@ -123,6 +126,13 @@ absl::Status BatchScheduler::Enqueue(Queue* queue, std::shared_ptr<Task> task) {
   return status;
 }
 
+absl::Duration BatchScheduler::TimePerRowLocked(const Queue& queue,
+                                                int64_t sharers) const {
+  const absl::Duration shared = queue.cost_per_row * sharers / lanes_;
+  return std::max(shared,
+                  queue.cost_per_row / queue.waiting.limits().max_running);
+}
+
 absl::Status BatchScheduler::CheckDeadlineLocked(const Queue& queue,
                                                  const Task& task,
                                                  absl::Time now) const {
@@ -135,7 +145,7 @@ absl::Status BatchScheduler::CheckDeadlineLocked(const Queue& queue,
   const auto sharers =
       std::count_if(queues_.begin(), queues_.end(),
                     [](const auto& other) { return other->busy(); });
-  const absl::Duration per_row = queue.cost_per_row * sharers / lanes_;
+  const absl::Duration per_row = TimePerRowLocked(queue, sharers);
   const absl::Duration left = (task.deadline() - now) * kAdmittedShare;
   // What the others may take, so that the task's own rows are still in time.
   const absl::Duration others = left - queue.cost_per_row * task.rows();
@@ -174,7 +184,7 @@ void BatchScheduler::Cancel(Queue* queue, const Task& task) {
 absl::Duration BatchScheduler::RetryAfter(Queue* queue) const {
   absl::MutexLock lock(&mutex_);
   const int64_t rows = queue->waiting.depth().rows;
-  return std::clamp(queue->cost_per_row * rows / lanes_, kShortestRetry,
+  return std::clamp(TimePerRowLocked(*queue, 1) * rows, kShortestRetry,
                     kLongestRetry);
 }
 
@@ -186,7 +196,7 @@ QueueDepth BatchScheduler::Depth(Queue* queue) const {
 BatchScheduler::Queue* BatchScheduler::NextQueueLocked() {
   Queue* next = nullptr;
   for (const std::unique_ptr<Queue>& queue : queues_) {
-    if (queue->waiting.empty()) continue;
+    if (queue->waiting.empty() || !queue->open()) continue;
     if (next == nullptr || queue->used < next->used) next = queue.get();
   }
   return next;
@@ -225,6 +235,8 @@ void BatchScheduler::Perform(int lane, Work* work) {
     absl::MutexLock lock(&mutex_);
     Queue& queue = *work->queue;
     queue.used += spent - work->charged;
+    // Lanes that it might not have are no credit for later.
+    if (!queue.open()) queue.used = std::max(queue.used, level_);
     const absl::Duration cost = spent / work->rows;
     queue.cost_per_row =
         queue.cost_per_row == absl::ZeroDuration()

@@ -21,7 +21,8 @@ namespace octet {
 // Work-conserving: a free lane takes what waits, up to one batch, at once.
 // Fair: among the queues with waiting tasks, the one that has used the least
 // lane time is next; a queue that was idle starts level with the others, so
-// idleness earns no credit. Expired tasks are dropped, never run.
+// idleness earns no credit, nor does waiting at QueueLimits::max_running.
+// Expired tasks are dropped, never run.
 //
 // Under more load than the lanes can bear, what is answered is answered in
 // time: a task that would wait too long for its deadline is refused when it
@@ -94,6 +95,10 @@ class BatchScheduler {
 
   bool TakeWorkLocked(Work* work) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Queue* NextQueueLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // How long a lane takes for a row of `queue`, over the lanes that it gets
+  // beside `sharers` - 1 others.
+  absl::Duration TimePerRowLocked(const Queue& queue, int64_t sharers) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   absl::Status CheckDeadlineLocked(const Queue& queue, const Task& task,
                                    absl::Time now) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -197,6 +197,18 @@ TEST_F(OctetCommandTest, QuantizeShowsProgressAndResult) {
   EXPECT_TRUE(sent.load_when_done());
 }
 
+TEST_F(OctetCommandTest, QuantizeSaysThatItEndsWithItsConnection) {
+  EXPECT_THAT(Run("quantize --help").out, HasSubstr("cancels the"));
+  const std::string quantize =
+      "quantize doubler --calibration x=" + Path("rows.npy");
+  EXPECT_THAT(Run(quantize).err, ::testing::Not(HasSubstr("octet watch")));
+  server_.BreakQuantizations(1);
+  const Outcome broken = Run(quantize);
+  EXPECT_EQ(broken.exit_code, 1);
+  EXPECT_THAT(broken.err, HasSubstr("octet report "));
+  EXPECT_THAT(broken.err, HasSubstr("octet watch JOB follows it"));
+}
+
 TEST_F(OctetCommandTest, GlobalFlagsStandBeforeAndBehind) {
   const std::string nobody = "127.0.0.1:1";
   EXPECT_EQ(Run("--json status").exit_code, 0);
@@ -230,6 +242,13 @@ TEST_F(OctetCommandTest, LoadSendsFileAndConfiguration) {
   EXPECT_EQ(
       server_.load_requests().at(1).parameters().at("config").string_param(),
       "{}");
+  std::ofstream(Path("config.pbtxt")) << "default_model_filename: 'net.bin'";
+  EXPECT_EQ(Run("load a --file " + Path("m.onnx") + " --config " +
+                Path("config.pbtxt"))
+                .exit_code,
+            0);
+  EXPECT_TRUE(
+      server_.load_requests().at(2).parameters().contains("file:1/net.bin"));
   std::ofstream(Path("bad.pbtxt")) << "max_batch: 4";
   EXPECT_EQ(Run("load a --config " + Path("bad.pbtxt")).exit_code, 1);
 }
@@ -275,6 +294,10 @@ TEST_F(OctetCommandTest, JobsAreHandedInWatchedListedAndReported) {
   EXPECT_THAT(failed.err, HasSubstr("no operator 'Foo'"));
   EXPECT_EQ(Run("cancel " + id).exit_code, 0);
   EXPECT_EQ(Run("cancel 0").exit_code, 1);
+  const Outcome unknown = Run("watch 0");
+  EXPECT_EQ(unknown.exit_code, 1);
+  EXPECT_THAT(unknown.err, HasSubstr("octet jobs"));
+  EXPECT_THAT(unknown.err, ::testing::Not(HasSubstr("octet models")));
 }
 
 TEST_F(OctetCommandTest, QuantizeTakesSamplesOfTheServers) {

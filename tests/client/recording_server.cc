@@ -225,10 +225,18 @@ class RecordingServer::Quantization final
       record_.quantize.push_back(request);
     }
     v1::QuantizeResponse response;
+    response.set_job_id(kJob);
     response.mutable_progress()->set_phase("calibrate");
     response.mutable_progress()->set_done(samples);
     response.mutable_progress()->set_total(samples);
     stream->Write(response);
+    {
+      absl::MutexLock lock(&record_.mutex);
+      if (record_.broken_quantizations > 0) {
+        --record_.broken_quantizations;
+        return {grpc::StatusCode::UNAVAILABLE, "going away"};
+      }
+    }
     v1::QuantizeResult* result = response.mutable_result();
     result->set_model_name("doubler_int8");
     result->set_model_version("1");
@@ -380,6 +388,11 @@ void RecordingServer::AwaitInferRequests(size_t count) {
     return record_.infer.size() >= count;
   };
   record_.mutex.Await(absl::Condition(&arrived));
+}
+
+void RecordingServer::BreakQuantizations(int count) {
+  absl::MutexLock lock(&record_.mutex);
+  record_.broken_quantizations = count;
 }
 
 void RecordingServer::BreakWatches(int count) {

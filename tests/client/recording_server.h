@@ -43,6 +43,9 @@ class RecordingServer {
   // The next `count` calls of WatchJob break off after their first news.
   void BreakWatches(int count);
 
+  // The same of Quantize.
+  void BreakQuantizations(int count);
+
   // The authorization of the last ModelInfer.
   std::string authorization() const;
 
@@ -78,6 +81,7 @@ class RecordingServer {
     std::string pushback ABSL_GUARDED_BY(mutex);
     bool stalled ABSL_GUARDED_BY(mutex) = false;
     int broken_watches ABSL_GUARDED_BY(mutex) = 0;
+    int broken_quantizations ABSL_GUARDED_BY(mutex) = 0;
     std::string authorization ABSL_GUARDED_BY(mutex);
     std::vector<inference::RepositoryModelLoadRequest> load_requests
         ABSL_GUARDED_BY(mutex);

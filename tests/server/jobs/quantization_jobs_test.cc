@@ -148,6 +148,28 @@ TEST_F(QuantizationJobsTest, PublishesTheNextVersionAndLoadsItIfAsked) {
   EXPECT_EQ(seen_.back(), "load 1/1");
 }
 
+TEST_F(QuantizationJobsTest, FilesAreCalledAsTheConfigurationSays) {
+  folder_.Write("net/config.pbtxt", "default_model_filename: \"net.bin\"");
+  folder_.Write("net/1/net.bin", "scale 1");
+  const JobStatus job = Await(Submit({.model = "net", .load_when_done = true}));
+  ASSERT_EQ(job.state, JobState::kSucceeded) << job.error;
+  EXPECT_EQ(folder_.Read("net/2/net.bin"), "scale 3\n");
+  EXPECT_TRUE(registry_->Find("net", "2").ok());
+  // Each model's file has its own name.
+  const JobStatus other = Await(Submit({.model = "net", .output_model = "m"}));
+  ASSERT_EQ(other.state, JobState::kSucceeded) << other.error;
+  EXPECT_EQ(folder_.Read("m/2/model.onnx"), "scale 3\n");
+
+  folder_.Write("net/config.pbtxt", "default_model_filename: 7");
+  const JobStatus broken = Await(Submit({.model = "m", .output_model = "net"}));
+  EXPECT_EQ(broken.error.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(broken.error.message()), HasSubstr("config.pbtxt"));
+  folder_.Write("net/config.pbtxt", "default_model_filename: \"history.json\"");
+  const JobStatus taken = Await(Submit({.model = "m", .output_model = "net"}));
+  EXPECT_EQ(taken.error.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Versions("net"), 2);
+}
+
 TEST_F(QuantizationJobsTest, KeepsItsHistoryBesideTheVersion) {
   const JobStatus job = Await(Submit({.model = "m", .output_model = "m8"}));
   ASSERT_EQ(job.state, JobState::kSucceeded) << job.error;

@@ -242,12 +242,26 @@ TEST_F(ModelConfigurationTest, NotesWhatHasNoEffect) {
       "optimization { graph { level: 1 } }");
   ASSERT_TRUE(parsed.ok()) << parsed.status();
   EXPECT_EQ(parsed->instances, 2);
-  EXPECT_THAT(
-      parsed->notes,
-      ::testing::UnorderedElementsAre(
-          HasSubstr("4 instances asked for; a model runs on all 2 lanes"),
-          HasSubstr("max_queue_delay_microseconds"),
-          HasSubstr("optimization")));
+  EXPECT_THAT(parsed->notes, ::testing::UnorderedElementsAre(
+                                 HasSubstr("4 instances asked for, 2 given"),
+                                 HasSubstr("max_queue_delay_microseconds"),
+                                 HasSubstr("optimization")));
+}
+
+TEST_F(ModelConfigurationTest, InstancesAreTheSumOfTheCounts) {
+  ConfigurationSource source = source_;
+  source.limits.lanes = 8;
+  const auto instances = [&](const std::string& text) {
+    const auto parsed = ParseConfigurationText(text, source);
+    EXPECT_TRUE(parsed.ok()) << parsed.status();
+    if (!parsed.ok()) return -1;
+    EXPECT_THAT(parsed->notes, IsEmpty());
+    return parsed->instances;
+  };
+  EXPECT_EQ(instances(""), 8);
+  EXPECT_EQ(instances("instance_group { }"), 1);
+  EXPECT_EQ(instances("instance_group { count: 2 } instance_group { }"), 3);
+  EXPECT_EQ(instances("instance_group { count: 8 kind: KIND_CPU }"), 8);
 }
 
 TEST_F(ModelConfigurationTest, ReadsJsonInBothSpellings) {

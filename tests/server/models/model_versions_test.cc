@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -75,6 +76,86 @@ TEST_F(ModelRegistryTest, OneBadVersionOfSeveralLeavesWhatServes) {
   EXPECT_EQ(Answer("m"), 3);
   EXPECT_THAT(Index(), ElementsAre("m/1 READY ", HasSubstr("broken by design"),
                                    "m/3 READY "));
+}
+
+TEST_F(ModelRegistryTest, ABrokenNewestVersionFallsBackToAnOlderOne) {
+  folder_.Write("m/1/model.onnx", "scale 1");
+  folder_.Write("m/2/model.onnx", "scale 2");
+  folder_.Write("m/3/model.onnx", "broken too");
+  folder_.Write("m/4/model.onnx", "broken by design");
+  Start();
+  EXPECT_EQ(Answer("m"), 2);
+  EXPECT_THAT(Index(),
+              ElementsAre("m/1 UNAVAILABLE not loaded", "m/2 READY ",
+                          AllOf(HasSubstr("m/3 UNAVAILABLE INVALID_ARGUMENT"),
+                                HasSubstr("broken too")),
+                          AllOf(HasSubstr("m/4 UNAVAILABLE INVALID_ARGUMENT"),
+                                HasSubstr("broken by design"))));
+  // What serves suffices, and the error is still that of the newest one.
+  std::shared_ptr<LoadedModel> serving = Find("m");
+  const absl::Status status = Load("m");
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("version 4"), HasSubstr("broken by design")));
+  EXPECT_EQ(Find("m"), serving);
+  serving.reset();
+
+  folder_.Write("m/4/model.onnx", "scale 4");
+  ASSERT_TRUE(Load("m").ok());
+  EXPECT_EQ(Answer("m"), 4);
+  EXPECT_THAT(Index()[1], "m/2 UNAVAILABLE replaced by version 4");
+}
+
+TEST_F(ModelRegistryTest, FallsBackForEachVersionThatIsMissing) {
+  folder_.Write("m/config.pbtxt",
+                "version_policy { latest { num_versions: 2 } }");
+  folder_.Write("m/1/model.onnx", "scale 1");
+  folder_.Write("m/2/model.onnx", "scale 2");
+  folder_.Write("m/3/model.onnx", "broken by design");
+  folder_.Write("m/4/model.onnx", "scale 4");
+  Start();
+  EXPECT_EQ(Answer("m"), 4);
+  EXPECT_EQ(Answer("m", "2"), 2);
+  EXPECT_THAT(Index()[0], "m/1 UNAVAILABLE not loaded");
+  EXPECT_EQ(engine_.live_models(), 2);
+}
+
+TEST_F(ModelRegistryTest, OtherPoliciesServeNothingElse) {
+  folder_.Write("m/config.pbtxt",
+                "version_policy { specific { versions: 2 } }");
+  folder_.Write("m/1/model.onnx", "scale 1");
+  folder_.Write("m/2/model.onnx", "broken by design");
+  Start();
+  EXPECT_EQ(registry_->Find("m", "").status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(engine_.live_models(), 0);
+}
+
+class ThreeLanesTest : public ModelRegistryTest {
+ protected:
+  ThreeLanesTest() : ModelRegistryTest(3) {}
+};
+
+TEST_F(ThreeLanesTest, InstanceGroupBoundsTheLanesOfAVersion) {
+  folder_.Write("m/config.pbtxt",
+                "max_batch_size: 1 instance_group { count: 1 }");
+  folder_.Write("m/1/model.onnx", "scale 1");
+  Start();
+  const auto model = Find("m");
+  ASSERT_NE(model, nullptr);
+  EXPECT_EQ(model->configuration().instance_group(0).count(), 1);
+  engine_.Hold();
+  const auto first = std::make_shared<FloatTask>();
+  const auto second = std::make_shared<FloatTask>();
+  ASSERT_TRUE(model->Enqueue(first).ok());
+  ASSERT_TRUE(model->Enqueue(second).ok());
+  std::thread lane([this] { EXPECT_TRUE(scheduler_.RunOne(0)); });
+  engine_.AwaitWaiting(1);
+  EXPECT_FALSE(scheduler_.RunOne(1));
+  engine_.Release();
+  lane.join();
+  EXPECT_TRUE(scheduler_.RunOne(1));
+  EXPECT_TRUE(first->done() && second->done());
 }
 
 TEST_F(ModelRegistryTest, LabelsNameVersionsAndStayWhereTheirVersionFails) {

@@ -57,7 +57,7 @@ class FloatTask : public InferenceTask {
 
 class ModelRegistryTest : public ::testing::Test {
  protected:
-  ModelRegistryTest() : scheduler_(1, &clock_) {}
+  explicit ModelRegistryTest(int lanes = 1) : scheduler_(lanes, &clock_) {}
 
   ~ModelRegistryTest() override {
     registry_.reset();

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/scheduler/batch_scheduler.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -241,6 +245,69 @@ TEST_F(BatchSchedulerTest, SecondLaneTakesFromTheOtherModel) {
   EXPECT_EQ(runner(second).rows(), 2);
 }
 
+TEST_F(BatchSchedulerTest, AQueueGetsNoMoreLanesThanItsLimit) {
+  auto* limited = AddQueue({.max_batch_rows = 1, .max_running = 1});
+  auto* other = AddQueue({.max_batch_rows = 1});
+  Add(limited, "a");
+  Add(limited, "b");
+  bool nested = false;
+  runner(limited).SetDuring([&] {
+    if (std::exchange(nested, true)) return;
+    EXPECT_FALSE(scheduler_.RunOne(1));
+    Add(other, "c");
+    EXPECT_TRUE(scheduler_.RunOne(1));
+    EXPECT_FALSE(scheduler_.RunOne(1));
+  });
+  ASSERT_TRUE(scheduler_.RunOne(0));
+  EXPECT_THAT(runner(limited).batches(), ElementsAre(ElementsAre("a")));
+  EXPECT_THAT(runner(other).batches(), ElementsAre(ElementsAre("c")));
+  ASSERT_TRUE(scheduler_.RunOne(0));
+  EXPECT_THAT(runner(limited).batches(),
+              ElementsAre(ElementsAre("a"), ElementsAre("b")));
+}
+
+TEST_F(BatchSchedulerTest, AQueueAtItsLimitEarnsNoCredit) {
+  auto* limited = AddQueue({.max_batch_rows = 1, .max_running = 1});
+  auto* other = AddQueue({.max_batch_rows = 1});
+  for (auto* queue : {limited, other}) {
+    Add(queue, "learn");
+    ASSERT_TRUE(scheduler_.RunOne(0));
+  }
+  // While it computes for a long time the other one has two lanes.
+  bool nested = false;
+  runner(limited).SetDuring([&] {
+    if (std::exchange(nested, true)) return;
+    bool second = false;
+    runner(other).SetDuring([&] {
+      if (std::exchange(second, true)) return;
+      EXPECT_TRUE(scheduler_.RunOne(2));
+    });
+    for (int i = 0; i < 100; ++i) {
+      second = false;
+      Add(other, "o");
+      Add(other, "o");
+      ASSERT_TRUE(scheduler_.RunOne(1));
+    }
+    runner(other).SetDuring({});
+    for (int i = 0; i < 20; ++i) Add(other, "o");
+  });
+  for (int i = 0; i < 21; ++i) Add(limited, "l");
+  ASSERT_TRUE(scheduler_.RunOne(0));
+  const int64_t before = runner(limited).rows();
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(scheduler_.RunOne(0));
+  EXPECT_NEAR(runner(limited).rows() - before, 10, 1);
+}
+
+TEST_F(BatchSchedulerTest, TimeToRetryAfterCountsTheLanesOfTheQueue) {
+  auto* queue =
+      AddQueue({.max_batch_rows = 4, .max_running = 1}, absl::Milliseconds(10));
+  Add(queue, "first", 4);
+  EXPECT_TRUE(scheduler_.RunOne(0));  // the scheduler learns 10 ms a row
+  Add(queue, "a", 4);
+  // On one of the two lanes.
+  EXPECT_EQ(scheduler_.RetryAfter(queue), absl::Milliseconds(40));
+}
+
 TEST_F(BatchSchedulerTest, StopDropsWhatWaitsAndRefusesMore) {
   auto* queue = AddQueue();
   auto waiting = Add(queue, "waiting");
@@ -289,6 +356,60 @@ TEST(LanePoolTest, LanesRunEverythingThatManyThreadsEnqueue) {
     done.Wait();
   }
   scheduler.RemoveQueue(queue);
+}
+
+// Computes slowly, and remembers how many threads did so at a time.
+class CrowdedRunner : public BatchRunner {
+ public:
+  explicit CrowdedRunner(absl::BlockingCounter* done) : done_(done) {}
+  void RunBatch(int, absl::Span<const std::shared_ptr<Task>> batch) override {
+    {
+      absl::MutexLock lock(&mutex_);
+      most_ = std::max(most_, ++running_);
+    }
+    absl::SleepFor(absl::Milliseconds(1));
+    {
+      absl::MutexLock lock(&mutex_);
+      --running_;
+    }
+    for (size_t i = 0; i < batch.size(); ++i) done_->DecrementCount();
+  }
+  int most() const {
+    absl::MutexLock lock(&mutex_);
+    return most_;
+  }
+
+ private:
+  absl::BlockingCounter* const done_;
+  mutable absl::Mutex mutex_;
+  int running_ ABSL_GUARDED_BY(mutex_) = 0;
+  int most_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+TEST(LanePoolTest, LimitedQueuesAreServedToTheEndBesideEachOther) {
+  constexpr int kTasks = 100;
+  BatchScheduler scheduler(4, Clock::Real());
+  absl::BlockingCounter done(2 * kTasks);
+  CrowdedRunner one(&done);
+  CrowdedRunner two(&done);
+  QueueLimits limits = {.max_batch_rows = 1, .max_running = 1};
+  auto* first = scheduler.AddQueue(limits, &one);
+  limits.max_running = 2;
+  auto* second = scheduler.AddQueue(limits, &two);
+  {
+    LanePool lanes(&scheduler);
+    for (int i = 0; i < kTasks; ++i) {
+      for (auto* queue : {first, second}) {
+        EXPECT_TRUE(
+            scheduler.Enqueue(queue, std::make_shared<RecordedTask>("t")).ok());
+      }
+    }
+    done.Wait();
+  }
+  EXPECT_EQ(one.most(), 1);
+  EXPECT_EQ(two.most(), 2);
+  scheduler.RemoveQueue(first);
+  scheduler.RemoveQueue(second);
 }
 
 }  // namespace
