@@ -87,43 +87,6 @@ absl::StatusOr<int64_t> CheckedCount(double count) {
       "the result has ", count, " elements; expected at most ", kMaxElements));
 }
 
-// Entries of a range of integers; exact, so that the last one is right.
-absl::StatusOr<int64_t> CountOf(int64_t start, int64_t limit, int64_t delta) {
-  const __int128 span = static_cast<__int128>(limit) - start;
-  const __int128 step = delta;
-  const __int128 count =
-      span / step + (span % step != 0 && (span < 0) == (step < 0) ? 1 : 0);
-  return CheckedCount(static_cast<double>(count));
-}
-
-absl::StatusOr<int64_t> CountOf(double start, double limit, double delta) {
-  const double count = std::ceil((limit - start) / delta);
-  if (std::isnan(count)) {
-    return absl::InvalidArgumentError("its limits are not finite");
-  }
-  return CheckedCount(count);
-}
-
-template <typename T>
-absl::Status RangeOf(const NodeReader& node, GraphBuilder& graph,
-                     const std::vector<Tensor>& inputs) {
-  using Wide = std::conditional_t<std::is_integral_v<T>, int64_t, double>;
-  const Wide start = inputs[0].data<T>()[0];
-  const Wide limit = inputs[1].data<T>()[0];
-  const Wide delta = inputs[2].data<T>()[0];
-  if (delta == 0) {
-    return absl::InvalidArgumentError("the step is 0; expected another number");
-  }
-  OCTET_ASSIGN_OR_RETURN(const int64_t count, CountOf(start, limit, delta));
-  OCTET_RETURN_IF_ERROR(graph.Charge(count * sizeof(T)));
-  Tensor range(DTypeOf<T>(), {count});
-  const auto values = range.mutable_data<T>();
-  for (int64_t i = 0; i < count; ++i) {
-    values[i] = static_cast<T>(start + static_cast<Wide>(i) * delta);
-  }
-  return graph.ResultConstant(node, std::move(range));
-}
-
 // 0, 1, ..., count - 1 along `axis` of `rank` axes.
 absl::StatusOr<ValueId> AddIndices(const NodeReader& node, GraphBuilder& graph,
                                    int64_t count, size_t rank, int axis) {

@@ -141,11 +141,13 @@ T ApplyToInteger(const ir::Unary& op, T x) {
 
 template <typename T>
 bool Holds(const ir::Unary& op, T x) {
-  if (op.kind == ir::UnaryKind::kIsNan) return std::isnan(x);
-  if (op.kind == ir::UnaryKind::kIsInf) {
-    return std::isinf(x) && (x < 0 ? op.alpha != 0 : op.beta != 0);
+  if constexpr (!std::is_same_v<T, bool>) {
+    if (op.kind == ir::UnaryKind::kIsNan) return std::isnan(x);
+    if (op.kind == ir::UnaryKind::kIsInf) {
+      return std::isinf(x) && (x < 0 ? op.alpha != 0 : op.beta != 0);
+    }
   }
-  return x == 0;  // Not
+  return x == T{};  // Not
 }
 
 // The step y = compute(x).
