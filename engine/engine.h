@@ -213,7 +213,10 @@ class Executor {
 // ---------------------------------------------------------------------------
 // Quantization
 
-enum class QuantizationMethod { kLinear };
+enum class QuantizationMethod {
+  kLinear,     // the whole range that the samples show
+  kHistogram,  // thresholds from histograms, chosen for each tensor
+};
 enum class ActivationScheme {
   kAsymmetric,  // u8 with the zero point that the data wants
   kSymmetric,  // s8, zero point 0 (u8, zero point 0, where nothing is negative)
@@ -237,6 +240,14 @@ struct QuantizationProgress {
   int64_t total = 0;  // of `done`'s unit: samples or tensors
 };
 
+// How often the values of one tensor fell where: counts[i] is for
+// [min + i * width, min + (i + 1) * width), width = (max - min) / counts.size().
+struct ValueHistogram {
+  float min = 0;  // real units
+  float max = 0;
+  std::vector<int64_t> counts;  // empty where none was kept
+};
+
 // One quantized tensor of the result.
 struct QuantizedTensor {
   std::string name;
@@ -245,6 +256,21 @@ struct QuantizedTensor {
   std::vector<int32_t> zero_points;  // as many as scales
   float min = 0;                     // observed range, real units
   float max = 0;
+  // How the range that the integers span was chosen: "min-max", "entropy",
+  // "percentile 99.99", "mse".
+  std::string threshold;
+  double clipped_share = 0;  // of the observed values: beyond that range
+  ValueHistogram histogram;  // of the calibration samples
+};
+
+// What one remedy did: output SQNR on the calibration samples with everything
+// before it, and with it too.
+struct RemedyEffect {
+  std::string name;  // "histogram thresholds", "bias correction", ...
+  double before_db = 0;
+  double after_db = 0;
+  bool kept = true;  // whether the result has it
+  std::string note;  // what it touched, or why it was not kept
 };
 
 struct QuantizationResult {
@@ -255,6 +281,7 @@ struct QuantizationResult {
   int64_t integer_steps = 0;    // operators that compute in integers
   int64_t float_steps = 0;      // operators that stay float
   int64_t samples = 0;          // calibration samples seen
+  std::vector<RemedyEffect> remedies;  // in the order they were applied
   // Of the quantized model's outputs against float, on the calibration
   // samples: 10*log10(sum(float^2)/sum((float-int8)^2)).
   double sqnr_db = 0;

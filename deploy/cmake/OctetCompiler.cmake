@@ -29,5 +29,9 @@ endif()
 find_program(OCTET_CCACHE ccache)
 mark_as_advanced(OCTET_CCACHE)
 if(OCTET_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${OCTET_CCACHE}")
+  # Two checkouts of the same sources share what was compiled: paths below the
+  # root are hashed relative to the build folder.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      "${CMAKE_COMMAND}" -E env "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}"
+      CCACHE_NOHASHDIR=1 "${OCTET_CCACHE}")
 endif()
