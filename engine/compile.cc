@@ -13,6 +13,7 @@
 #include "engine/passes/fold_constants.h"
 #include "engine/passes/lower_channels_last.h"
 #include "engine/passes/remove_no_ops.h"
+#include "engine/passes/spread_conv_transpose.h"
 #include "engine/reference/backend.h"
 #include "engine/simd/backend.h"
 
@@ -97,7 +98,9 @@ absl::StatusOr<ir::Graph> Lower(const ir::Graph& graph,
                                 absl::Span<const ir::ValueId> watched) {
   OCTET_ASSIGN_OR_RETURN(ir::Graph lowered,
                          passes::LowerChannelsLast(graph, watched));
-  const passes::Pass clean_up[] = {{"remove_no_ops", passes::RemoveNoOps}};
+  const passes::Pass clean_up[] = {
+      {"spread_conv_transpose", passes::SpreadConvTranspose},
+      {"remove_no_ops", passes::RemoveNoOps}};
   return passes::RunPasses(std::move(lowered), clean_up, ReferenceContext());
 }
 
@@ -112,6 +115,7 @@ bool ComputesInIntegers(const ir::Graph& graph, const ir::Node& node) {
   const bool arithmetic = std::holds_alternative<ir::Conv>(node.op) ||
                           std::holds_alternative<ir::MatMul>(node.op) ||
                           std::holds_alternative<ir::Binary>(node.op) ||
+                          std::holds_alternative<ir::LookUp>(node.op) ||
                           std::holds_alternative<ir::Pool>(node.op) ||
                           std::holds_alternative<ir::GlobalPool>(node.op);
   return arithmetic && graph.type(node.inputs[0]).quantization.has_value();

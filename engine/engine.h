@@ -324,6 +324,23 @@ struct MachineDescription {
 };
 MachineDescription DescribeMachine();
 
+// How long each step of Model::Steps() takes, in milliseconds, in a plan for
+// `rows` rows on as many threads as the model has: the least of the runs of the
+// whole plan that fit `budget` (at least five), on numbers in [-1, 1).
+// INVALID_ARGUMENT     no plan for `rows` rows.
+// FAILED_PRECONDITION  the model has dynamic shapes.
+absl::StatusOr<std::vector<double>> TimeSteps(const Model& model,
+                                              int rows, absl::Duration budget);
+
+// Multiply-accumulates per second of one core, in thousand millions, as loops
+// on registers alone reach them; measured once, in a few milliseconds. 0 where
+// octet has no vector kernels.
+struct MachinePeak {
+  double int8_gmacs = 0;
+  double float_gmacs = 0;
+};
+MachinePeak MeasurePeak();
+
 // octet's version, "0.1.0".
 absl::string_view Version();
 

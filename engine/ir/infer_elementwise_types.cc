@@ -150,6 +150,24 @@ absl::StatusOr<TensorType> InferOp(const Clamp& op, InputTypes inputs) {
   return inputs[0];
 }
 
+absl::StatusOr<TensorType> InferOp(const LookUp& op, InputTypes inputs) {
+  OCTET_RETURN_IF_ERROR(ExpectInputCount(inputs, 1));
+  const TensorType& x = inputs[0];
+  if (x.dtype != DType::kInt8 && x.dtype != DType::kUInt8) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the input is ", TypeToString(x), "; expected int8 or uint8"));
+  }
+  const DType dtype = op.table.dtype();
+  if (op.table.shape() != Shape{256} ||
+      (dtype != DType::kInt8 && dtype != DType::kUInt8 &&
+       dtype != DType::kFloat32)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the table is ", Name(dtype), ShapeToString(op.table.shape()),
+        "; expected int8, uint8 or float32 [256]"));
+  }
+  return TensorType{dtype, x.dims, std::nullopt};
+}
+
 absl::StatusOr<TensorType> InferOp(const Where&, InputTypes inputs) {
   OCTET_RETURN_IF_ERROR(ExpectInputCount(inputs, 3));
   OCTET_RETURN_IF_ERROR(

@@ -236,13 +236,16 @@ absl::StatusOr<TensorType> InferOp(const ConvTranspose& op, InputTypes inputs) {
   OCTET_RETURN_IF_ERROR(ExpectInputCount(inputs, op.has_bias ? 3 : 2));
   OCTET_RETURN_IF_ERROR(ExpectActivation(op.activation));
   const TensorType& x = inputs[0];
-  for (const TensorType& input : inputs) {
-    if (input.dtype == DType::kFloat32 && !input.quantization) continue;
-    return absl::InvalidArgumentError(absl::StrCat(
-        "an input is ", TypeToString(input), "; expected float32"));
-  }
   OCTET_RETURN_IF_ERROR(ExpectImage(x));
-  const size_t axes = x.dims.size() - 2;
+  const size_t rank = x.dims.size();
+  OCTET_RETURN_IF_ERROR(
+      ExpectWeights(x, inputs[1],
+                    static_cast<int>(ChannelAxis(op.layout, rank))));
+  if (op.groups != 1 && x.quantization.has_value()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("integers in ", op.groups, " groups; expected one"));
+  }
+  const size_t axes = rank - 2;
   OCTET_RETURN_IF_ERROR(ExpectEntries("kernel", op.window.kernel, axes, 1));
   OCTET_RETURN_IF_ERROR(ExpectEntries("strides", op.window.strides, axes, 1));
   OCTET_RETURN_IF_ERROR(

@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "engine/ir/op_axes.h"
 #include "engine/ir/op_elementwise.h"
+#include "engine/ir/op_look_up.h"
 #include "engine/ir/op_move.h"
 #include "engine/ir/op_product.h"
 #include "engine/ir/op_traits.h"
@@ -33,6 +34,8 @@ using Op = std::variant<
     // op_elementwise.h
     Binary, Unary, Clamp, Where, BatchNorm, Cast, Quantize, Dequantize,
     Requantize,
+    // op_look_up.h
+    LookUp,
     // op_axes.h
     Softmax, Reduce, ArgReduce, TopK, CumSum, LayerNorm,
     // op_move.h

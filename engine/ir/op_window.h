@@ -45,7 +45,7 @@ struct Conv {
 // weights: [I, O/groups, kernel...] channels first, [I, kernel..., O/groups]
 // channels last. Each x element times the kernel is added into the output,
 // which is (in - 1) * stride + (kernel - 1) * dilation + 1 - pads + output_pads
-// long; negative pads make it longer. float32 only.
+// long; negative pads make it longer. Integers in one group only.
 // ONNX ConvTranspose-22, auto_pad resolved.
 struct ConvTranspose {
   static constexpr OpTraits kTraits = {"ConvTranspose", AxisUse::kImage,

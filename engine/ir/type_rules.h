@@ -58,6 +58,7 @@ absl::StatusOr<TensorType> InferOp(const Cast& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Quantize& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Dequantize& op, InputTypes inputs);
 absl::StatusOr<TensorType> InferOp(const Requantize& op, InputTypes inputs);
+absl::StatusOr<TensorType> InferOp(const LookUp& op, InputTypes inputs);
 absl::StatusOr<std::vector<TensorType>> InferOp(const Recurrent& op,
                                                 InputTypes inputs);
 

@@ -22,9 +22,6 @@ class CreateVisitor {
     if (!CanMultiply()) return Refusal();
     return CreateConvStep(request_, op);
   }
-  StepOr operator()(const ir::ConvTranspose& op) const {
-    return CreateConvTransposeStep(request_, op);
-  }
   StepOr operator()(const ir::MatMul& op) const {
     if (!CanMultiply()) return Refusal();
     return CreateMatMulStep(request_, op);

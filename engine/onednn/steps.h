@@ -14,8 +14,6 @@ namespace octet::onednn {
 
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateConvStep(
     const plan::StepRequest& request, const ir::Conv& op);
-absl::StatusOr<std::unique_ptr<plan::Step>> CreateConvTransposeStep(
-    const plan::StepRequest& request, const ir::ConvTranspose& op);
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateMatMulStep(
     const plan::StepRequest& request, const ir::MatMul& op);
 // The same where an input other than `a` is computed, or b is no matrix.

@@ -14,8 +14,19 @@ namespace octet::passes {
 absl::StatusOr<std::optional<ir::GraphPatch>> FuseIntegerConvAndMatMul(
     const ir::Graph& graph, const PassContext& context);
 
-// Additions of two dequantized tensors and average pools of one.
-absl::StatusOr<std::optional<ir::GraphPatch>> FuseIntegerAddAndPool(
+// Sums, differences and products of two dequantized tensors that somebody
+// quantizes, and average pools of one.
+absl::StatusOr<std::optional<ir::GraphPatch>> FuseIntegerArithmeticAndPool(
+    const ir::Graph& graph, const PassContext& context);
+
+// Elementwise operators between one Dequantize and a Quantize become one table
+// of 256 bytes, all roundings on the way included: Sigmoid, x * sigmoid(x),
+// LeakyRelu, Gelu in any spelling, with single numbers as other operands. The
+// table holds what plain loops compute.
+absl::StatusOr<std::optional<ir::GraphPatch>> FoldByteFunctions(
+    const ir::Graph& graph, const PassContext& context);
+// The same where nobody quantizes the result: a table of 256 floats.
+absl::StatusOr<std::optional<ir::GraphPatch>> FoldByteFunctionsToFloats(
     const ir::Graph& graph, const PassContext& context);
 
 // An operator that only moves elements (max pool, reshape, transpose, slice,

@@ -23,12 +23,16 @@ constexpr double kBiasScaleTolerance = 1e-5;
 
 // The axis of the weights that output channels run along.
 int ChannelAxis(const ir::Op& op, int rank) {
+  if (std::holds_alternative<ir::ConvTranspose>(op)) return 1;
   const auto* matmul = std::get_if<ir::MatMul>(&op);
   return matmul != nullptr && !matmul->transpose_b ? rank - 1 : 0;
 }
 
 bool HasBias(const ir::Op& op) {
   if (const auto* conv = std::get_if<ir::Conv>(&op)) return conv->has_bias;
+  if (const auto* conv = std::get_if<ir::ConvTranspose>(&op)) {
+    return conv->has_bias;
+  }
   return std::get<ir::MatMul>(op).has_bias;
 }
 
@@ -222,10 +226,18 @@ std::optional<GraphPatch> FuseWeighted(const Graph& graph,
   return patch;
 }
 
-bool IsAddOfEqualShapes(const Graph& graph, const Node& node) {
+bool HasIntegerProducts(const ir::Op& op) {
+  if (const auto* conv = std::get_if<ir::ConvTranspose>(&op)) {
+    return conv->groups == 1;
+  }
+  return std::holds_alternative<ir::Conv>(op) ||
+         std::holds_alternative<ir::MatMul>(op);
+}
+
+// Add, Sub or Mul.
+bool HasIntegerArithmetic(const Node& node) {
   const auto* binary = std::get_if<ir::Binary>(&node.op);
-  return binary != nullptr && binary->kind == ir::BinaryKind::kAdd &&
-         graph.type(node.inputs[0]).dims == graph.type(node.inputs[1]).dims;
+  return binary != nullptr && binary->kind <= ir::BinaryKind::kMul;
 }
 
 }  // namespace
@@ -234,30 +246,27 @@ absl::StatusOr<std::optional<GraphPatch>> FuseIntegerConvAndMatMul(
     const Graph& graph, const PassContext& /*context*/) {
   const GraphIndex index(graph);
   for (const Node& node : graph.nodes()) {
-    if (!std::holds_alternative<ir::Conv>(node.op) &&
-        !std::holds_alternative<ir::MatMul>(node.op)) {
-      continue;
-    }
+    if (!HasIntegerProducts(node.op)) continue;
     std::optional<GraphPatch> patch = FuseWeighted(graph, index, node);
     if (patch) return patch;
   }
   return std::nullopt;
 }
 
-absl::StatusOr<std::optional<GraphPatch>> FuseIntegerAddAndPool(
+absl::StatusOr<std::optional<GraphPatch>> FuseIntegerArithmeticAndPool(
     const Graph& graph, const PassContext& /*context*/) {
   const GraphIndex index(graph);
   for (const Node& node : graph.nodes()) {
-    const bool add = IsAddOfEqualShapes(graph, node);
-    if (!add && !ir::IsAveragePool(node.op)) continue;
+    const bool binary = HasIntegerArithmetic(node);
+    if (!binary && !ir::IsAveragePool(node.op)) continue;
     std::vector<ValueId> inputs;
     for (ValueId id : node.inputs) {
       std::optional<ValueId> integers = ActivationBehind(graph, index, id);
       if (integers) inputs.push_back(*integers);
     }
     if (inputs.size() != node.inputs.size()) continue;
-    // An addition that nobody quantizes is as well done in float.
-    if (add && EqualQuantizers(graph, index, node.outputs[0]).empty()) continue;
+    // What nobody quantizes is as well done in float.
+    if (binary && EqualQuantizers(graph, index, node.outputs[0]).empty()) continue;
     GraphPatch patch(graph);
     ReplaceByInteger(graph, index, node, node.op, std::move(inputs), patch);
     return patch;

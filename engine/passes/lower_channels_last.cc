@@ -146,9 +146,13 @@ class Lowering {
       const ir::Value& value = source_.value(id);
       if (value.is_constant()) {
         const std::vector<int> perm = PermToLast(RankOf(id));
+        std::optional<ir::Quantization> quantization = value.type.quantization;
+        if (quantization && !quantization->per_tensor()) {
+          quantization->axis = AxisToLast(quantization->axis, RankOf(id));
+        }
         last_[id] = result_.AddConstant(FreshName(value.name),
                                         Permuted(*value.constant, perm),
-                                        value.type.quantization);
+                                        std::move(quantization));
       } else {
         TensorType type = value.type;
         type.dims = PermuteToLast(type.dims);

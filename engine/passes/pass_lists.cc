@@ -36,9 +36,11 @@ std::vector<Pass> IntegerPasses() {
   return {
       {"cancel_dequantize_quantize", CancelDequantizeQuantize},
       {"fuse_integer_conv_and_matmul", FuseIntegerConvAndMatMul},
-      {"fuse_integer_add_and_pool", FuseIntegerAddAndPool},
+      {"fold_byte_functions", FoldByteFunctions},
+      {"fuse_integer_arithmetic_and_pool", FuseIntegerArithmeticAndPool},
       {"move_dequantize_down", MoveDequantizeDown},
       {"remove_no_ops", RemoveNoOps},
+      {"fold_byte_functions_to_floats", FoldByteFunctionsToFloats},
   };
 }
 

@@ -176,6 +176,25 @@ absl::StatusOr<SumRequantization> RequantizeSum(
   return result;
 }
 
+absl::StatusOr<FactorRequantization> RequantizeFactors(
+    const ir::TensorType& a, const ir::TensorType& b,
+    const ir::TensorType& output, const ir::Activation& activation) {
+  OCTET_ASSIGN_OR_RETURN(const ir::Quantization* a_quantization,
+                         ActivationQuantization(a, "the first input"));
+  OCTET_ASSIGN_OR_RETURN(const ir::Quantization* b_quantization,
+                         ActivationQuantization(b, "the second input"));
+  FactorRequantization result;
+  OCTET_ASSIGN_OR_RETURN(result.output, MakeOutputStage(output, activation));
+  result.a_zero_point = a_quantization->zero_points[0];
+  result.b_zero_point = b_quantization->zero_points[0];
+  OCTET_ASSIGN_OR_RETURN(
+      result.multiplier,
+      Quotient(static_cast<double>(a_quantization->scales[0]) *
+                   b_quantization->scales[0],
+               result.output.scale, "the multiplier s_a * s_b / s_y"));
+  return result;
+}
+
 absl::StatusOr<Rescaling> Rescale(const ir::TensorType& input,
                                   const ir::TensorType& output,
                                   const ir::Activation& activation) {

@@ -97,6 +97,22 @@ absl::StatusOr<SumRequantization> RequantizeSum(
     const ir::TensorType& a, const ir::TensorType& b,
     const ir::TensorType& output, const ir::Activation& activation);
 
+// Mul, element by element.
+struct FactorRequantization {
+  int32_t a_zero_point = 0;
+  int32_t b_zero_point = 0;
+  float multiplier = 0;  // s_a * s_b / s_y
+  OutputStage output;
+
+  float Real(int32_t a, int32_t b) const {
+    return static_cast<float>((a - a_zero_point) * (b - b_zero_point)) *
+           multiplier;
+  }
+};
+absl::StatusOr<FactorRequantization> RequantizeFactors(
+    const ir::TensorType& a, const ir::TensorType& b,
+    const ir::TensorType& output, const ir::Activation& activation);
+
 // One integer tensor in other steps: Requantize, Clamp, average pools.
 struct Rescaling {
   int32_t input_zero_point = 0;

@@ -18,6 +18,14 @@ using ir::Graph;
 using ir::Node;
 using ir::ValueId;
 
+bool HasBias(const ir::Op& op) {
+  if (const auto* conv = std::get_if<ir::Conv>(&op)) return conv->has_bias;
+  if (const auto* conv = std::get_if<ir::ConvTranspose>(&op)) {
+    return conv->has_bias;
+  }
+  return std::get<ir::MatMul>(op).has_bias;
+}
+
 // Writes the quantized graph node by node. Ids of the source stay valid in the
 // result, which starts as a copy without nodes.
 class Rewriter {
@@ -83,7 +91,9 @@ class Rewriter {
     std::vector<ValueId> inputs;
     for (ValueId id : node.inputs) inputs.push_back(readable_[id]);
     const std::optional<Scheme>& data = carried_[node.inputs[0]];
-    if (IsWeighted(source_, node) && data) {
+    const bool weighted =
+        IsWeighted(source_, node) || IsWeightedTranspose(source_, node);
+    if (weighted && data) {
       absl::Status added = AddWeights(node, data->scale, inputs);
       if (!added.ok()) {
         return absl::Status(added.code(), absl::StrCat("node ", node.name, ": ",
@@ -96,9 +106,7 @@ class Rewriter {
 
   absl::Status AddWeights(const Node& node, float input_scale,
                           std::vector<ValueId>& inputs) {
-    const auto* conv = std::get_if<ir::Conv>(&node.op);
-    const auto* matmul = std::get_if<ir::MatMul>(&node.op);
-    const bool has_bias = conv != nullptr ? conv->has_bias : matmul->has_bias;
+    const bool has_bias = HasBias(node.op);
     const ir::Value& weights = source_.value(node.inputs[1]);
     std::optional<Tensor> bias;
     if (has_bias) bias = source_.value(node.inputs[2]).constant;

@@ -17,16 +17,19 @@ namespace {
 using Pair = Broadcast<2>;
 using Indices = std::array<int64_t, 2>;
 
-// Add of integers: one rounding, no real in between.
-StepPtr MakeIntegerSum(const Pair& pair, const plan::SumRequantization& sum,
-                       const NodeTypes& node) {
+// Add, Sub and Mul of integers, with `numbers` for them: one rounding, no real
+// in between.
+template <typename Requantization>
+StepPtr MakeIntegerArithmetic(const Pair& pair, const Requantization& numbers,
+                              const NodeTypes& node) {
   return MakeLoopStep(
-      [pair, sum, a_dtype = node.input(0).dtype,
+      [pair, numbers, a_dtype = node.input(0).dtype,
        b_dtype = node.input(1).dtype](const LoopMemory& memory) {
         pair.ForEach(memory.pool, [&](int64_t y, const Indices& at) {
           const int32_t left = Integer8At(a_dtype, memory.inputs[0], at[0]);
           const int32_t right = Integer8At(b_dtype, memory.inputs[1], at[1]);
-          StoreReal(sum.output, sum.Real(left, right), memory.outputs[0], y);
+          StoreReal(numbers.output, numbers.Real(left, right),
+                    memory.outputs[0], y);
         });
       });
 }
@@ -64,12 +67,22 @@ StepPtr MakeIntegerBinary(const ir::Binary& op, const Pair& pair,
 
 absl::StatusOr<StepPtr> MakeQuantized(const ir::Binary& op,
                                       const NodeTypes& node) {
-  // Checks both inputs and the output; only Add computes with its numbers.
+  const Pair pair(node);
+  if (op.kind == ir::BinaryKind::kMul) {
+    OCTET_ASSIGN_OR_RETURN(
+        const auto factors,
+        plan::RequantizeFactors(node.input(0), node.input(1), node.output(),
+                                op.activation));
+    return MakeIntegerArithmetic(pair, factors, node);
+  }
+  // Checks both inputs and the output; only sums compute with its numbers.
   auto sum = plan::RequantizeSum(node.input(0), node.input(1), node.output(),
                                  op.activation);
   if (!sum.ok()) return sum.status();
-  const Pair pair(node);
-  if (op.kind == ir::BinaryKind::kAdd) return MakeIntegerSum(pair, *sum, node);
+  if (op.kind == ir::BinaryKind::kSub) sum->b_multiplier = -sum->b_multiplier;
+  if (op.kind == ir::BinaryKind::kAdd || op.kind == ir::BinaryKind::kSub) {
+    return MakeIntegerArithmetic(pair, *sum, node);
+  }
   return MakeIntegerBinary(op, pair, sum->output, node);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdint>
 
-#include "engine/reference/element_access.h"
+#include "engine/reference/product_output.h"
 #include "engine/reference/sliding_window.h"
 #include "engine/reference/steps.h"
 
@@ -14,8 +14,6 @@ struct TransposedShape {
   Image y;
   WindowAxes window;
   int64_t inputs_per_group = 1;
-  bool has_bias = false;
-  ir::Activation activation;
 };
 
 // The input position that tap `k` carries to output position `out`; -1 where
@@ -29,25 +27,33 @@ int64_t Source(const WindowAxis& axis, int64_t out, int64_t k, int64_t inputs) {
 
 // Taps of the innermost axis that reach output position `out`, over all input
 // channels of the group; `x` and `weights` point at position 0 of the first.
-double SumOfTaps(const TransposedShape& shape, const float* x,
-                 const float* weights, int64_t out) {
-  double sum = 0;
+template <typename Products>
+typename Products::Sum SumOfTaps(const TransposedShape& shape,
+                                 const Products& products,
+                                 const typename Products::Element* x,
+                                 const typename Products::Weight* weights,
+                                 int64_t out) {
+  using Sum = typename Products::Sum;
+  const Sum zero_point = products.zero_point();
+  Sum sum = 0;
   for (int64_t k = 0; k < shape.window[2].kernel; ++k) {
     const int64_t w = Source(shape.window[2], out, k, shape.x.size[2]);
     if (w < 0) continue;
-    const float* element = x + w * shape.x.strides[2];
-    const float* weight = weights + k * shape.weights.strides[2];
+    const auto* element = x + w * shape.x.strides[2];
+    const auto* weight = weights + k * shape.weights.strides[2];
     for (int64_t c = 0; c < shape.inputs_per_group; ++c) {
-      sum += static_cast<double>(element[c * shape.x.channel_stride]) *
-             static_cast<double>(weight[c * shape.weights.batch_stride]);
+      sum += (static_cast<Sum>(element[c * shape.x.channel_stride]) -
+              zero_point) *
+             static_cast<Sum>(weight[c * shape.weights.batch_stride]);
     }
   }
   return sum;
 }
 
 // One row of the output along its width.
-void ComputeRow(const TransposedShape& shape, const LoopMemory& memory,
-                int64_t row) {
+template <typename Products>
+void ComputeRow(const TransposedShape& shape, const Products& products,
+                const LoopMemory& memory, int64_t row) {
   const Image& y = shape.y;
   const int64_t h = row % y.size[1];
   const int64_t d = row / y.size[1] % y.size[0];
@@ -55,24 +61,22 @@ void ComputeRow(const TransposedShape& shape, const LoopMemory& memory,
   const int64_t n = row / (y.size[1] * y.size[0] * y.channels);
   const int64_t outputs = shape.weights.channels;
   const int64_t first = c / outputs * shape.inputs_per_group;
-  float* output = memory.out<float>() + y.Offset(n, c, d, h);
+  const int64_t output = y.Offset(n, c, d, h);
+  const auto* x = memory.in<typename Products::Element>(0);
+  const auto* weights = memory.in<typename Products::Weight>(1);
   for (int64_t w = 0; w < y.size[2]; ++w) {
-    double sum = shape.has_bias ? memory.in<float>(2)[c] : 0;
+    typename Products::Sum sum = products.Start(memory, c);
     for (int64_t kd = 0; kd < shape.window[0].kernel; ++kd) {
       const int64_t from_d = Source(shape.window[0], d, kd, shape.x.size[0]);
       for (int64_t kh = 0; from_d >= 0 && kh < shape.window[1].kernel; ++kh) {
         const int64_t from_h = Source(shape.window[1], h, kh, shape.x.size[1]);
         if (from_h < 0) continue;
         sum += SumOfTaps(
-            shape,
-            memory.in<float>(0) + shape.x.Offset(n, first, from_d, from_h),
-            memory.in<float>(1) +
-                shape.weights.Offset(first, c % outputs, kd, kh),
-            w);
+            shape, products, x + shape.x.Offset(n, first, from_d, from_h),
+            weights + shape.weights.Offset(first, c % outputs, kd, kh), w);
       }
     }
-    output[w * y.strides[2]] =
-        Clamped(static_cast<float>(sum), shape.activation);
+    products.Store(memory, sum, c, output + w * y.strides[2]);
   }
 }
 
@@ -80,21 +84,24 @@ void ComputeRow(const TransposedShape& shape, const LoopMemory& memory,
 
 absl::StatusOr<StepPtr> MakeStep(const ir::ConvTranspose& op,
                                  const NodeTypes& node) {
-  absl::Status floats = node.ExpectDType(DType::kFloat32, node.input_count());
-  if (!floats.ok()) return floats;
   TransposedShape shape;
   shape.x = ImageOf(node.input_shape(0), op.layout);
   shape.weights = ImageOf(node.input_shape(1), op.layout);
   shape.y = ImageOf(node.output_shape(), op.layout);
   shape.window = WindowAxesOf(op.window);
   shape.inputs_per_group = shape.x.channels / op.groups;
-  shape.has_bias = op.has_bias;
-  shape.activation = op.activation;
-  return MakeLoopStep([shape](const LoopMemory& memory) {
-    const Image& y = shape.y;
-    memory.pool->ParallelRun(
-        y.batch * y.channels * y.size[0] * y.size[1],
-        [&](int64_t row) { ComputeRow(shape, memory, row); });
+  ProductNode product;
+  product.activation = op.activation;
+  if (op.has_bias) product.bias = 2;
+  const auto rank = static_cast<int>(node.input(1).dims.size());
+  product.channel_axis = op.layout == ir::Layout::kChannelsFirst ? 1 : rank - 1;
+  return ForProducts(node, product, [&](auto products) {
+    return MakeLoopStep([shape, products](const LoopMemory& memory) {
+      const Image& y = shape.y;
+      memory.pool->ParallelRun(
+          y.batch * y.channels * y.size[0] * y.size[1],
+          [&](int64_t row) { ComputeRow(shape, products, memory, row); });
+    });
   });
 }
 

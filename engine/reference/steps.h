@@ -90,6 +90,9 @@ absl::StatusOr<StepPtr> MakeStep(const ir::Dequantize& op,
 absl::StatusOr<StepPtr> MakeStep(const ir::Requantize& op,
                                  const NodeTypes& node);
 
+// look_up_step.cc
+absl::StatusOr<StepPtr> MakeStep(const ir::LookUp& op, const NodeTypes& node);
+
 // Requantize, and Clamp on integers: every element in other steps.
 // In elementwise_step.cc.
 StepPtr MakeRescaleLoop(const plan::Rescaling& rescaling,

@@ -34,7 +34,7 @@ class CreateVisitor {
   }
   StepOr operator()(const ir::Binary& op) const {
     const ir::TensorType& type = request_.graph.type(request_.node.inputs[0]);
-    if (type.quantization) return CreateAddStep(request_, op);
+    if (type.quantization) return CreateByteBinaryStep(request_, op);
     if (type.dtype == DType::kFloat32 && !ir::GivesBool(op.kind)) {
       return CreateFloatBinaryStep(request_, op);
     }
@@ -47,6 +47,9 @@ class CreateVisitor {
     const ir::TensorType& type = request_.graph.type(request_.node.inputs[0]);
     if (type.quantization) return CreateByteClampStep(request_, op);
     return CreateClampStep(request_, op);
+  }
+  StepOr operator()(const ir::LookUp& op) const {
+    return CreateLookUpStep(request_, op);
   }
   StepOr operator()(const ir::Recurrent& op) const {
     return CreateRecurrentStep(request_, op);

@@ -26,7 +26,10 @@ absl::StatusOr<std::unique_ptr<plan::Step>> CreateGlobalPoolStep(
     const plan::StepRequest& request, const ir::GlobalPool& op);
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateAttentionStep(
     const plan::StepRequest& request, const ir::Attention& op);
-// Additions only.
+// Of 8-bit activations: Add, Sub and Mul.
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateByteBinaryStep(
+    const plan::StepRequest& request, const ir::Binary& op);
+// Add of equal shapes.
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateAddStep(
     const plan::StepRequest& request, const ir::Binary& op);
 // Any type of element: they copy.
@@ -61,6 +64,8 @@ absl::StatusOr<std::unique_ptr<plan::Step>> CreateWhereStep(
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateCastStep(
     const plan::StepRequest& request);
 // Of 8-bit activations, by a table of all bytes.
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateLookUpStep(
+    const plan::StepRequest& request, const ir::LookUp& op);
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateByteClampStep(
     const plan::StepRequest& request, const ir::Clamp& op);
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <array>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,7 +8,7 @@
 #include "engine/simd/typed_rows.h"
 
 // Elementwise steps on any type: arithmetic of integers and doubles,
-// comparisons, logic, Where, Cast, and look-ups in tables of bytes.
+// comparisons, logic, Where and Cast.
 namespace octet::simd {
 namespace {
 
@@ -122,33 +121,6 @@ StepOr CreateCastStep(const plan::StepRequest& request) {
           bindings.outputs[0] + begin * y_bytes, end - begin);
     });
   });
-}
-
-StepOr CreateByteClampStep(const plan::StepRequest& request,
-                           const ir::Clamp& op) {
-  const ir::TensorType& input = request.graph.type(request.node.inputs[0]);
-  const ir::TensorType& output = request.graph.type(request.node.outputs[0]);
-  OCTET_RETURN_IF_ERROR(ToByteType(input).status());
-  OCTET_RETURN_IF_ERROR(ToByteType(output).status());
-  OCTET_ASSIGN_OR_RETURN(plan::Rescaling numbers,
-                         plan::Rescale(input, output, op.range));
-  std::array<uint8_t, 256> table;
-  for (int byte = 0; byte < 256; ++byte) {
-    const int q =
-        input.dtype == DType::kInt8 ? static_cast<int8_t>(byte) : byte;
-    table[byte] = static_cast<uint8_t>(
-        numbers.output.Rounded(numbers.Real(q - numbers.input_zero_point)));
-  }
-  const int64_t size = ElementCount(ShapeOf(request, request.node.outputs[0]));
-  return MakeKernelStep(
-      "simd:table", 0, [table, size](const plan::Bindings& bindings) {
-        const auto* x = reinterpret_cast<const uint8_t*>(bindings.inputs[0]);
-        auto* y = reinterpret_cast<uint8_t*>(bindings.outputs[0]);
-        ShareOut(bindings.pool, size, size / 2,
-                 [&](int64_t begin, int64_t end) {
-                   for (int64_t i = begin; i < end; ++i) y[i] = table[x[i]];
-                 });
-      });
 }
 
 }  // namespace octet::simd

@@ -16,6 +16,7 @@
 #include "engine/tools/random_input.h"
 #include "engine/tools/report.h"
 #include "engine/tools/run_model.h"
+#include "engine/tools/step_table.h"
 
 namespace octet::tools {
 namespace {
@@ -31,6 +32,8 @@ struct BenchFlags {
   double seconds = 3;
   int iterations = 0;               // 0: as many as fit `seconds`
   std::vector<std::string> inputs;  // NAME=FILE, with dynamic shapes only
+  bool per_step = false;
+  std::string against;  // a model to put beside it, step by step
   ModelFlags load;
   bool json = false;
 };
@@ -156,7 +159,29 @@ absl::StatusOr<Timing> LoadAndMeasure(const BenchFlags& flags) {
   return Measure(*bench, flags);
 }
 
+absl::Status RunPerStep(const BenchFlags& flags) {
+  ModelFlags load = flags.load;
+  load.max_batch = flags.batch;
+  OCTET_ASSIGN_OR_RETURN(auto model,
+                         Model::FromFile(flags.model, load.ToOptions()));
+  std::shared_ptr<const Model> other;
+  if (!flags.against.empty()) {
+    OCTET_ASSIGN_OR_RETURN(other,
+                           Model::FromFile(flags.against, load.ToOptions()));
+  }
+  absl::StatusOr<StepTable> table = MakeStepTable(
+      *model, other.get(), flags.batch, absl::Seconds(flags.seconds));
+  if (!table.ok()) return InContextOf(flags.model, table.status());
+  if (flags.json) {
+    PrintJson(StepTableToJson(*table));
+  } else {
+    PrintStepTable(*table, model->quantized());
+  }
+  return absl::OkStatus();
+}
+
 absl::Status RunBench(const BenchFlags& flags) {
+  if (flags.per_step) return RunPerStep(flags);
   const absl::StatusOr<Timing> timing = LoadAndMeasure(flags);
   if (!timing.ok()) return InContextOf(flags.model, timing.status());
   const double p50 = Quantile(*timing, 0.5);
@@ -211,6 +236,16 @@ void AddBenchCommand(CLI::App& app, Command* command) {
   AddNamedFiles(*bench, "--input", &flags->inputs,
                 "for a model with dynamic shapes: the tensor of an input. "
                 "Repeated, once for each input");
+  CLI::Option* per_step =
+      bench->add_flag("--per-step", flags->per_step,
+                      "each step of the plan on its own: types, kernel, time, "
+                      "share of the peak of this machine");
+  bench
+      ->add_option("--against", flags->against,
+                   "with --per-step: a model whose times of the same nodes "
+                   "stand beside, the float one of a quantized model")
+      ->check(CLI::ExistingFile)
+      ->needs(per_step);
   AddModelFlags(*bench, &flags->load);
   AddJsonFlag(*bench, &flags->json);
   bench->footer(

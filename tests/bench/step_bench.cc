@@ -1,24 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the time of a model goes: each step of its plan timed on its own, the
-// best of many runs of the whole plan. Run it pinned:
+// best of many runs of the whole plan, the slowest first and summed by source
+// and operator. Run it pinned:
 //   taskset -c 1 build/release/bin/step-bench model.onnx
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <limits>
 #include <map>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "CLI/CLI.hpp"
 #include "engine/base/status_macros.h"
-#include "engine/base/thread_pool.h"
-#include "engine/compile.h"
-#include "engine/loaded_model.h"
-#include "engine/onnx/importer.h"
-#include "engine/plan/plan.h"
+#include "engine/engine.h"
 
 namespace octet {
 namespace {
@@ -31,90 +25,57 @@ struct Flags {
   int rows = 25;  // of the table
 };
 
-double NowUs() {
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration<double, std::micro>(now).count();
-}
-
-// Small numbers wherever floats are read from.
-void FillArena(Tensor& arena) {
-  std::mt19937 random(1);
-  std::uniform_real_distribution<float> real(-1, 1);
-  auto* floats = reinterpret_cast<float*>(arena.mutable_bytes());
-  std::generate_n(floats, arena.byte_size() / sizeof(float),
-                  [&] { return real(random); });
-}
-
 struct TimedStep {
-  const plan::PlannedStep* planned = nullptr;
-  std::unique_ptr<plan::BoundStep> bound;
-  double us = std::numeric_limits<double>::infinity();
+  StepDescription step;
+  double ms = 0;
 };
 
-absl::StatusOr<std::vector<TimedStep>> TimeSteps(const plan::Plan& plan,
-                                                 const Flags& flags) {
-  ThreadPool pool(flags.threads);
-  Tensor arena(DType::kUInt8, {static_cast<int64_t>(plan.arena_bytes())});
-  FillArena(arena);
-  OCTET_ASSIGN_OR_RETURN(auto bound,
-                         plan.BindSteps(arena.mutable_bytes(), &pool));
-  std::vector<TimedStep> steps;
-  for (size_t i = 0; i < bound.size(); ++i) {
-    steps.push_back({&plan.steps()[i], std::move(bound[i])});
+// The steps' times summed by `name_of(step)`.
+template <typename NameOf>
+void PrintSums(const std::vector<TimedStep>& steps, double total,
+               NameOf name_of) {
+  std::map<std::string, std::pair<double, int>> sums;
+  for (const TimedStep& step : steps) {
+    auto& [ms, count] = sums[name_of(step.step)];
+    ms += step.ms;
+    ++count;
   }
-  const double end = NowUs() + 1e6 * flags.seconds;
-  int runs = 0;
-  do {
-    double before = NowUs();
-    for (TimedStep& step : steps) {
-      OCTET_RETURN_IF_ERROR(step.bound->Run());
-      const double after = NowUs();
-      step.us = std::min(step.us, after - before);
-      before = after;
-    }
-  } while (++runs < 5 || NowUs() < end);
-  for (TimedStep& step : steps) step.bound.reset();
-  return steps;
+  for (const auto& [name, sum] : sums) {
+    std::printf("  %-32s %4d steps %10.1f us %5.1f %%\n", name.c_str(),
+                sum.second, 1e3 * sum.first, 100 * sum.first / total);
+  }
 }
 
 absl::Status Run(const Flags& flags) {
-  OCTET_ASSIGN_OR_RETURN(std::string bytes,
-                         internal::ReadModelFile(flags.model));
-  OCTET_ASSIGN_OR_RETURN(auto imported, onnx::ImportModel(bytes));
   ModelOptions options;
   options.threads = flags.threads;
   options.max_batch = flags.batch;
+  OCTET_ASSIGN_OR_RETURN(auto model, Model::FromFile(flags.model, options));
   OCTET_ASSIGN_OR_RETURN(
-      auto model, internal::LoadedModel::Create(std::move(imported), options));
-  const plan::Plan& plan = model->PlanFor(flags.batch);
-  OCTET_ASSIGN_OR_RETURN(std::vector<TimedStep> steps, TimeSteps(plan, flags));
+      const std::vector<double> times,
+      TimeSteps(*model, flags.batch, absl::Seconds(flags.seconds)));
+  std::vector<TimedStep> steps;
   double total = 0;
-  std::map<std::string, std::pair<double, int>> backends;
-  for (const TimedStep& step : steps) {
-    total += step.us;
-    const std::string kernel = step.planned->step->kernel();
-    auto& [us, count] = backends[kernel.substr(0, kernel.find(':'))];
-    us += step.us;
-    ++count;
+  for (size_t i = 0; i < times.size(); ++i) {
+    steps.push_back({model->Steps()[i], times[i]});
+    total += times[i];
   }
   std::printf("%s: %zu steps, %.1f us\n", flags.model.c_str(), steps.size(),
-              total);
-  for (const auto& [name, sum] : backends) {
-    std::printf("  %-10s %4d steps %10.1f us %5.1f %%\n", name.c_str(),
-                sum.second, sum.first, 100 * sum.first / total);
-  }
+              1e3 * total);
+  PrintSums(steps, total, [](const StepDescription& step) {
+    return step.kernel.substr(0, step.kernel.find(':'));
+  });
+  PrintSums(steps, total, [](const StepDescription& step) {
+    return step.op + " " + step.types;
+  });
   std::stable_sort(
       steps.begin(), steps.end(),
-      [](const TimedStep& a, const TimedStep& b) { return a.us > b.us; });
+      [](const TimedStep& a, const TimedStep& b) { return a.ms > b.ms; });
   for (size_t i = 0; i < steps.size() && i < size_t(flags.rows); ++i) {
-    const ir::Node& node = steps[i].planned->node;
-    std::printf("%9.1f us %5.1f %%  %-28s %-14s %s -> %s  %s\n", steps[i].us,
-                100 * steps[i].us / total,
-                steps[i].planned->step->kernel().c_str(),
-                std::string(ir::OpName(node.op)).c_str(),
-                ir::TypeToString(plan.graph().type(node.inputs[0])).c_str(),
-                ir::TypeToString(plan.graph().type(node.outputs[0])).c_str(),
-                node.name.c_str());
+    const StepDescription& step = steps[i].step;
+    std::printf("%9.1f us %5.1f %%  %-28s %-14s %s  %s\n", 1e3 * steps[i].ms,
+                100 * steps[i].ms / total, step.kernel.c_str(),
+                step.op.c_str(), step.types.c_str(), step.name.c_str());
   }
   return absl::OkStatus();
 }

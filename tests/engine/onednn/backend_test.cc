@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "engine/plan/weight_cache.h"
 #include "engine/reference/backend.h"
 #include "gmock/gmock.h"
@@ -150,57 +149,6 @@ TEST(OneDnnBackendTest, CeilModeIsNearReferenceOrRefused) {
   const SingleNode node{pool, {RandomFloats({1, 8, 8, 3}, 1)}, {}};
   EXPECT_TRUE(absl::IsUnimplemented(
       RunSingleNode(*CreateOneDnnBackend({}), node).status()));
-}
-
-// A channels-last transposed convolution of an image of `spatial` elements.
-SingleNode FloatConvTranspose(const std::vector<int64_t>& spatial,
-                              const ir::Window& window, int64_t groups) {
-  constexpr int64_t kInputs = 6;
-  constexpr int64_t kGroupOutputs = 5;
-  ir::ConvTranspose op;
-  op.window = window;
-  op.layout = ir::Layout::kChannelsLast;
-  op.groups = groups;
-  op.has_bias = true;
-  op.activation = {-1, 1.5f};
-  op.output_pads.assign(spatial.size(), 0);
-  op.output_pads.back() = 1;
-  Shape x = {2};
-  x.insert(x.end(), spatial.begin(), spatial.end());
-  x.push_back(kInputs);
-  Shape w = {kInputs};
-  w.insert(w.end(), window.kernel.begin(), window.kernel.end());
-  w.push_back(kGroupOutputs);
-  return {op,
-          {RandomFloats(x, 1), NodeInput(RandomFloats(w, 2)).Constant(),
-           NodeInput(RandomFloats({groups * kGroupOutputs}, 3)).Constant()},
-          {}};
-}
-
-TEST(OneDnnBackendTest, ConvTransposeIsNearReference) {
-  for (int64_t groups : {1, 2, 6}) {
-    for (int64_t stride : {1, 2, 3, 5}) {
-      for (int64_t kernel : {1, 2, 3, 4}) {
-        SCOPED_TRACE(absl::StrCat(groups, " groups, stride ", stride,
-                                  ", kernel ", kernel));
-        ExpectNearReference(
-            FloatConvTranspose({5, 7}, WindowOf({kernel, 3}, stride), groups),
-            kSumOrder);
-        if (kernel < 3) continue;
-        ir::Window padded = WindowOf({kernel, 3}, stride, 1);
-        padded.pads_end = {0, 1};
-        ExpectNearReference(FloatConvTranspose({5, 7}, padded, groups),
-                            kSumOrder);
-      }
-    }
-  }
-  ExpectNearReference(FloatConvTranspose({9}, WindowOf({4}, 2, 3), 1),
-                      kSumOrder);
-  ExpectNearReference(
-      FloatConvTranspose({3, 4, 5}, WindowOf({3, 2, 2}, 2, 1), 2), kSumOrder);
-  ir::Window dilated = WindowOf({3, 3}, 1, 2);
-  dilated.dilations = {2, 3};
-  ExpectNearReference(FloatConvTranspose({5, 7}, dilated, 1), kSumOrder);
 }
 
 TEST(OneDnnBackendTest, GlobalPoolsAreNearReference) {

@@ -138,6 +138,62 @@ TEST(ChooseSitesTest, ProductOfTwoComputedMatricesStaysFloat) {
   EXPECT_THAT(ChooseSites(b.Build()).rounded, IsEmpty());
 }
 
+TEST(ChooseSitesTest, AFunctionIsRoundedOnBothSidesAndNotInside) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", RowsAnd({4, 8, 8}));
+  const ValueId a = Conv3x3(b, "a", x, 4, 4);
+  const ValueId gate =
+      b.Node("gate", ir::Unary{ir::UnaryKind::kSigmoid, 0, 0}, {a});
+  const ValueId silu =
+      b.Node("silu", ir::Binary{ir::BinaryKind::kMul, {}}, {a, gate});
+  const ValueId two = b.Constant("two", Tensor::Of<float>({1}, {2.0f}));
+  const ValueId more =
+      b.Node("more", ir::Binary{ir::BinaryKind::kMax, {}}, {silu, two});
+  b.Output(Conv3x3(b, "y", more, 4, 4));
+  const ir::Graph graph = b.Build();
+  const QuantizationSites sites = ChooseSites(graph);
+  EXPECT_THAT(RoundedNames(graph, sites), ElementsAre("x", "a", "more"));
+  EXPECT_NE(sites.group[a], sites.group[more]);
+}
+
+TEST(ChooseSitesTest, AValueInsideAFunctionThatOthersWantStartsItsOwn) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", RowsAnd({4, 8, 8}));
+  const ValueId a = Conv3x3(b, "a", x, 4, 4);
+  const ValueId f = b.Node("f", ir::Unary{ir::UnaryKind::kTanh, 0, 0}, {a});
+  const ValueId g = b.Node("g", ir::Unary{ir::UnaryKind::kExp, 0, 0}, {f});
+  b.Output(Conv3x3(b, "y", g, 4, 4));
+  b.Output(Conv3x3(b, "z", f, 4, 4));
+  const ir::Graph graph = b.Build();
+  EXPECT_THAT(RoundedNames(graph, ChooseSites(graph)),
+              ElementsAre("x", "a", "f", "g"));
+}
+
+TEST(ChooseSitesTest, AFunctionOfWhatOnlyFloatsGiveIsRoundedBehindItAlone) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", RowsAnd({6}));
+  const ValueId s = b.Node("s", ir::Softmax{1, false, false}, {x});
+  const ValueId f = b.Node("f", ir::Unary{ir::UnaryKind::kTanh, 0, 0}, {s});
+  b.Output(b.Node("m", ir::MatMul{},
+                  {f, b.Constant("w", RandomFloats({6, 5}, 1))}));
+  const ir::Graph graph = b.Build();
+  EXPECT_THAT(RoundedNames(graph, ChooseSites(graph)), ElementsAre("f"));
+}
+
+TEST(ChooseSitesTest, ShuffledChannelsStayIntegersOfOneScale) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", RowsAnd({4, 8, 8}));
+  const ValueId a = Conv3x3(b, "a", x, 4, 4);
+  const ValueId g = b.Node(
+      "g", ir::Gather{1},
+      {a, b.Constant("order", Tensor::Of<int64_t>({4}, {2, 0, 3, 1}))});
+  b.Output(Conv3x3(b, "y", g, 4, 4));
+  const ir::Graph graph = b.Build();
+  const QuantizationSites sites = ChooseSites(graph);
+  EXPECT_THAT(RoundedNames(graph, sites), ElementsAre("x", "a"));
+  EXPECT_EQ(sites.group[a], sites.group[g]);
+}
+
 // Convolution, addition of two and a float tail, as Calibrate and QuantizeGraph
 // see them.
 ir::Graph Sample() {
