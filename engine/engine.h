@@ -329,8 +329,8 @@ MachineDescription DescribeMachine();
 // whole plan that fit `budget` (at least five), on numbers in [-1, 1).
 // INVALID_ARGUMENT     no plan for `rows` rows.
 // FAILED_PRECONDITION  the model has dynamic shapes.
-absl::StatusOr<std::vector<double>> TimeSteps(const Model& model,
-                                              int rows, absl::Duration budget);
+absl::StatusOr<std::vector<double>> TimeSteps(const Model& model, int rows,
+                                              absl::Duration budget);
 
 // Multiply-accumulates per second of one core, in thousand millions, as loops
 // on registers alone reach them; measured once, in a few milliseconds. 0 where

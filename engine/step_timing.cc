@@ -56,9 +56,9 @@ absl::StatusOr<std::vector<double>> TimeSteps(const Model& model, int rows,
   }
   const std::vector<int>& buckets = model.buckets();
   if (std::find(buckets.begin(), buckets.end(), rows) == buckets.end()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "there is no plan for ", rows, " rows; the largest is for ",
-        buckets.back()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("there is no plan for ", rows,
+                     " rows; the largest is for ", buckets.back()));
   }
   const plan::Plan& plan = loaded->PlanFor(rows);
   ThreadPool pool(model.options().threads);

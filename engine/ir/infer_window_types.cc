@@ -238,9 +238,8 @@ absl::StatusOr<TensorType> InferOp(const ConvTranspose& op, InputTypes inputs) {
   const TensorType& x = inputs[0];
   OCTET_RETURN_IF_ERROR(ExpectImage(x));
   const size_t rank = x.dims.size();
-  OCTET_RETURN_IF_ERROR(
-      ExpectWeights(x, inputs[1],
-                    static_cast<int>(ChannelAxis(op.layout, rank))));
+  OCTET_RETURN_IF_ERROR(ExpectWeights(
+      x, inputs[1], static_cast<int>(ChannelAxis(op.layout, rank))));
   if (op.groups != 1 && x.quantization.has_value()) {
     return absl::InvalidArgumentError(
         absl::StrCat("integers in ", op.groups, " groups; expected one"));

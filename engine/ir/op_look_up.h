@@ -10,8 +10,8 @@
 namespace octet::ir {
 
 // inputs: x of 8 bits. A function of one byte, told by its values: what a chain
-// of float operators between Dequantize and Quantize comes to, all its roundings
-// included.
+// of float operators between Dequantize and Quantize comes to, all its
+// roundings included.
 struct LookUp {
   static constexpr OpTraits kTraits = {"LookUp", AxisUse::kNone, RowUse::kKeeps,
                                        /*rounds=*/true};

@@ -133,9 +133,8 @@ absl::StatusOr<Tensor> ByteExpressions::TableOf(
   std::vector<std::optional<ValueId>> copies(graph_.values().size());
   const auto add = [&](ValueId from, Tensor tensor) {
     if (tensor.size() == 1) tensor = tensor.Reshaped({});
-    copies[from] =
-        bytes.AddConstant(bytes.FreshName("v"), std::move(tensor),
-                          graph_.type(from).quantization);
+    copies[from] = bytes.AddConstant(bytes.FreshName("v"), std::move(tensor),
+                                     graph_.type(from).quantization);
   };
   add(root, AllBytes(graph_.type(root).dtype));
   for (const Node* node : NodesBehind(id)) {
@@ -146,8 +145,8 @@ absl::StatusOr<Tensor> ByteExpressions::TableOf(
     }
     const ValueId output = node->outputs[0];
     TensorType type = graph_.type(output);
-    type.dims = entries_[output].root ? ir::Dims{ir::Dim::Fixed(kBytes)}
-                                      : ir::Dims{};
+    type.dims =
+        entries_[output].root ? ir::Dims{ir::Dim::Fixed(kBytes)} : ir::Dims{};
     copy.outputs = {bytes.AddValue({bytes.FreshName("y"), type, std::nullopt})};
     OCTET_ASSIGN_OR_RETURN(std::vector<Tensor> results,
                            context.evaluate(bytes, copy));

@@ -51,12 +51,11 @@ absl::StatusOr<std::optional<GraphPatch>> WithTable(
   if (!table.ok()) return table.status();
   const ir::Value& output = graph.value(result);
   GraphPatch patch(graph);
-  patch.Replace(result,
-                patch.AddNode(node.name,
-                              ir::LookUp{*std::move(table),
-                                         read.Describe(result)},
-                              {*read.RootOf(result)}, output.name,
-                              output.type));
+  patch.Replace(
+      result,
+      patch.AddNode(node.name,
+                    ir::LookUp{*std::move(table), read.Describe(result)},
+                    {*read.RootOf(result)}, output.name, output.type));
   return patch;
 }
 

@@ -266,7 +266,8 @@ absl::StatusOr<std::optional<GraphPatch>> FuseIntegerArithmeticAndPool(
     }
     if (inputs.size() != node.inputs.size()) continue;
     // What nobody quantizes is as well done in float.
-    if (binary && EqualQuantizers(graph, index, node.outputs[0]).empty()) continue;
+    if (binary && EqualQuantizers(graph, index, node.outputs[0]).empty())
+      continue;
     GraphPatch patch(graph);
     ReplaceByInteger(graph, index, node, node.op, std::move(inputs), patch);
     return patch;

@@ -118,7 +118,7 @@ std::vector<int64_t> Unravel(int64_t index, const std::vector<int64_t>& sizes) {
   return at;
 }
 
-std::vector<int64_t> EachAxis(const Spread& spread, int64_t Axis::* field) {
+std::vector<int64_t> EachAxis(const Spread& spread, int64_t Axis::*field) {
   std::vector<int64_t> values;
   for (const Axis& axis : spread.axes) values.push_back(axis.*field);
   return values;
@@ -150,8 +150,8 @@ Tensor PhaseWeights(const Spread& spread, const Tensor& weights) {
   Tensor result(weights.dtype(), shape);
   const int64_t tap_count =
       result.size() / spread.channels() / spread.group_inputs;
-  const int64_t places = weights.size() / weights.shape().front() /
-                         spread.group_outputs;
+  const int64_t places =
+      weights.size() / weights.shape().front() / spread.group_outputs;
   const auto from = weights.data<T>();
   T* to = result.mutable_data<T>().data();
   for (int64_t c = 0; c < spread.channels(); ++c) {
@@ -208,11 +208,11 @@ ValueId AddConvolution(const Graph& graph, const Node& node,
                         PhaseScales(spread, weights.type.quantization))};
   if (op.has_bias) {
     const ir::Value& bias = graph.value(node.inputs[2]);
-    inputs.push_back(patch.AddConstant(
-        bias.name + "_phases",
-        integers ? PhaseBias<int32_t>(spread, *bias.constant)
-                 : PhaseBias<float>(spread, *bias.constant),
-        PhaseScales(spread, bias.type.quantization)));
+    inputs.push_back(
+        patch.AddConstant(bias.name + "_phases",
+                          integers ? PhaseBias<int32_t>(spread, *bias.constant)
+                                   : PhaseBias<float>(spread, *bias.constant),
+                          PhaseScales(spread, bias.type.quantization)));
   }
   ir::Conv conv;
   conv.layout = ir::Layout::kChannelsLast;
@@ -241,8 +241,8 @@ ValueId AddPlacing(const Graph& graph, const Node& node, const Spread& spread,
   TensorType type = graph.type(node.outputs[0]);
   const auto add = [&](ir::Op op, Dims dims, const char* name) {
     type.dims = std::move(dims);
-    phases = patch.AddNode(node.name, std::move(op), {phases}, stem + name,
-                           type);
+    phases =
+        patch.AddNode(node.name, std::move(op), {phases}, stem + name, type);
   };
   const ir::Dim rows = type.dims[0];
   // [N, positions..., groups, strides..., O/groups]
@@ -295,9 +295,9 @@ absl::StatusOr<std::optional<GraphPatch>> SpreadConvTranspose(
   for (const Node& node : graph.nodes()) {
     const auto* op = std::get_if<ir::ConvTranspose>(&node.op);
     if (op == nullptr || op->layout != ir::Layout::kChannelsLast) continue;
-    const bool constant = std::all_of(
-        node.inputs.begin() + 1, node.inputs.end(),
-        [&](ValueId id) { return graph.value(id).is_constant(); });
+    const bool constant =
+        std::all_of(node.inputs.begin() + 1, node.inputs.end(),
+                    [&](ValueId id) { return graph.value(id).is_constant(); });
     if (!constant) continue;
     const std::optional<Spread> spread = SetUp(graph, node, *op);
     if (!spread) continue;

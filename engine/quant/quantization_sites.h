@@ -22,13 +22,13 @@ struct QuantizationSites {
 
 // Chooses the sites of an optimized float graph (channels first, fused).
 //
-// Conv, ConvTranspose and MatMul with constant weights and average pools compute
-// in integers, and so do the sums, differences and products whose result
-// another integer operator reads; their data is rounded. Operators that only
-// move elements pass integers on. What is a function of one such value, element
-// by element (Sigmoid, x * sigmoid(x), max(x, 0.2 * x), ...), is rounded on both
-// sides and not inside: it becomes one table. What only float operators or the
-// caller read stays float.
+// Conv, ConvTranspose and MatMul with constant weights and average pools
+// compute in integers, and so do the sums, differences and products whose
+// result another integer operator reads; their data is rounded. Operators that
+// only move elements pass integers on. What is a function of one such value,
+// element by element (Sigmoid, x * sigmoid(x), max(x, 0.2 * x), ...), is
+// rounded on both sides and not inside: it becomes one table. What only float
+// operators or the caller read stays float.
 QuantizationSites ChooseSites(const ir::Graph& graph);
 
 // Whether `node` is a Conv or MatMul that has an integer form.

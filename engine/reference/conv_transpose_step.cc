@@ -42,9 +42,9 @@ typename Products::Sum SumOfTaps(const TransposedShape& shape,
     const auto* element = x + w * shape.x.strides[2];
     const auto* weight = weights + k * shape.weights.strides[2];
     for (int64_t c = 0; c < shape.inputs_per_group; ++c) {
-      sum += (static_cast<Sum>(element[c * shape.x.channel_stride]) -
-              zero_point) *
-             static_cast<Sum>(weight[c * shape.weights.batch_stride]);
+      sum +=
+          (static_cast<Sum>(element[c * shape.x.channel_stride]) - zero_point) *
+          static_cast<Sum>(weight[c * shape.weights.batch_stride]);
     }
   }
   return sum;

@@ -49,11 +49,10 @@ StepOr MakeRowStep(absl::string_view name, const plan::StepRequest& request,
   const auto shape_of = [&](ir::ValueId id) {
     return ir::ConcreteShape(request.graph.type(id).dims);
   };
-  OCTET_ASSIGN_OR_RETURN(
-      const Broadcast broadcast,
-      Broadcast::Create(shape_of(request.node.outputs[0]),
-                        {shape_of(request.node.inputs[0]),
-                         shape_of(request.node.inputs[1])}));
+  OCTET_ASSIGN_OR_RETURN(const Broadcast broadcast,
+                         Broadcast::Create(shape_of(request.node.outputs[0]),
+                                           {shape_of(request.node.inputs[0]),
+                                            shape_of(request.node.inputs[1])}));
   const auto y_bytes = static_cast<int64_t>(
       SizeOf(request.graph.type(request.node.outputs[0]).dtype));
   return MakeKernelStep(
@@ -84,18 +83,16 @@ StepOr MakeProduct(const plan::StepRequest& request, const ir::Binary& op) {
   OCTET_ASSIGN_OR_RETURN(params.b, ToByteType(b));
   OCTET_ASSIGN_OR_RETURN(
       const plan::FactorRequantization numbers,
-      plan::RequantizeFactors(a, b,
-                              request.graph.type(request.node.outputs[0]),
+      plan::RequantizeFactors(a, b, request.graph.type(request.node.outputs[0]),
                               op.activation));
   params.multiplier = numbers.multiplier;
   OCTET_ASSIGN_OR_RETURN(params.output, ToOutputSpec(numbers.output));
   OCTET_ASSIGN_OR_RETURN(const ByteProduct product,
                          ByteProduct::Create(params));
-  return MakeRowStep("multiply", request,
-                     [product](const std::byte* left, const std::byte* right,
-                               std::byte* y, int64_t count) {
-                       product.Run(left, right, y, count);
-                     });
+  return MakeRowStep(
+      "multiply", request,
+      [product](const std::byte* left, const std::byte* right, std::byte* y,
+                int64_t count) { product.Run(left, right, y, count); });
 }
 
 StepOr MakeSum(const plan::StepRequest& request, const ir::Binary& op) {
@@ -110,15 +107,14 @@ StepOr MakeSum(const plan::StepRequest& request, const ir::Binary& op) {
                           op.activation));
   const bool add = op.kind == ir::BinaryKind::kAdd;
   params.multiplier = numbers.a_multiplier;
-  params.b = ResidualSpec{
-      b_type, add ? numbers.b_multiplier : -numbers.b_multiplier};
+  params.b =
+      ResidualSpec{b_type, add ? numbers.b_multiplier : -numbers.b_multiplier};
   OCTET_ASSIGN_OR_RETURN(params.output, ToOutputSpec(numbers.output));
   OCTET_ASSIGN_OR_RETURN(const Sum sum, Sum::Create(params));
-  return MakeRowStep(add ? "add" : "subtract", request,
-                     [sum](const std::byte* left, const std::byte* right,
-                           std::byte* y, int64_t count) {
-                       sum.Run(left, right, y, 0, count);
-                     });
+  return MakeRowStep(
+      add ? "add" : "subtract", request,
+      [sum](const std::byte* left, const std::byte* right, std::byte* y,
+            int64_t count) { sum.Run(left, right, y, 0, count); });
 }
 
 }  // namespace

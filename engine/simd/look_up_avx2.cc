@@ -34,8 +34,8 @@ __attribute__((always_inline)) inline void LookUpVectors(const uint8_t* steps,
   for (int row = 0; row < kRowsOfHalf; ++row) {
     const auto* entries = reinterpret_cast<const __m128i*>(steps) + row;
     const __m256i lower = _mm256_broadcastsi128_si256(_mm_load_si128(entries));
-    const __m256i upper = _mm256_broadcastsi128_si256(
-        _mm_load_si128(entries + kRowsOfHalf));
+    const __m256i upper =
+        _mm256_broadcastsi128_si256(_mm_load_si128(entries + kRowsOfHalf));
     for (int k = 0; k < kVectors; ++k) {
       sum[k] = _mm256_xor_si256(sum[k], _mm256_shuffle_epi8(lower, low[k]));
       sum[k] = _mm256_xor_si256(sum[k], _mm256_shuffle_epi8(upper, high[k]));

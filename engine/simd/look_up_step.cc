@@ -30,10 +30,9 @@ StepOr MakeFloatStep(const Tensor& table, int64_t size) {
         const float* values = table.data<float>().data();
         const auto* x = reinterpret_cast<const uint8_t*>(bindings.inputs[0]);
         auto* y = reinterpret_cast<float*>(bindings.outputs[0]);
-        ShareOut(bindings.pool, size, size,
-                 [&](int64_t begin, int64_t end) {
-                   for (int64_t i = begin; i < end; ++i) y[i] = values[x[i]];
-                 });
+        ShareOut(bindings.pool, size, size, [&](int64_t begin, int64_t end) {
+          for (int64_t i = begin; i < end; ++i) y[i] = values[x[i]];
+        });
       });
 }
 

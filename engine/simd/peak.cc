@@ -9,30 +9,30 @@ namespace {
 constexpr int64_t kIterations = 10000;
 constexpr int64_t kChains = 12;
 
-#define OCTET_CLOBBERS                                                     \
-  "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",     \
+#define OCTET_CLOBBERS                                                  \
+  "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", \
       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15"
-#define OCTET_EACH_CHAIN(one)                                         \
-  one("0") one("1") one("2") one("3") one("4") one("5") one("6")      \
-      one("7") one("8") one("9") one("10") one("11")
-#define OCTET_LOOP(one)                                                       \
-  do {                                                                        \
-    int64_t left = kIterations;                                               \
+#define OCTET_EACH_CHAIN(one)                                             \
+  one("0") one("1") one("2") one("3") one("4") one("5") one("6") one("7") \
+      one("8") one("9") one("10") one("11")
+#define OCTET_LOOP(one)                                                          \
+  do {                                                                           \
+    int64_t left = kIterations;                                                  \
     __asm__ volatile("vpxor %%xmm12, %%xmm12, %%xmm12\n" OCTET_EACH_CHAIN(     \
                          OCTET_CLEAR) "1:\n" OCTET_EACH_CHAIN(one) "dec %0\n"  \
                                       "jnz 1b\n"                              \
                                       "vzeroupper\n"                          \
                      : "+r"(left)                                             \
                      :                                                        \
-                     : OCTET_CLOBBERS);                                       \
+                     : OCTET_CLOBBERS); \
   } while (false)
 #define OCTET_CLEAR(n) "vpxor %%xmm" n ", %%xmm" n ", %%xmm" n "\n"
 #define OCTET_FMA_YMM(n) "vfmadd231ps %%ymm12, %%ymm12, %%ymm" n "\n"
 #define OCTET_FMA_ZMM(n) "vfmadd231ps %%zmm12, %%zmm12, %%zmm" n "\n"
 #define OCTET_DOT_YMM(n) "%{vex%} vpdpbusd %%ymm12, %%ymm12, %%ymm" n "\n"
 #define OCTET_DOT_ZMM(n) "vpdpbusd %%zmm12, %%zmm12, %%zmm" n "\n"
-#define OCTET_PAIRS_YMM(n)                   \
-  "vpmaddwd %%ymm12, %%ymm12, %%ymm13\n"     \
+#define OCTET_PAIRS_YMM(n)               \
+  "vpmaddwd %%ymm12, %%ymm12, %%ymm13\n" \
   "vpaddd %%ymm13, %%ymm" n ", %%ymm" n "\n"
 
 }  // namespace

@@ -118,10 +118,10 @@ Json StepTableToJson(const StepTable& table) {
   json["peak_float_gmacs"] = table.peak.float_gmacs;
   json["steps"] = Json::array();
   for (const TimedStep& step : table.steps) {
-    Json one = {{"name", step.step.name},   {"op", step.step.op},
+    Json one = {{"name", step.step.name},     {"op", step.step.op},
                 {"kernel", step.step.kernel}, {"types", step.step.types},
-                {"macs", step.step.macs},   {"ms", step.ms},
-                {"gmacs", step.gmacs},      {"peak_share", step.peak_share}};
+                {"macs", step.step.macs},     {"ms", step.ms},
+                {"gmacs", step.gmacs},        {"peak_share", step.peak_share}};
     if (step.other_ms) one["other_ms"] = *step.other_ms;
     json["steps"].push_back(std::move(one));
   }

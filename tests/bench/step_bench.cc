@@ -74,8 +74,8 @@ absl::Status Run(const Flags& flags) {
   for (size_t i = 0; i < steps.size() && i < size_t(flags.rows); ++i) {
     const StepDescription& step = steps[i].step;
     std::printf("%9.1f us %5.1f %%  %-28s %-14s %s  %s\n", 1e3 * steps[i].ms,
-                100 * steps[i].ms / total, step.kernel.c_str(),
-                step.op.c_str(), step.types.c_str(), step.name.c_str());
+                100 * steps[i].ms / total, step.kernel.c_str(), step.op.c_str(),
+                step.types.c_str(), step.name.c_str());
   }
   return absl::OkStatus();
 }

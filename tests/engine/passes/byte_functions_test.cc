@@ -55,11 +55,14 @@ void ExpectTables(const GraphBuilder& b, int tables) {
 
 TEST(ByteFunctionsTest, EveryFunctionOfOneValueIsATable) {
   for (DType dtype : {DType::kUInt8, DType::kInt8}) {
-    for (const ir::Unary& op :
-         {ir::Unary{UnaryKind::kSigmoid, 0, 0}, {UnaryKind::kTanh, 0, 0},
-          {UnaryKind::kHardSwish, 0, 0}, {UnaryKind::kGelu, 0, 0},
-          {UnaryKind::kLeakyRelu, 0.1f, 0}, {UnaryKind::kElu, 1, 0},
-          {UnaryKind::kHardSigmoid, 0.2f, 0.5f}, {UnaryKind::kExp, 0, 0}}) {
+    for (const ir::Unary& op : {ir::Unary{UnaryKind::kSigmoid, 0, 0},
+                                {UnaryKind::kTanh, 0, 0},
+                                {UnaryKind::kHardSwish, 0, 0},
+                                {UnaryKind::kGelu, 0, 0},
+                                {UnaryKind::kLeakyRelu, 0.1f, 0},
+                                {UnaryKind::kElu, 1, 0},
+                                {UnaryKind::kHardSigmoid, 0.2f, 0.5f},
+                                {UnaryKind::kExp, 0, 0}}) {
       GraphBuilder b;
       const ValueId x = RoundedInput(b, "x", dtype);
       b.Output(Rounded(b, "y", b.Node("f", op, {x})));
@@ -73,8 +76,8 @@ TEST(ByteFunctionsTest, GateAndProductAreOneTable) {
   GraphBuilder b;
   const ValueId x = RoundedInput(b, "x");
   const ValueId gate = b.Node("gate", ir::Unary{UnaryKind::kSigmoid}, {x});
-  b.Output(
-      Rounded(b, "y", b.Node("f", ir::Binary{BinaryKind::kMul, {}}, {x, gate})));
+  b.Output(Rounded(b, "y",
+                   b.Node("f", ir::Binary{BinaryKind::kMul, {}}, {x, gate})));
   ExpectTables(b, 1);
 }
 
@@ -84,8 +87,8 @@ TEST(ByteFunctionsTest, RoundingsOnTheWayBelongToTheTable) {
   const ValueId gate = b.QuantizePair(
       "gate", b.Node("sigmoid", ir::Unary{UnaryKind::kSigmoid}, {x}),
       DType::kUInt8, 1.0f / 100, 0);
-  b.Output(
-      Rounded(b, "y", b.Node("f", ir::Binary{BinaryKind::kMul, {}}, {x, gate})));
+  b.Output(Rounded(b, "y",
+                   b.Node("f", ir::Binary{BinaryKind::kMul, {}}, {x, gate})));
   ExpectTables(b, 1);
 }
 
@@ -96,9 +99,9 @@ TEST(ByteFunctionsTest, NumbersOfAnyRankAreOperands) {
                                {Number(b, "slope", 0.3f, {1, 1, 1, 1}), x});
   const ValueId leaky =
       b.Node("leaky", ir::Binary{BinaryKind::kMax, {}}, {x, small});
-  b.Output(Rounded(
-      b, "y", b.Node("f", ir::Binary{BinaryKind::kMax, {}},
-                     {leaky, Number(b, "floor", -0.4f, {1})})));
+  b.Output(Rounded(b, "y",
+                   b.Node("f", ir::Binary{BinaryKind::kMax, {}},
+                          {leaky, Number(b, "floor", -0.4f, {1})})));
   ExpectTables(b, 1);
 }
 
@@ -107,8 +110,7 @@ TEST(ByteFunctionsTest, ATableBehindATableIsOne) {
   const ValueId x = RoundedInput(b, "x");
   const ValueId first =
       Rounded(b, "first", b.Node("f", ir::Unary{UnaryKind::kTanh}, {x}));
-  b.Output(
-      Rounded(b, "y", b.Node("g", ir::Unary{UnaryKind::kExp}, {first})));
+  b.Output(Rounded(b, "y", b.Node("g", ir::Unary{UnaryKind::kExp}, {first})));
   ExpectTables(b, 1);
 }
 
@@ -127,8 +129,8 @@ TEST(ByteFunctionsTest, TwoValuesAreNoTable) {
   const ValueId x = RoundedInput(b, "x");
   const ValueId z = RoundedInput(b, "z");
   const ValueId gate = b.Node("gate", ir::Unary{UnaryKind::kSigmoid}, {z});
-  b.Output(Rounded(
-      b, "y", b.Node("f", ir::Binary{BinaryKind::kDiv, {}}, {x, gate})));
+  b.Output(Rounded(b, "y",
+                   b.Node("f", ir::Binary{BinaryKind::kDiv, {}}, {x, gate})));
   const ir::Graph integers = ToIntegers(b.Build());
   // The gate alone is one, of floats.
   EXPECT_EQ(CountOps(integers, "LookUp"), 1) << ir::DumpGraph(integers);
@@ -139,8 +141,9 @@ TEST(ByteFunctionsTest, TwoValuesAreNoTable) {
 TEST(ByteFunctionsTest, OperandsPerChannelAreNoTable) {
   GraphBuilder b;
   const ValueId x = RoundedInput(b, "x");
-  b.Output(Rounded(
-      b, "y", b.Node("f", ir::Binary{BinaryKind::kPrelu, {}},
+  b.Output(
+      Rounded(b, "y",
+              b.Node("f", ir::Binary{BinaryKind::kPrelu, {}},
                      {x, b.Constant("slopes", RandomFloats({3, 1, 1}, 4))})));
   ExpectTables(b, 0);
 }
@@ -149,9 +152,9 @@ TEST(ByteFunctionsTest, ANumberThatIsWidenedIsNoTable) {
   GraphBuilder b;
   const ValueId x = b.QuantizePair("x", b.Input("input", RowsAnd({1, 1})),
                                    DType::kUInt8, 0.01f, 128);
-  b.Output(Rounded(
-      b, "y", b.Node("f", ir::Binary{BinaryKind::kMul, {}},
-                     {x, Number(b, "ones", 2, {1, 1, 1, 1})})));
+  b.Output(Rounded(b, "y",
+                   b.Node("f", ir::Binary{BinaryKind::kMul, {}},
+                          {x, Number(b, "ones", 2, {1, 1, 1, 1})})));
   ExpectTables(b, 0);
 }
 

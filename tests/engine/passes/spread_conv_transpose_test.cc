@@ -52,9 +52,10 @@ ir::Graph FloatGraph(const std::vector<int64_t>& spatial,
                      const ir::Window& window, int64_t groups) {
   GraphBuilder b;
   const ValueId x = b.Input("x", RowsAnd(RowShape(spatial)));
-  b.Output(b.Node("y", Spreading(spatial, window, groups),
-                  {x, b.Constant("w", RandomFloats(WeightShape(window), 2)),
-                   b.Constant("b", RandomFloats({groups * kGroupOutputs}, 3))}));
+  b.Output(
+      b.Node("y", Spreading(spatial, window, groups),
+             {x, b.Constant("w", RandomFloats(WeightShape(window), 2)),
+              b.Constant("b", RandomFloats({groups * kGroupOutputs}, 3))}));
   return b.Build();
 }
 
@@ -76,10 +77,9 @@ ir::Graph IntegerGraph(const std::vector<int64_t>& spatial,
   const ValueId y = b.Node(
       "y", Spreading(spatial, window, 1),
       {x,
-       b.Constant("w",
-                  RandomIntegers(DType::kInt8, WeightShape(window), 2, -127,
-                                 127),
-                  weights),
+       b.Constant(
+           "w", RandomIntegers(DType::kInt8, WeightShape(window), 2, -127, 127),
+           weights),
        b.Constant("b",
                   Tensor::Of<int32_t>({kGroupOutputs}, {900, -40, 0, 7, -1000}),
                   biases)},

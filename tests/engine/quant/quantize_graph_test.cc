@@ -174,8 +174,8 @@ TEST(ChooseSitesTest, AFunctionOfWhatOnlyFloatsGiveIsRoundedBehindItAlone) {
   const ValueId x = b.Input("x", RowsAnd({6}));
   const ValueId s = b.Node("s", ir::Softmax{1, false, false}, {x});
   const ValueId f = b.Node("f", ir::Unary{ir::UnaryKind::kTanh, 0, 0}, {s});
-  b.Output(b.Node("m", ir::MatMul{},
-                  {f, b.Constant("w", RandomFloats({6, 5}, 1))}));
+  b.Output(
+      b.Node("m", ir::MatMul{}, {f, b.Constant("w", RandomFloats({6, 5}, 1))}));
   const ir::Graph graph = b.Build();
   EXPECT_THAT(RoundedNames(graph, ChooseSites(graph)), ElementsAre("f"));
 }
@@ -184,9 +184,9 @@ TEST(ChooseSitesTest, ShuffledChannelsStayIntegersOfOneScale) {
   GraphBuilder b;
   const ValueId x = b.Input("x", RowsAnd({4, 8, 8}));
   const ValueId a = Conv3x3(b, "a", x, 4, 4);
-  const ValueId g = b.Node(
-      "g", ir::Gather{1},
-      {a, b.Constant("order", Tensor::Of<int64_t>({4}, {2, 0, 3, 1}))});
+  const ValueId g =
+      b.Node("g", ir::Gather{1},
+             {a, b.Constant("order", Tensor::Of<int64_t>({4}, {2, 0, 3, 1}))});
   b.Output(Conv3x3(b, "y", g, 4, 4));
   const ir::Graph graph = b.Build();
   const QuantizationSites sites = ChooseSites(graph);

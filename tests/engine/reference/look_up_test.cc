@@ -27,7 +27,8 @@ TEST(ReferenceLookUpTest, GivesTheIntegersOfTheTable) {
   EXPECT_THAT(
       RunReference<int8_t>(
           {ir::LookUp{table, "f"},
-           {{TensorOf<uint8_t>({2}, {3, 4}), ir::Quantization::PerTensor(1, 0)}},
+           {{TensorOf<uint8_t>({2}, {3, 4}),
+             ir::Quantization::PerTensor(1, 0)}},
            NodeOutput{DType::kInt8, ir::Quantization::PerTensor(2, 1)}}),
       testing::ElementsAre(-5, 0));
 }

@@ -82,9 +82,9 @@ TEST(LookUpStepTest, IsTheReferenceForEveryType) {
       SingleNode node;
       node.op = ir::LookUp{table, "f"};
       const int lowest = from == DType::kInt8 ? -128 : 0;
-      node.inputs = {NodeInput(
-          RandomIntegers(from, {2, 9, 1001}, 3, lowest, lowest + 255),
-          ir::Quantization::PerTensor(0.5f, 3))};
+      node.inputs = {
+          NodeInput(RandomIntegers(from, {2, 9, 1001}, 3, lowest, lowest + 255),
+                    ir::Quantization::PerTensor(0.5f, 3))};
       if (to != DType::kFloat32) {
         node.output = NodeOutput{to, ir::Quantization::PerTensor(0.25f, 1)};
       }
@@ -93,8 +93,8 @@ TEST(LookUpStepTest, IsTheReferenceForEveryType) {
       for (int threads : {1, 2}) {
         const auto got = RunSingleNode(*simd, node, threads);
         ASSERT_TRUE(got.ok()) << got.status();
-        EXPECT_EQ(
-            std::memcmp(got->bytes(), want->bytes(), want->byte_size()), 0)
+        EXPECT_EQ(std::memcmp(got->bytes(), want->bytes(), want->byte_size()),
+                  0)
             << Name(from) << " to " << Name(to);
       }
     }
