@@ -229,6 +229,10 @@ struct QuantizationOptions {
   // each channel, measured on the calibration samples. Costs one more run of
   // them.
   bool bias_correction = true;
+  // Whether layers that are slower in int8 on this machine stay float, where
+  // that makes the whole network faster. Which these are is measured, so that
+  // the result may differ from run to run; without it, it never does.
+  bool keep_faster_float = false;
   int threads = 1;
 };
 
@@ -273,6 +277,16 @@ struct RemedyEffect {
   std::string note;  // what it touched, or why it was not kept
 };
 
+// Neighbouring layers that are slower in int8, and whether they stay float.
+struct SlowerLayers {
+  std::vector<std::string> nodes;
+  double float_ms = 0;  // of these layers alone
+  double int8_ms = 0;
+  double network_int8_ms = 0;   // of the whole network before
+  double network_float_ms = 0;  // with these layers float, conversions included
+  bool kept_float = false;
+};
+
 struct QuantizationResult {
   std::string model;  // ONNX bytes with QuantizeLinear/DequantizeLinear pairs
   std::vector<QuantizedTensor> tensors;
@@ -282,6 +296,8 @@ struct QuantizationResult {
   int64_t float_steps = 0;      // operators that stay float
   int64_t samples = 0;          // calibration samples seen
   std::vector<RemedyEffect> remedies;  // in the order they were applied
+  // With keep_faster_float: in the order in which they were tried.
+  std::vector<SlowerLayers> slower_layers;
   // Of the quantized model's outputs against float, on the calibration
   // samples: 10*log10(sum(float^2)/sum((float-int8)^2)).
   double sqnr_db = 0;
@@ -300,7 +316,7 @@ class QuantizationObserver {
 // `calibration` has one tensor per model input, of the input's dtype and
 // shape [samples, row_shape...] (a model that does not batch: one more leading
 // axis, the samples). `observer` may be null.
-// Deterministic: the same input gives the same bytes.
+// Deterministic, unless it measures: the same input gives the same bytes.
 // INVALID_ARGUMENT  the calibration tensors do not match the model's inputs, or
 //                   hold NaN or infinity, or the model is already quantized.
 // Otherwise as Model::FromBytes().

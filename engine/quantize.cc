@@ -10,6 +10,7 @@
 #include "engine/calibration_run.h"
 #include "engine/compile.h"
 #include "engine/engine.h"
+#include "engine/layer_choice.h"
 #include "engine/loaded_model.h"
 #include "engine/onnx/exporter.h"
 #include "engine/quant/bias_correction.h"
@@ -170,6 +171,24 @@ void CountSteps(const internal::LoadedModel& model,
   }
 }
 
+// Takes back to float what loses in int8 on this machine.
+absl::Status KeepFasterLayers(const internal::LoadedModel& exact,
+                              QuantizationObserver* observer,
+                              ir::Graph& quantized,
+                              QuantizationResult& result) {
+  OCTET_RETURN_IF_ERROR(Report(observer, "time layers", 0, 1));
+  OCTET_ASSIGN_OR_RETURN(quant::FloatSegments chosen,
+                         internal::ChooseFasterLayers(exact, quantized));
+  for (quant::FloatSegment& segment : chosen.segments) {
+    result.slower_layers.push_back({std::move(segment.nodes), segment.float_ms,
+                                    segment.int8_ms, segment.network_int8_ms,
+                                    segment.network_float_ms,
+                                    segment.kept_float});
+  }
+  quantized = std::move(chosen.graph);
+  return Report(observer, "time layers", 1, 1);
+}
+
 }  // namespace
 
 absl::StatusOr<QuantizationResult> Quantize(
@@ -232,6 +251,10 @@ absl::StatusOr<QuantizationResult> Quantize(
                          quant::QuantizeGraph(graph, sites, schemes));
 
   QuantizationResult result;
+  if (options.keep_faster_float) {
+    OCTET_RETURN_IF_ERROR(
+        KeepFasterLayers(*exact, observer, quantized, result));
+  }
   OCTET_ASSIGN_OR_RETURN(result.model, onnx::ExportModel(quantized));
   OCTET_RETURN_IF_ERROR(Report(observer, "quantize", 1, 1));
   result.tensors = Describe(graph, sites, ranges, schemes);

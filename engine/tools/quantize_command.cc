@@ -29,6 +29,7 @@ struct QuantizeFlags {
   std::string output;
   std::string method = "linear";
   std::string activations = "asymmetric";
+  bool keep_faster_float = false;
   int threads = 1;
   bool json = false;
 };
@@ -99,7 +100,31 @@ Json ToJson(const QuantizeFlags& flags, const QuantizationResult& result) {
                                {"min", tensor.min},
                                {"max", tensor.max}});
   }
+  if (flags.keep_faster_float) json["slower_layers"] = Json::array();
+  for (const SlowerLayers& layers : result.slower_layers) {
+    json["slower_layers"].push_back(
+        {{"nodes", layers.nodes},
+         {"float_ms", layers.float_ms},
+         {"int8_ms", layers.int8_ms},
+         {"network_int8_ms", layers.network_int8_ms},
+         {"network_float_ms", layers.network_float_ms},
+         {"kept_float", layers.kept_float}});
+  }
   return json;
+}
+
+void PrintSlowerLayers(const QuantizationResult& result) {
+  if (result.slower_layers.empty()) {
+    std::printf("no layer is slower in int8 than in float on this machine\n");
+  }
+  for (const SlowerLayers& layers : result.slower_layers) {
+    std::printf(
+        "%zu layers from %s on: %.4g ms in int8, %.4g in float; the network "
+        "%.4g ms with them in int8, %.4g in float: %s\n",
+        layers.nodes.size(), layers.nodes[0].c_str(), layers.int8_ms,
+        layers.float_ms, layers.network_int8_ms, layers.network_float_ms,
+        layers.kept_float ? "kept float" : "kept int8");
+  }
 }
 
 void PrintVerdict(const QuantizeFlags& flags,
@@ -112,6 +137,7 @@ void PrintVerdict(const QuantizeFlags& flags,
   std::printf("steps: %lld integer, %lld float\n",
               static_cast<long long>(result.integer_steps),
               static_cast<long long>(result.float_steps));
+  if (flags.keep_faster_float) PrintSlowerLayers(result);
   const double sqnr_db = BoundedDb(result.sqnr_db);
   std::printf("SQNR of the outputs on the %lld calibration samples: %s\n",
               static_cast<long long>(result.samples),
@@ -139,6 +165,7 @@ absl::Status RunQuantize(const QuantizeFlags& flags) {
   options.activations = flags.activations == "symmetric"
                             ? ActivationScheme::kSymmetric
                             : ActivationScheme::kAsymmetric;
+  options.keep_faster_float = flags.keep_faster_float;
   options.threads = flags.threads;
   absl::StatusOr<QuantizationResult> result = absl::UnknownError("not run");
   {
@@ -184,6 +211,10 @@ void AddQuantizeCommand(CLI::App& app, Command* command) {
                    "asymmetric: u8 with a zero point; symmetric: s8 without")
       ->check(CLI::IsMember({"asymmetric", "symmetric"}))
       ->capture_default_str();
+  quantize->add_flag("--keep-faster-float", flags->keep_faster_float,
+                     "layers that are slower in int8 on this machine stay "
+                     "float where the whole network gains; timed, so that the "
+                     "result may differ from run to run");
   AddThreadsFlag(*quantize, &flags->threads);
   AddJsonFlag(*quantize, &flags->json);
   quantize->callback([=] { *command = [=] { return RunQuantize(*flags); }; });

@@ -69,7 +69,8 @@ TEST_F(OctetModelTest, WrongUsageIsExitCodeTwo) {
         "run linear.onnx --input x=x.npy", "run --input x=x.npy --output-dir d",
         "bench linear.onnx --batch 0", "bench linear.onnx --threads 257",
         "bench linear.onnx --seconds 1 --iterations 3",
-        "bench linear.onnx --n 1", "dump linear.onnx --stage molten",
+        "bench linear.onnx --n 1", "bench linear.onnx --against linear.onnx",
+        "dump linear.onnx --stage molten",
         "inspect linear.onnx --backend other", "inspect linear.onnx extra",
         "quantize linear.onnx --calibration x=x.npy",
         "quantize linear.onnx --calibration x=x.npy --output q --method magic",
@@ -294,6 +295,29 @@ TEST_F(OctetModelTest, BenchReportsTimesOfTheWholeBatch) {
   // No more items than if every run were as fast as the fastest.
   EXPECT_LE(json["items_per_second"].get<double>(),
             4e3 / json["min_ms"].get<double>() * 1.000001);
+}
+
+TEST_F(OctetModelTest, BenchPerStepPutsAnotherModelBeside) {
+  const Outcome outcome =
+      Run("bench linear.onnx --per-step --against other.onnx --batch 2 "
+          "--seconds 0.01 --json");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const nlohmann::json json = outcome.Json();
+  EXPECT_EQ(json["rows"], 2);
+  ASSERT_GT(json["steps"].size(), 0u);
+  double sum = 0;
+  int64_t macs = 0;
+  for (const nlohmann::json& step : json["steps"]) {
+    EXPECT_GT(step["ms"], 0) << step;
+    EXPECT_GT(step["other_ms"], 0) << step;
+    EXPECT_EQ(step["types"], "float32 -> float32");
+    EXPECT_GE(step["peak_share"], 0);
+    EXPECT_LE(step["peak_share"], 1);
+    sum += step["ms"].get<double>();
+    macs += step["macs"].get<int64_t>();
+  }
+  EXPECT_DOUBLE_EQ(json["total_ms"], sum);
+  EXPECT_EQ(macs, 3 * 2);
 }
 
 TEST_F(OctetModelTest, QuantizeWritesAModelThatRuns) {
