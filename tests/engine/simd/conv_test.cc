@@ -47,6 +47,30 @@ TEST(ConvTest, MatchesTheOracleAtEveryChannelTail) {
   }
 }
 
+// Panels of 64, 32 and 16 output channels, whole and not, after whole ones.
+TEST(ConvTest, MatchesTheOracleOnPanelsOfEveryWidth) {
+  uint32_t seed = 300;
+  for (int64_t channels : {48, 49, 63, 64, 65, 80, 81, 96, 97, 112, 113, 128}) {
+    CheckShape(Square(5, 9, channels, 3, 1), seed++);
+    CheckShape(Square(5, channels, channels, 1, 1), seed++);
+  }
+}
+
+// One tile of pixels of every height, in rows and as rows of one pixel.
+TEST(ConvTest, MatchesTheOracleAtEveryRowLength) {
+  uint32_t seed = 400;
+  for (int64_t width = 1; width <= 30; ++width) {
+    for (int64_t channels : {16, 32, 64}) {
+      ConvParams p = Square(2, 4, channels, 3, 1);
+      p.width = width;
+      CheckShape(p, seed++);
+      p = Square(1, 8, channels, 1, 1);
+      p.width = width;
+      CheckShape(p, seed++);
+    }
+  }
+}
+
 TEST(ConvTest, MatchesTheOracleAtEveryPixelTail) {
   uint32_t seed = 100;
   for (int64_t size = 1; size <= 14; ++size) {

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <immintrin.h>
+
+#include <cstdint>
+
+#include "engine/simd/epilogue_avx512.h"
+#include "engine/simd/kernels_avx512.h"
+
+namespace octet::simd::internal::vnni {
+namespace {
+
+constexpr int64_t kVectors = 4;  // of a group
+
+// Four rows as addresses and steps: a row of padding is one column of zero
+// points that is never left.
+struct RowQuad {
+  const uint8_t* rows[4];
+  int64_t steps[4];
+
+  RowQuad(const QuadWeave& weave, const uint8_t* padding) {
+    for (int r = 0; r < 4; ++r) {
+      rows[r] = weave.rows[r] == nullptr ? padding : weave.rows[r];
+      steps[r] = weave.rows[r] == nullptr ? 0 : weave.column_bytes;
+    }
+  }
+};
+
+// The columns of a group side by side: `column` and those a phase apart.
+// kPacked: they follow each other in memory.
+template <int kWidth, bool kPacked>
+OCTET_SIMD_INLINE __m512i LoadColumns(const uint8_t* p, int64_t apart) {
+  if constexpr (kWidth == kQuadGroup || kPacked) {
+    return LoadVector(p);
+  } else if constexpr (kWidth == 32) {
+    const auto column = [p, apart](int i) {
+      return _mm256_loadu_si256(
+          reinterpret_cast<const __m256i*>(p + i * apart));
+    };
+    return _mm512_inserti64x4(_mm512_castsi256_si512(column(0)), column(1), 1);
+  } else {
+    const auto column = [p, apart](int i) {
+      return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + i * apart));
+    };
+    const __m256i low = _mm256_inserti128_si256(
+        _mm256_castsi128_si256(column(0)), column(1), 1);
+    const __m256i high = _mm256_inserti128_si256(
+        _mm256_castsi128_si256(column(2)), column(3), 1);
+    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+  }
+}
+
+// Stores the four vectors of a group.
+OCTET_SIMD_INLINE void StoreWoven(const __m512i (&x)[4], int64_t plane_bytes,
+                                  uint8_t* dst) {
+  const __m512i low01 = _mm512_unpacklo_epi8(x[0], x[1]);
+  const __m512i high01 = _mm512_unpackhi_epi8(x[0], x[1]);
+  const __m512i low23 = _mm512_unpacklo_epi8(x[2], x[3]);
+  const __m512i high23 = _mm512_unpackhi_epi8(x[2], x[3]);
+  _mm512_storeu_si512(dst, _mm512_unpacklo_epi16(low01, low23));
+  _mm512_storeu_si512(dst + plane_bytes, _mm512_unpackhi_epi16(low01, low23));
+  _mm512_storeu_si512(dst + 2 * plane_bytes,
+                      _mm512_unpacklo_epi16(high01, high23));
+  _mm512_storeu_si512(dst + 3 * plane_bytes,
+                      _mm512_unpackhi_epi16(high01, high23));
+}
+
+// A group whose columns are not all in the image, or not readable whole.
+template <int kWidth>
+__attribute__((noinline)) void WeaveEdge(const QuadWeave& weave, int64_t first,
+                                         __m512i padding, __m512i flip,
+                                         uint8_t* dst) {
+  const __mmask64 mask = FirstBytes(weave.channels);
+  __m512i x[4];
+  if constexpr (kWidth == kQuadGroup) {
+    const bool outside = first < 0 || first >= weave.image_columns;
+    for (int r = 0; r < 4; ++r) {
+      x[r] = outside || weave.rows[r] == nullptr
+                 ? padding
+                 : _mm512_maskz_loadu_epi8(
+                       mask, weave.rows[r] + first * weave.column_bytes);
+      x[r] = _mm512_xor_si512(x[r], flip);
+    }
+    return StoreWoven(x, weave.plane_bytes, dst);
+  }
+  for (int r = 0; r < 4; ++r) {
+    alignas(kVectorBytes) uint8_t bytes[kVectorBytes];
+    _mm512_store_si512(bytes, padding);
+    for (int i = 0; i < kQuadGroup / kWidth; ++i) {
+      const int64_t column = first + i * weave.phases;
+      if (weave.rows[r] == nullptr || column < 0 ||
+          column >= weave.image_columns) {
+        continue;
+      }
+      _mm512_mask_storeu_epi8(
+          bytes + i * kWidth, mask,
+          _mm512_maskz_loadu_epi8(mask,
+                                  weave.rows[r] + column * weave.column_bytes));
+    }
+    x[r] = _mm512_xor_si512(LoadVector(bytes), flip);
+  }
+  StoreWoven(x, weave.plane_bytes, dst);
+}
+
+// The columns of one phase. Those in [0, whole) may be read in full.
+template <int kWidth, bool kPacked>
+void WeavePhase(const QuadWeave& weave, int64_t phase, int64_t whole,
+                uint8_t* dst) {
+  constexpr int64_t kColumns = kQuadGroup / kWidth;
+  const bool is_signed = weave.type.dtype == DType::kInt8;
+  const __m512i flip = _mm512_set1_epi8(is_signed ? -128 : 0);
+  const __m512i padding =
+      _mm512_set1_epi8(static_cast<char>(weave.type.zero_point));
+  alignas(kVectorBytes) uint8_t zeros[kVectorBytes];
+  _mm512_store_si512(zeros, padding);
+  const RowQuad quad(weave, zeros);
+
+  const int64_t apart = weave.phases;
+  const int64_t end = weave.first_column + weave.columns;
+  const int64_t last = (kColumns - 1) * apart;  // of a group, from its first
+  int64_t column = weave.first_column + phase;
+  for (; column < end && column < 0; column += kColumns * apart) {
+    WeaveEdge<kWidth>(weave, column, padding, flip, dst);
+    dst += kVectorBytes;
+  }
+  for (; column < end && column + last < whole; column += kColumns * apart) {
+    __m512i x[4];
+#pragma GCC unroll 4
+    for (int r = 0; r < 4; ++r) {
+      x[r] = _mm512_xor_si512(
+          LoadColumns<kWidth, kPacked>(quad.rows[r] + column * quad.steps[r],
+                                       apart * quad.steps[r]),
+          flip);
+    }
+    StoreWoven(x, weave.plane_bytes, dst);
+    dst += kVectorBytes;
+  }
+  for (; column < end; column += kColumns * apart) {
+    WeaveEdge<kWidth>(weave, column, padding, flip, dst);
+    dst += kVectorBytes;
+  }
+}
+
+template <int kWidth>
+void WeaveWidth(const QuadWeave& weave, uint8_t* dst) {
+  // Columns that may be read as `kWidth` bytes.
+  int64_t whole = weave.readable < kWidth
+                      ? 0
+                      : (weave.readable - kWidth) / weave.column_bytes + 1;
+  if (whole > weave.image_columns) whole = weave.image_columns;
+  const bool packed =
+      kWidth < kQuadGroup && weave.phases * weave.column_bytes == kWidth;
+  for (int64_t phase = 0; phase < weave.phases; ++phase) {
+    uint8_t* plane = dst + phase * kVectors * weave.plane_bytes;
+    if (packed) {
+      WeavePhase<kWidth, true>(weave, phase, whole, plane);
+    } else {
+      WeavePhase<kWidth, false>(weave, phase, whole, plane);
+    }
+  }
+}
+
+// One output row, or two. kTaps: task.tap_count, or 0 for any.
+template <int kRows, int kTaps>
+class RowLoop {
+ public:
+  explicit RowLoop(const DepthwiseQuads& task)
+      : task_(task), finish_(task.out) {
+    for (int t = 0; t < kTaps; ++t) taps_[t] = task.taps[t];
+  }
+
+  void Run() {
+    const int group_pixels = kQuadGroup / task_.out.width;
+    const int64_t group_step = group_pixels * task_.out.stride;
+    int64_t offset = 0;
+    int64_t x = 0;
+    int64_t left = task_.pixels;
+    for (; left >= group_pixels; left -= group_pixels) {
+      Group(x, offset, group_pixels);
+      offset += group_step;
+      x += kVectorBytes;
+    }
+    if (left > 0) Group(x, offset, static_cast<int>(left));
+  }
+
+ private:
+  OCTET_SIMD_INLINE void Group(int64_t x, int64_t offset, int pixels) const {
+    __m512i acc[kRows][4];
+#pragma GCC unroll 2
+    for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) {
+        acc[r][v] = LoadVector(task_.out.start + 16 * v);
+      }
+    }
+    Multiply(x, acc);
+#pragma GCC unroll 2
+    for (int r = 0; r < kRows; ++r) {
+      finish_.Store(offset + r * task_.row_stride, pixels, acc[r]);
+    }
+  }
+
+  OCTET_SIMD_INLINE void Multiply(int64_t x, __m512i (&acc)[kRows][4]) const {
+    const int taps = kTaps != 0 ? kTaps : task_.tap_count;
+    const uint8_t* const* const from = kTaps != 0 ? taps_ : task_.taps;
+    const int8_t* w = task_.weights;
+    const int64_t row_weights = int64_t{taps} * kVectors * kVectorBytes;
+#pragma GCC unroll 3
+    for (int t = 0; t < taps; ++t, w += kVectors * kVectorBytes) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) {
+        const __m512i quads = LoadVector(from[t] + x + v * task_.plane_bytes);
+#pragma GCC unroll 2
+        for (int r = 0; r < kRows; ++r) {
+          acc[r][v] = _mm512_dpbusd_epi32(
+              acc[r][v], quads,
+              LoadVector(w + r * row_weights + v * kVectorBytes));
+        }
+      }
+    }
+  }
+
+  const DepthwiseQuads task_;
+  const QuadFinish<1> finish_;
+  const uint8_t* taps_[kTaps == 0 ? 1 : kTaps];
+};
+
+template <int kRows>
+void RunRows(const DepthwiseQuads& task) {
+  task.tap_count == 3 ? RowLoop<kRows, 3>(task).Run()
+                      : RowLoop<kRows, 0>(task).Run();
+}
+
+}  // namespace
+
+void WeaveQuads(const QuadWeave& weave, uint8_t* dst) {
+  switch (weave.width) {
+    case 64:
+      return WeaveWidth<64>(weave, dst);
+    case 32:
+      return WeaveWidth<32>(weave, dst);
+    default:
+      return WeaveWidth<16>(weave, dst);
+  }
+}
+
+void Depthwise(const DepthwiseQuads& task) {
+  task.rows == 2 ? RunRows<2>(task) : RunRows<1>(task);
+}
+
+}  // namespace octet::simd::internal::vnni
