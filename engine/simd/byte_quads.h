@@ -53,7 +53,8 @@ struct QuadOutput {
 // Vector v of the n-th group of phase f is at
 // dst + (f * 4 + v) * plane_bytes + n * 64.
 struct QuadWeave {
-  // At the block's first channel of the image's column 0; null: padding.
+  // At the block's first channel of the image's column 0; of a row of padding,
+  // bytes of as many zero points.
   const uint8_t* rows[4] = {};
   // Bytes of each row that may be read, from there on.
   int64_t readable = 0;

@@ -11,19 +11,9 @@ namespace {
 
 constexpr int64_t kVectors = 4;  // of a group
 
-// Four rows as addresses and steps: a row of padding is one column of zero
-// points that is never left.
-struct RowQuad {
-  const uint8_t* rows[4];
-  int64_t steps[4];
-
-  RowQuad(const QuadWeave& weave, const uint8_t* padding) {
-    for (int r = 0; r < 4; ++r) {
-      rows[r] = weave.rows[r] == nullptr ? padding : weave.rows[r];
-      steps[r] = weave.rows[r] == nullptr ? 0 : weave.column_bytes;
-    }
-  }
-};
+OCTET_SIMD_INLINE int64_t Smaller(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
 
 // The columns of a group side by side: `column` and those a phase apart.
 // kPacked: they follow each other in memory.
@@ -74,10 +64,9 @@ __attribute__((noinline)) void WeaveEdge(const QuadWeave& weave, int64_t first,
   if constexpr (kWidth == kQuadGroup) {
     const bool outside = first < 0 || first >= weave.image_columns;
     for (int r = 0; r < 4; ++r) {
-      x[r] = outside || weave.rows[r] == nullptr
-                 ? padding
-                 : _mm512_maskz_loadu_epi8(
-                       mask, weave.rows[r] + first * weave.column_bytes);
+      x[r] = outside ? padding
+                     : _mm512_maskz_loadu_epi8(
+                           mask, weave.rows[r] + first * weave.column_bytes);
       x[r] = _mm512_xor_si512(x[r], flip);
     }
     return StoreWoven(x, weave.plane_bytes, dst);
@@ -87,8 +76,7 @@ __attribute__((noinline)) void WeaveEdge(const QuadWeave& weave, int64_t first,
     _mm512_store_si512(bytes, padding);
     for (int i = 0; i < kQuadGroup / kWidth; ++i) {
       const int64_t column = first + i * weave.phases;
-      if (weave.rows[r] == nullptr || column < 0 ||
-          column >= weave.image_columns) {
+      if (column < 0 || column >= weave.image_columns) {
         continue;
       }
       _mm512_mask_storeu_epi8(
@@ -102,41 +90,38 @@ __attribute__((noinline)) void WeaveEdge(const QuadWeave& weave, int64_t first,
 }
 
 // The columns of one phase. Those in [0, whole) may be read in full.
-template <int kWidth, bool kPacked>
+template <int kWidth, bool kPacked, bool kSigned>
 void WeavePhase(const QuadWeave& weave, int64_t phase, int64_t whole,
                 uint8_t* dst) {
   constexpr int64_t kColumns = kQuadGroup / kWidth;
-  const bool is_signed = weave.type.dtype == DType::kInt8;
-  const __m512i flip = _mm512_set1_epi8(is_signed ? -128 : 0);
+  const __m512i flip = _mm512_set1_epi8(kSigned ? -128 : 0);
   const __m512i padding =
       _mm512_set1_epi8(static_cast<char>(weave.type.zero_point));
-  alignas(kVectorBytes) uint8_t zeros[kVectorBytes];
-  _mm512_store_si512(zeros, padding);
-  const RowQuad quad(weave, zeros);
-
-  const int64_t apart = weave.phases;
+  const int64_t plane_bytes = weave.plane_bytes;
+  const int64_t step = kColumns * weave.phases;
   const int64_t end = weave.first_column + weave.columns;
-  const int64_t last = (kColumns - 1) * apart;  // of a group, from its first
   int64_t column = weave.first_column + phase;
-  for (; column < end && column < 0; column += kColumns * apart) {
+  for (; column < end && column < 0; column += step, dst += kVectorBytes) {
     WeaveEdge<kWidth>(weave, column, padding, flip, dst);
-    dst += kVectorBytes;
   }
-  for (; column < end && column + last < whole; column += kColumns * apart) {
+  // From here on, groups whose last column may be read in full, too.
+  const int64_t whole_end = Smaller(end, whole - (kColumns - 1) * weave.phases);
+  const uint8_t* const rows[4] = {weave.rows[0], weave.rows[1], weave.rows[2],
+                                  weave.rows[3]};
+  const int64_t apart = weave.phases * weave.column_bytes;
+  int64_t offset = column * weave.column_bytes;
+  for (; column < whole_end; column += step, dst += kVectorBytes) {
     __m512i x[4];
 #pragma GCC unroll 4
     for (int r = 0; r < 4; ++r) {
-      x[r] = _mm512_xor_si512(
-          LoadColumns<kWidth, kPacked>(quad.rows[r] + column * quad.steps[r],
-                                       apart * quad.steps[r]),
-          flip);
+      x[r] = LoadColumns<kWidth, kPacked>(rows[r] + offset, apart);
+      if constexpr (kSigned) x[r] = _mm512_xor_si512(x[r], flip);
     }
-    StoreWoven(x, weave.plane_bytes, dst);
-    dst += kVectorBytes;
+    offset += step * weave.column_bytes;
+    StoreWoven(x, plane_bytes, dst);
   }
-  for (; column < end; column += kColumns * apart) {
+  for (; column < end; column += step, dst += kVectorBytes) {
     WeaveEdge<kWidth>(weave, column, padding, flip, dst);
-    dst += kVectorBytes;
   }
 }
 
@@ -146,25 +131,26 @@ void WeaveWidth(const QuadWeave& weave, uint8_t* dst) {
   int64_t whole = weave.readable < kWidth
                       ? 0
                       : (weave.readable - kWidth) / weave.column_bytes + 1;
-  if (whole > weave.image_columns) whole = weave.image_columns;
+  whole = Smaller(whole, weave.image_columns);
+  const bool is_signed = weave.type.dtype == DType::kInt8;
   const bool packed =
       kWidth < kQuadGroup && weave.phases * weave.column_bytes == kWidth;
+  const auto weave_phase = packed ? is_signed ? WeavePhase<kWidth, true, true>
+                                              : WeavePhase<kWidth, true, false>
+                           : is_signed ? WeavePhase<kWidth, false, true>
+                                       : WeavePhase<kWidth, false, false>;
   for (int64_t phase = 0; phase < weave.phases; ++phase) {
-    uint8_t* plane = dst + phase * kVectors * weave.plane_bytes;
-    if (packed) {
-      WeavePhase<kWidth, true>(weave, phase, whole, plane);
-    } else {
-      WeavePhase<kWidth, false>(weave, phase, whole, plane);
-    }
+    weave_phase(weave, phase, whole,
+                dst + phase * kVectors * weave.plane_bytes);
   }
 }
 
 // One output row, or two. kTaps: task.tap_count, or 0 for any.
-template <int kRows, int kTaps>
+template <int kRows, int kTaps, Storing kStoring>
 class RowLoop {
  public:
-  explicit RowLoop(const DepthwiseQuads& task)
-      : task_(task), finish_(task.out) {
+  RowLoop(const DepthwiseQuads& task, const QuadFinish<1>& finish)
+      : task_(task), finish_(finish) {
     for (int t = 0; t < kTaps; ++t) taps_[t] = task.taps[t];
   }
 
@@ -174,36 +160,38 @@ class RowLoop {
     int64_t offset = 0;
     int64_t x = 0;
     int64_t left = task_.pixels;
+    __m512i acc[kRows][4];
     for (; left >= group_pixels; left -= group_pixels) {
-      Group(x, offset, group_pixels);
+      Multiply(x, acc);
+#pragma GCC unroll 2
+      for (int r = 0; r < kRows; ++r) {
+        finish_.template StoreGroup<kStoring>(offset + r * task_.row_stride,
+                                              acc[r]);
+      }
       offset += group_step;
       x += kVectorBytes;
     }
-    if (left > 0) Group(x, offset, static_cast<int>(left));
-  }
-
- private:
-  OCTET_SIMD_INLINE void Group(int64_t x, int64_t offset, int pixels) const {
-    __m512i acc[kRows][4];
-#pragma GCC unroll 2
-    for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) {
-        acc[r][v] = LoadVector(task_.out.start + 16 * v);
-      }
-    }
+    if (left == 0) return;
     Multiply(x, acc);
 #pragma GCC unroll 2
     for (int r = 0; r < kRows; ++r) {
-      finish_.Store(offset + r * task_.row_stride, pixels, acc[r]);
+      finish_.Store(offset + r * task_.row_stride, static_cast<int>(left),
+                    acc[r]);
     }
   }
 
+ private:
   OCTET_SIMD_INLINE void Multiply(int64_t x, __m512i (&acc)[kRows][4]) const {
     const int taps = kTaps != 0 ? kTaps : task_.tap_count;
     const uint8_t* const* const from = kTaps != 0 ? taps_ : task_.taps;
     const int8_t* w = task_.weights;
     const int64_t row_weights = int64_t{taps} * kVectors * kVectorBytes;
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) {
+      const __m512i start = LoadVector(task_.out.start + 16 * v);
+#pragma GCC unroll 2
+      for (int r = 0; r < kRows; ++r) acc[r][v] = start;
+    }
 #pragma GCC unroll 3
     for (int t = 0; t < taps; ++t, w += kVectors * kVectorBytes) {
 #pragma GCC unroll 4
@@ -220,14 +208,21 @@ class RowLoop {
   }
 
   const DepthwiseQuads task_;
-  const QuadFinish<1> finish_;
+  const QuadFinish<1>& finish_;
   const uint8_t* taps_[kTaps == 0 ? 1 : kTaps];
 };
 
-template <int kRows>
+template <int kRows, int kTaps>
 void RunRows(const DepthwiseQuads& task) {
-  task.tap_count == 3 ? RowLoop<kRows, 3>(task).Run()
-                      : RowLoop<kRows, 0>(task).Run();
+  const QuadFinish<1> finish(task.out);
+  switch (finish.whole_groups()) {
+    case Storing::kU8:
+      return RowLoop<kRows, kTaps, Storing::kU8>(task, finish).Run();
+    case Storing::kS8:
+      return RowLoop<kRows, kTaps, Storing::kS8>(task, finish).Run();
+    case Storing::kAny:
+      return RowLoop<kRows, kTaps, Storing::kAny>(task, finish).Run();
+  }
 }
 
 }  // namespace
@@ -244,7 +239,11 @@ void WeaveQuads(const QuadWeave& weave, uint8_t* dst) {
 }
 
 void Depthwise(const DepthwiseQuads& task) {
-  task.rows == 2 ? RunRows<2>(task) : RunRows<1>(task);
+  if (task.tap_count == 3) {
+    task.rows == 2 ? RunRows<2, 3>(task) : RunRows<1, 3>(task);
+  } else {
+    task.rows == 2 ? RunRows<2, 0>(task) : RunRows<1, 0>(task);
+  }
 }
 
 }  // namespace octet::simd::internal::vnni

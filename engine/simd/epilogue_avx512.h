@@ -48,15 +48,19 @@ struct QuadRounder {
   }
 
   // In lane l, bytes 4v to 4v + 3 come from vector v's lane l.
-  OCTET_SIMD_INLINE __m512i Pack(const __m512 (&v)[4]) const {
+  template <bool kSigned>
+  OCTET_SIMD_INLINE __m512i PackUnclamped(const __m512 (&v)[4]) const {
     const __m512i a = Round(v[0], v[1]);
     const __m512i b = Round(v[2], v[3]);
+    return kSigned ? _mm512_packs_epi16(a, b) : _mm512_packus_epi16(a, b);
+  }
+  OCTET_SIMD_INLINE __m512i Pack(const __m512 (&v)[4]) const {
     if (is_signed) {
-      const __m512i bytes = _mm512_packs_epi16(a, b);
+      const __m512i bytes = PackUnclamped<true>(v);
       if (!clamps) return bytes;
       return _mm512_min_epi8(_mm512_max_epi8(bytes, low), high);
     }
-    const __m512i bytes = _mm512_packus_epi16(a, b);
+    const __m512i bytes = PackUnclamped<false>(v);
     if (!clamps) return bytes;
     return _mm512_min_epu8(_mm512_max_epu8(bytes, low), high);
   }
@@ -215,9 +219,15 @@ struct QuadTarget {
   }
 };
 
+// How the sums of whole groups are stored: as bytes of one type that need no
+// clamp, each group to 64 bytes in a row, or in any way there is.
+enum class Storing { kU8, kS8, kAny };
+
 // From the sums of a group to memory.
 template <int kPixels>
 class QuadFinish {
+  using Order = GroupOrder<kPixels>;
+
  public:
   explicit QuadFinish(const QuadOutput& out)
       : out_(out),
@@ -225,7 +235,29 @@ class QuadFinish {
         target_(out),
         plain_(out.residual == nullptr && out.spec->dtype != DType::kFloat32) {}
 
-  // `offset` elements after the row's first pixel lies the group's.
+  Storing whole_groups() const {
+    if (!plain_ || rounder_.clamps || !target_.contiguous) return Storing::kAny;
+    return rounder_.is_signed ? Storing::kS8 : Storing::kU8;
+  }
+
+  // Stores a whole group. `offset` elements after the row's first pixel lies
+  // the group's. REQUIRES: kStoring is kAny or whole_groups().
+  template <Storing kStoring>
+  OCTET_SIMD_INLINE void StoreGroup(int64_t offset,
+                                    const __m512i (&acc)[4]) const {
+    if constexpr (kStoring == Storing::kAny) {
+      Store(offset, target_.group_pixels, acc);
+    } else {
+      __m512 v[4];
+      Scale(acc, v);
+      _mm512_storeu_si512(
+          out_.output + offset,
+          Order::ToMemory(
+              rounder_.template PackUnclamped<kStoring == Storing::kS8>(v)));
+    }
+  }
+
+  // The same of the first `pixels` pixels of a group.
   OCTET_SIMD_INLINE void Store(int64_t offset, int pixels,
                                const __m512i (&acc)[4]) const {
     if (__builtin_expect(plain_, 1)) {
@@ -242,8 +274,6 @@ class QuadFinish {
   }
 
  private:
-  using Order = GroupOrder<kPixels>;
-
   OCTET_SIMD_INLINE void Scale(const __m512i (&acc)[4], __m512 (&v)[4]) const {
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -158,8 +159,10 @@ class QuadDepthwiseConv : public ConvKernel {
   struct Scratch {
     Scratch(const QuadDepthwiseConv& conv, ScratchLayout& layout)
         : taps(layout.Take<const uint8_t*>(conv.taps())),
+          padding(layout.Take<uint8_t>(conv.row_bytes())),
           woven(layout.Take<uint8_t>(conv.woven_bytes_)) {}
     const uint8_t** taps;
+    uint8_t* padding;  // a row of zero points
     uint8_t* woven;
   };
 
@@ -171,6 +174,7 @@ class QuadDepthwiseConv : public ConvKernel {
     int64_t channels;
   };
 
+  int64_t row_bytes() const { return params_.width * params_.in_channels; }
   int64_t taps() const { return weights_->quads() * params_.kernel_w; }
   static int StripIndex(int width) {
     return width == 64 ? 0 : width == 32 ? 1 : 2;
@@ -258,11 +262,10 @@ void QuadDepthwiseConv::Weave(const ConvArgs& args, const Block& block,
   const ConvParams& p = params_;
   const ChannelBlock& channels = weights_->blocks()[block.channels];
   const Strip& s = strip(channels.width);
-  const int64_t row_bytes = p.width * p.in_channels;
   const auto* image = static_cast<const uint8_t*>(args.input) +
-                      block.image * p.height * row_bytes + channels.first;
+                      block.image * p.height * row_bytes() + channels.first;
   QuadWeave weave;
-  weave.readable = row_bytes - channels.first;
+  weave.readable = row_bytes() - channels.first;
   weave.column_bytes = p.in_channels;
   weave.image_columns = p.width;
   weave.first_column = pixel * p.stride_w - p.pad_left;
@@ -276,7 +279,8 @@ void QuadDepthwiseConv::Weave(const ConvArgs& args, const Block& block,
   int64_t y = row * p.stride_h - p.pad_top;
   for (int64_t quad = 0; quad < weights_->quads(); ++quad) {
     for (const uint8_t*& from : weave.rows) {
-      from = y < 0 || y >= p.height ? nullptr : image + y * row_bytes;
+      from = y < 0 || y >= p.height ? scratch.padding + channels.first
+                                    : image + y * row_bytes();
       y += p.dilation_h;
     }
     kernels_.weave_quads(weave, scratch.woven + quad * s.quad_bytes);
@@ -334,6 +338,7 @@ void QuadDepthwiseConv::Run(const ConvArgs& args, int64_t begin, int64_t end,
                             std::byte* scratch_bytes) const {
   ScratchLayout layout(scratch_bytes);
   const Scratch scratch(*this, layout);
+  std::memset(scratch.padding, params_.input.zero_point, row_bytes());
   const auto blocks = static_cast<int64_t>(weights_->blocks().size());
   for (int64_t item = begin; item < end; ++item) {
     const int64_t rows = item / block_groups_;
