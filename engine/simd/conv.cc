@@ -131,8 +131,10 @@ absl::StatusOr<Conv> Conv::Create(const ConvParams& params,
                     internal::KernelsFor(std::min(kernels.isa, Isa::kAvx2))));
   }
   if (kernels.gemm_quads != nullptr) {
-    return Conv(params,
-                internal::MakeQuadDirectConv(params, constants, kernels));
+    const auto make = internal::PairingFills(params)
+                          ? internal::MakePairedConv
+                          : internal::MakeQuadDirectConv;
+    return Conv(params, make(params, constants, kernels));
   }
   if (internal::WinogradIsExact(params, constants, kernels) &&
       internal::WinogradIsCheaper(params)) {

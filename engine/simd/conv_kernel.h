@@ -40,9 +40,17 @@ std::shared_ptr<const ConvKernel> MakeQuadDirectConv(
     const ConvParams& params, const ConvConstants& constants,
     const Kernels& kernels);
 
-// What the two share. An equal convolution of the shape that works best: pixels
-// of a pointwise one, rows of a matrix product and steps of a one-dimensional
-// one become rows, so that blocks of rows can be as small as they should be.
+// The same for few output channels, two pixels at a time so that they fill a
+// vector. REQUIRES: `kernels` have the dot products, and PairingFills().
+std::shared_ptr<const ConvKernel> MakePairedConv(const ConvParams& params,
+                                                 const ConvConstants& constants,
+                                                 const Kernels& kernels);
+bool PairingFills(const ConvParams& params);
+
+// What direct convolutions share. An equal convolution of the shape that works
+// best: pixels of a pointwise one, rows of a matrix product and steps of a
+// one-dimensional one become rows, so that blocks of rows can be as small as
+// they should be.
 ConvParams RowwiseParams(ConvParams p);
 
 // Whether one run can go through all taps of a kernel row.

@@ -10,12 +10,11 @@
 namespace octet::simd::internal::vnni {
 namespace {
 
-// Pixels that are computed together, for 1, 2 and 4 vectors of channels: up to
-// 24 vectors of sums, the weights and an input in 32 registers, and enough sums
-// to hide the latency of a product.
-constexpr int kTilePixels1 = 12;
-constexpr int kTilePixels2 = 12;
+// Pixels that are computed together, for 4 vectors of channels and for less: up
+// to 24 vectors of sums, the weights and an input in 32 registers, and enough
+// sums to hide the latency of a product.
 constexpr int kTilePixels4 = 6;
+constexpr int kTilePixels = 12;
 
 OCTET_SIMD_INLINE __m512i BroadcastQuad(const uint8_t* p) {
   int32_t quad;
@@ -62,7 +61,7 @@ OCTET_SIMD_INLINE void Accumulate(const QuadGemm& gemm, const uint8_t* pixels,
   }
 }
 
-template <int MR, int NV>
+template <int MR, int NV, Storing kStoring>
 __attribute__((noinline)) void Tile(const QuadGemm& gemm,
                                     const QuadFinish<4 / NV>& finish,
                                     int64_t pixel) {
@@ -78,8 +77,12 @@ __attribute__((noinline)) void Tile(const QuadGemm& gemm,
       const int row = i + v / NV;
       sums[v] = acc[row < kLast ? row : kLast][v % NV];
     }
-    finish.Store((pixel + i) * gemm.out.stride,
-                 MR - i < kGroup ? MR - i : kGroup, sums);
+    const int64_t offset = (pixel + i) * gemm.out.stride;
+    if (MR - i >= kGroup) {
+      finish.template StoreGroup<kStoring>(offset, sums);
+    } else {
+      finish.Store(offset, MR - i, sums);
+    }
   }
 }
 
@@ -89,8 +92,8 @@ using TileFunction = void (*)(const QuadGemm&, const QuadFinish<4 / NV>&,
 
 // Tiles of as equal heights as can be: a short last one would be slow.
 template <int NV, int kTilePixels>
-void Block(const QuadGemm& gemm, const TileFunction<NV> (&tiles)[kTilePixels]) {
-  const QuadFinish<4 / NV> finish(gemm.out);
+void RunTiles(const QuadGemm& gemm, const QuadFinish<4 / NV>& finish,
+              const TileFunction<NV> (&tiles)[kTilePixels]) {
   int64_t count = (gemm.pixel_count + kTilePixels - 1) / kTilePixels;
   for (int64_t pixel = 0; count > 0; --count) {
     const int64_t height = (gemm.pixel_count - pixel + count - 1) / count;
@@ -99,27 +102,45 @@ void Block(const QuadGemm& gemm, const TileFunction<NV> (&tiles)[kTilePixels]) {
   }
 }
 
+template <int NV, Storing kStoring>
+void RunTilesOf(const QuadGemm& gemm, const QuadFinish<4 / NV>& finish) {
+  if constexpr (NV == 4) {
+    static constexpr TileFunction<NV> kTiles[kTilePixels4] = {
+        Tile<1, NV, kStoring>, Tile<2, NV, kStoring>, Tile<3, NV, kStoring>,
+        Tile<4, NV, kStoring>, Tile<5, NV, kStoring>, Tile<6, NV, kStoring>,
+    };
+    RunTiles<NV>(gemm, finish, kTiles);
+  } else {
+    static constexpr TileFunction<NV> kTiles[kTilePixels] = {
+        Tile<1, NV, kStoring>,  Tile<2, NV, kStoring>,  Tile<3, NV, kStoring>,
+        Tile<4, NV, kStoring>,  Tile<5, NV, kStoring>,  Tile<6, NV, kStoring>,
+        Tile<7, NV, kStoring>,  Tile<8, NV, kStoring>,  Tile<9, NV, kStoring>,
+        Tile<10, NV, kStoring>, Tile<11, NV, kStoring>, Tile<12, NV, kStoring>,
+    };
+    RunTiles<NV>(gemm, finish, kTiles);
+  }
+}
+
+template <int NV>
+void Block(const QuadGemm& gemm) {
+  const QuadFinish<4 / NV> finish(gemm.out);
+  if (finish.whole_groups() == Storing::kU8) {
+    RunTilesOf<NV, Storing::kU8>(gemm, finish);
+  } else {
+    RunTilesOf<NV, Storing::kAny>(gemm, finish);
+  }
+}
+
 }  // namespace
 
 void Gemm(const QuadGemm& gemm) {
-  static constexpr TileFunction<1> kTiles1[kTilePixels1] = {
-      Tile<1, 1>, Tile<2, 1>, Tile<3, 1>, Tile<4, 1>,  Tile<5, 1>,  Tile<6, 1>,
-      Tile<7, 1>, Tile<8, 1>, Tile<9, 1>, Tile<10, 1>, Tile<11, 1>, Tile<12, 1>,
-  };
-  static constexpr TileFunction<2> kTiles2[kTilePixels2] = {
-      Tile<1, 2>, Tile<2, 2>, Tile<3, 2>, Tile<4, 2>,  Tile<5, 2>,  Tile<6, 2>,
-      Tile<7, 2>, Tile<8, 2>, Tile<9, 2>, Tile<10, 2>, Tile<11, 2>, Tile<12, 2>,
-  };
-  static constexpr TileFunction<4> kTiles4[kTilePixels4] = {
-      Tile<1, 4>, Tile<2, 4>, Tile<3, 4>, Tile<4, 4>, Tile<5, 4>, Tile<6, 4>,
-  };
   switch (gemm.out.width) {
     case 64:
-      return Block<4>(gemm, kTiles4);
+      return Block<4>(gemm);
     case 32:
-      return Block<2>(gemm, kTiles2);
+      return Block<2>(gemm);
     default:
-      return Block<1>(gemm, kTiles1);
+      return Block<1>(gemm);
   }
 }
 

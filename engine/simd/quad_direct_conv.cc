@@ -12,10 +12,10 @@
 namespace octet::simd::internal {
 namespace {
 
-// Input bytes of a block that leave room in an L1 cache for weights.
-constexpr int64_t kBlockInputs = int64_t{16} << 10;
+// Input and output bytes of a block that leave room in an L1 cache for weights.
+constexpr int64_t kBlockBytes = int64_t{20} << 10;
 // Below that, a panel of weights is fetched too often.
-constexpr int64_t kMinBlockPixels = 48;
+constexpr int64_t kMinBlockPixels = 96;
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -116,10 +116,11 @@ void QuadDirectConv::PlanRows() {
   const bool skips = p.kernel_h == 1 && !in_place_;
   row_step_ = skips ? p.stride_h : 1;
   rows_per_output_ = skips ? 1 : p.stride_h;
-  const int64_t pixels =
-      std::max(kBlockInputs * p.out_width() / (rows_per_output_ * row_bytes_),
-               kMinBlockPixels);
-  block_rows_ = std::clamp(pixels / p.out_width(), int64_t{1}, p.out_height());
+  const int64_t most = std::max(kBlockBytes / (rows_per_output_ * row_bytes_ +
+                                               p.out_width() * p.out_channels),
+                                CeilDiv(kMinBlockPixels, p.out_width()));
+  // Blocks of equal height: a short last one would cost a panel's weights, too.
+  block_rows_ = CeilDiv(p.out_height(), CeilDiv(p.out_height(), most));
   block_input_rows_ = (block_rows_ - 1) * rows_per_output_ +
                       (p.kernel_h - 1) * p.dilation_h + 1;
   row_blocks_ = CeilDiv(p.out_height(), block_rows_);
