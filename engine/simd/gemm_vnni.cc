@@ -22,20 +22,19 @@ OCTET_SIMD_INLINE __m512i BroadcastQuad(const uint8_t* p) {
   return _mm512_set1_epi32(quad);
 }
 
-// Groups that the sums of MR pixels times 16 * NV channels take.
-constexpr int GroupsOf(int mr, int nv) { return (mr * nv + 3) / 4; }
+// Ends what the compiler knows of `v`: else it moves parts of what follows a
+// loop into the loop, and sums out of their registers.
+OCTET_SIMD_INLINE void KeepInRegister(__m512i& v) { __asm__("" : "+v"(v)); }
 
-// Sums of MR pixels times 16 * NV channels: vector j of pixel i is the
-// (i * NV + j)-th of the groups.
+// Sums of MR pixels times 16 * NV channels.
 template <int MR, int NV>
 OCTET_SIMD_INLINE void Accumulate(const QuadGemm& gemm, const uint8_t* pixels,
-                                  __m512i (&acc)[GroupsOf(MR, NV)][4]) {
+                                  __m512i (&acc)[MR][NV]) {
 #pragma GCC unroll 12
-  for (int g = 0; g < GroupsOf(MR, NV); ++g) {
+  for (int i = 0; i < MR; ++i) {
 #pragma GCC unroll 4
-    for (int v = 0; v < 4; ++v) {
-      acc[g][v] = LoadVector(gemm.out.start + 16 * v);
-    }
+    for (int j = 0; j < NV; ++j)
+      acc[i][j] = LoadVector(gemm.out.start + 16 * j);
   }
   // One address for three pixels, and a step: registers for all of them.
   constexpr int kAddresses = (MR + 2) / 3;
@@ -57,8 +56,7 @@ OCTET_SIMD_INLINE void Accumulate(const QuadGemm& gemm, const uint8_t* pixels,
         const __m512i quad = BroadcastQuad(x[i / 3] + i % 3 * step);
 #pragma GCC unroll 4
         for (int j = 0; j < NV; ++j) {
-          __m512i& sum = acc[(i * NV + j) / 4][(i * NV + j) % 4];
-          sum = _mm512_dpbusd_epi32(sum, quad, weights[j]);
+          acc[i][j] = _mm512_dpbusd_epi32(acc[i][j], quad, weights[j]);
         }
       }
 #pragma GCC unroll 4
@@ -67,16 +65,28 @@ OCTET_SIMD_INLINE void Accumulate(const QuadGemm& gemm, const uint8_t* pixels,
   }
 }
 
-// The first kCount groups. By recursion, as a loop would keep the sums in
-// memory.
-template <int kCount, Storing kStoring, int kPixels, int kGroups>
-OCTET_SIMD_INLINE void StoreGroups(const QuadFinish<kPixels>& finish,
-                                   int64_t first, int64_t group_step,
-                                   const __m512i (&acc)[kGroups][4]) {
-  if constexpr (kCount > 0) {
-    StoreGroups<kCount - 1, kStoring>(finish, first, group_step, acc);
-    finish.template StoreGroup<kStoring>(first + (kCount - 1) * group_step,
-                                         acc[kCount - 1]);
+// The sums of pixels [kFirst, MR), group by group. By recursion, as a loop
+// would keep the sums in memory.
+template <int kFirst, Storing kStoring, int MR, int NV>
+OCTET_SIMD_INLINE void StoreFrom(const QuadFinish<4 / NV>& finish,
+                                 int64_t offset, int64_t stride,
+                                 const __m512i (&acc)[MR][NV]) {
+  constexpr int kPixels = 4 / NV;  // of a group
+  constexpr int kLast = MR - 1;
+  if constexpr (kFirst < MR) {
+    __m512i sums[4];
+#pragma GCC unroll 4
+    for (int v = 0; v < 4; ++v) {
+      const int pixel = kFirst + v / NV;
+      sums[v] = acc[pixel < kLast ? pixel : kLast][v % NV];
+    }
+    if constexpr (kFirst + kPixels <= MR) {
+      finish.template StoreGroup<kStoring>(offset, sums);
+    } else {
+      finish.Store(offset, MR - kFirst, sums);
+    }
+    StoreFrom<kFirst + kPixels, kStoring>(finish, offset + kPixels * stride,
+                                          stride, acc);
   }
 }
 
@@ -84,16 +94,14 @@ template <int MR, int NV, Storing kStoring>
 __attribute__((noinline)) void Tile(const QuadGemm& gemm,
                                     const QuadFinish<4 / NV>& finish,
                                     int64_t pixel) {
-  constexpr int kPixels = 4 / NV;  // of a group
-  constexpr int kWhole = MR / kPixels;
-  __m512i acc[GroupsOf(MR, NV)][4];
+  __m512i acc[MR][NV];
   Accumulate<MR, NV>(gemm, gemm.pixels + pixel * gemm.pixel_step, acc);
-  const int64_t first = pixel * gemm.out.stride;
-  const int64_t group_step = kPixels * gemm.out.stride;
-  StoreGroups<kWhole, kStoring>(finish, first, group_step, acc);
-  if constexpr (MR % kPixels != 0) {
-    finish.Store(first + kWhole * group_step, MR % kPixels, acc[kWhole]);
+#pragma GCC unroll 12
+  for (int i = 0; i < MR; ++i) {
+#pragma GCC unroll 4
+    for (int j = 0; j < NV; ++j) KeepInRegister(acc[i][j]);
   }
+  StoreFrom<0, kStoring>(finish, pixel * gemm.out.stride, gemm.out.stride, acc);
 }
 
 template <int NV>
