@@ -27,7 +27,9 @@ Estimate Share(int64_t count, int64_t total) {
   const double center = (p + kZ * kZ / (2 * n)) / spread;
   const double half =
       kZ * std::sqrt(p * (1 - p) / n + kZ * kZ / (4 * n * n)) / spread;
-  return {p, std::max(0.0, center - half), std::min(1.0, center + half)};
+  // The formula's own limits, but for rounding.
+  return {p, count == 0 ? 0 : center - half,
+          count == total ? 1 : center + half};
 }
 
 Estimate PairedDifference(int64_t gained, int64_t lost, int64_t total) {

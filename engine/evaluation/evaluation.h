@@ -53,7 +53,7 @@ struct PairedTiming {
   int64_t pairs = 0;
   RunTiming exact;
   RunTiming rounded;
-  Estimate speedup;  // the float model's median over the int8 model's
+  Estimate speedup;  // the median over the pairs of float over int8
 };
 
 // The integers that stand for a layer's output, and what they make of it.

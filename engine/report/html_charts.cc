@@ -110,11 +110,12 @@ double RelativeError(double db) {
   return std::min(kMostError, std::pow(10, -db / 20));
 }
 
-std::string MicrosecondsHtml(const std::optional<double>& us) {
+std::string DurationHtml(const std::optional<double>& us) {
   if (!us) return "&ndash;";
-  return absl::StrCat(
-      *us >= 99.5 ? absl::StrFormat("%.0f", *us) : absl::StrFormat("%.1f", *us),
-      " &micro;s");
+  if (*us < 99.5) return absl::StrFormat("%.1f &micro;s", *us);
+  if (*us < 9999.5) return absl::StrFormat("%.0f &micro;s", *us);
+  if (*us < 9999500) return absl::StrFormat("%.1f ms", *us / 1e3);
+  return absl::StrFormat("%.3g s", *us / 1e6);
 }
 
 // One line of the time chart.
@@ -125,7 +126,7 @@ std::string TimeRow(const std::string& who, const std::string& title,
     return absl::StrFormat(
         "<div class=\"lane\"><div class=\"bar %s\" style=\"width:%.1f%%\">"
         "</div><span>%s</span></div>",
-        kind, 100 * us.value_or(0) / longest, MicrosecondsHtml(us));
+        kind, 100 * us.value_or(0) / longest, DurationHtml(us));
   };
   return absl::StrCat("<div><div class=\"who\" title=\"", title, "\">", who,
                       "</div><div>", lane(exact, "f"), lane(rounded, "i"),
@@ -229,8 +230,7 @@ std::string TimeChart(const ModelEvaluation& evaluation) {
   const size_t others = slowest.size() - shown;
   slowest.resize(shown);
   double longest =
-      std::max({1e-9, exact_rest.value_or(0), rounded_rest.value_or(0),
-                evaluation.exact_other_us, evaluation.rounded_other_us});
+      std::max({1e-9, evaluation.exact_other_us, evaluation.rounded_other_us});
   for (const LayerEvaluation* layer : slowest) {
     longest = std::max(longest, Longer(*layer));
   }
@@ -245,17 +245,19 @@ std::string TimeChart(const ModelEvaluation& evaluation) {
                              Escaped(layer->rounded_kernel)),
                 layer->exact_us, layer->rounded_us, longest));
   }
-  if (others > 0) {
-    absl::StrAppend(&rows,
-                    TimeRow(absl::StrCat("the ", others, " other layers"), "",
-                            exact_rest, rounded_rest, longest));
-  }
   if (evaluation.exact_other_us + evaluation.rounded_other_us > 0) {
     absl::StrAppend(&rows, TimeRow("between the layers", "steps of no layer",
                                    evaluation.exact_other_us,
                                    evaluation.rounded_other_us, longest));
   }
-  return absl::StrCat("<div class=\"times\">", rows, "</div>");
+  std::string rest;
+  if (others > 0) {
+    rest =
+        absl::StrCat("<p class=\"soft rest\">The ", others,
+                     " other layers together: float ", DurationHtml(exact_rest),
+                     ", int8 ", DurationHtml(rounded_rest), ".</p>");
+  }
+  return absl::StrCat("<div class=\"times\">", rows, "</div>", rest);
 }
 
 std::string HistogramCard(const LayerEvaluation& layer,

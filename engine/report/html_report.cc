@@ -23,6 +23,11 @@ constexpr char kKeyOfTwo[] =
     "<div><span class=\"key\"><i class=\"f\"></i>float</span>"
     "<span class=\"key\"><i class=\"i\"></i>int8</span></div>";
 
+// What follows the last '/' of a path.
+std::string FileName(const std::string& path) {
+  return path.substr(path.find_last_of('/') + 1);
+}
+
 std::string Heading(const std::string& title, const std::string& lead) {
   return absl::StrCat("<h2>", title, "</h2><p class=\"soft\">", lead, "</p>");
 }
@@ -60,7 +65,7 @@ std::string AccuracyTile(const ModelEvaluation& evaluation) {
 
 std::string SpeedTile(const PairedTiming& timing) {
   return Tile(
-      "Speed, int8 against float",
+      "Speed",
       absl::StrCat(absl::StrFormat("%.2f", timing.speedup.value), "&times;"),
       absl::StrCat(
           Versus(timing.exact.median_ms, timing.rounded.median_ms),
@@ -78,8 +83,7 @@ std::string SizeTile(const ModelEvaluation& evaluation) {
       static_cast<double>(evaluation.exact_bytes) /
       static_cast<double>(std::max<int64_t>(evaluation.rounded_bytes, 1));
   return Tile(
-      "File size, smaller by",
-      absl::StrCat(absl::StrFormat("%.2f", smaller), "&times;"),
+      "File size", absl::StrCat(absl::StrFormat("%.2f", smaller), "&times;"),
       absl::StrCat(
           Versus(static_cast<double>(evaluation.exact_bytes),
                  static_cast<double>(evaluation.rounded_bytes)),
@@ -324,9 +328,9 @@ std::string Foot(const ReportFacts& facts) {
       "true figure in 95 of 100 draws of as many samples (shares: Wilson; "
       "changes: paired; others: bootstrap). Layers were looked at with ",
       Count(facts.evaluation.layer_samples), " samples.</p><p class=\"soft\">",
-      Escaped(facts.result), "<br>octet ", Escaped(facts.octet_version), ", ",
-      Escaped(facts.machine.cpu), ", ", Escaped(facts.machine.isa),
-      "</p></footer>");
+      Escaped(facts.model), " &rarr; ", Escaped(facts.result), "<br>octet ",
+      Escaped(facts.octet_version), ", ", Escaped(facts.machine.cpu), ", ",
+      Escaped(facts.machine.isa), "</p></footer>");
 }
 
 }  // namespace
@@ -336,7 +340,7 @@ std::string HtmlReport(const ReportFacts& facts, const Verdict& verdict) {
   std::string body = absl::StrCat(
       "<header><p class=\"over\">octet quantization report</p><h1 "
       "class=\"name\">",
-      Escaped(facts.model), "</h1>", Made(facts), "</header>",
+      Escaped(FileName(facts.model)), "</h1>", Made(facts), "</header>",
       VerdictCard(verdict), Tiles(evaluation), Remedies(facts));
   if (!evaluation.layers.empty()) {
     absl::StrAppend(&body, Charts(evaluation), Histograms(facts),
@@ -347,9 +351,10 @@ std::string HtmlReport(const ReportFacts& facts, const Verdict& verdict) {
       "<meta name=\"viewport\" content=\"width=device-width, "
       "initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">"
       "<link rel=\"icon\" href=\"data:,\"><title>",
-      Escaped(facts.model), ": octet quantization report</title><style>",
-      StyleSheet(), "</style></head>\n<body><main>", body, Foot(facts),
-      "</main><script>", SortingScript(), "</script></body></html>\n");
+      Escaped(FileName(facts.model)),
+      ": octet quantization report</title><style>", StyleSheet(),
+      "</style></head>\n<body><main>", body, Foot(facts), "</main><script>",
+      SortingScript(), "</script></body></html>\n");
 }
 
 }  // namespace octet::report

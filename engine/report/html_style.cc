@@ -37,7 +37,8 @@ p { margin: 0 0 12px; max-width: 70ch; }
   font-size: 13px; color: var(--soft); margin: 0;
   text-transform: uppercase; letter-spacing: 0.06em;
 }
-.soft { color: var(--soft); font-size: 14px; overflow-wrap: anywhere; }
+.soft { color: var(--soft); font-size: 14px; overflow-wrap: anywhere;
+  max-width: 92ch; }
 .name { unicode-bidi: isolate; overflow-wrap: anywhere; }
 .card {
   background: var(--card); border: 1px solid var(--rule); border-radius: 10px;
@@ -53,11 +54,11 @@ p { margin: 0 0 12px; max-width: 70ch; }
 .drop { background: var(--tint-bad); border-color: var(--bad); }
 .tiles {
   display: grid; gap: 12px; margin-top: 12px;
-  grid-template-columns: repeat(auto-fit, minmax(190px, 1fr));
+  grid-template-columns: repeat(auto-fit, minmax(150px, 1fr));
 }
 .tile h3 { margin: 0; font-size: 14px; font-weight: 500; color: var(--soft); }
 .tile .big {
-  font-size: 28px; font-weight: 650; line-height: 1.25;
+  font-size: clamp(22px, 6.4vw, 28px); font-weight: 650; line-height: 1.25;
   letter-spacing: -0.02em; font-variant-numeric: tabular-nums;
 }
 .tile .sub { font-size: 13.5px; color: var(--soft); }
@@ -104,8 +105,9 @@ p { margin: 0 0 12px; max-width: 70ch; }
   align-items: center; gap: 8px; font-size: 12.5px; color: var(--soft);
   font-variant-numeric: tabular-nums; line-height: 1.25; }
 .lane span { text-align: right; white-space: nowrap; }
+.rest { margin: 14px 0 0; }
 .hists { display: grid; gap: 12px; margin-top: 12px;
-  grid-template-columns: repeat(auto-fill, minmax(min(100%, 240px), 1fr)); }
+  grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); }
 .hist { padding: 12px 14px; min-width: 0; }
 .hist h3 { margin: 0; font-size: 14px; font-weight: 600; overflow: hidden;
   text-overflow: ellipsis; white-space: nowrap; }

@@ -141,7 +141,7 @@ std::string TextSummary(const ReportFacts& facts, const Verdict& verdict) {
   if (evaluation.timing) {
     absl::StrAppend(&text, "; times of one row on one thread, ",
                     Count(evaluation.timing->pairs), " pairs, ",
-                    facts.machine.isa);
+                    Printable(facts.machine.isa));
   }
   return absl::StrCat(text, "\n");
 }

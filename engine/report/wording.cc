@@ -80,7 +80,7 @@ std::string Times(double factor) {
 std::string Count(int64_t count) {
   std::string digits = absl::StrCat(count);
   for (int i = static_cast<int>(digits.size()) - 3; i > 0; i -= 3) {
-    digits.insert(i, ",");
+    digits.insert(static_cast<size_t>(i), 1, ',');
   }
   return digits;
 }
