@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "engine/engine.h"
 #include "engine/ir/graph.h"
@@ -20,8 +21,10 @@ class CalibrationRun {
   // INVALID_ARGUMENT  an input without a tensor, a tensor without an input, a
   //                   wrong dtype or shape, unequal sample counts, none at all,
   //                   NaN or infinity: names tensor, got and expected.
+  // `what` is what the samples are for, in these messages.
   static absl::StatusOr<CalibrationRun> Create(
-      const Model& model, absl::Span<const NamedTensor> calibration);
+      const Model& model, absl::Span<const NamedTensor> calibration,
+      absl::string_view what = "calibration");
 
   int64_t samples() const { return samples_; }
   // The bytes of sample `sample` of the model's input `input`.
