@@ -131,7 +131,8 @@ void PrintVerdict(const QuantizeFlags& flags,
 
 absl::Status RunQuantize(const QuantizeFlags& flags) {
   OCTET_RETURN_IF_ERROR(CheckOutput(flags));
-  OCTET_ASSIGN_OR_RETURN(const std::string bytes, io::ReadFile(flags.model));
+  OCTET_ASSIGN_OR_RETURN(const std::string bytes,
+                         ReadSelfContainedModel(flags.model));
   OCTET_ASSIGN_OR_RETURN(const std::vector<NamedTensor> calibration,
                          io::ReadNamedTensors(flags.calibration));
   QuantizationOptions options;
