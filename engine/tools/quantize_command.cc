@@ -249,7 +249,8 @@ absl::Status Finish(const QuantizeFlags& flags,
 
 absl::Status RunQuantize(const QuantizeFlags& flags) {
   OCTET_RETURN_IF_ERROR(CheckOutput(flags));
-  OCTET_ASSIGN_OR_RETURN(const std::string bytes, io::ReadFile(flags.model));
+  OCTET_ASSIGN_OR_RETURN(const std::string bytes,
+                         ReadSelfContainedModel(flags.model));
   OCTET_ASSIGN_OR_RETURN(const Samples samples, ReadAllSamples(flags, bytes));
   absl::StatusOr<QuantizationResult> result = absl::UnknownError("not run");
   std::optional<report::ReportFacts> facts;

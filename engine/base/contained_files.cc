@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/models/contained_files.h"
+#include "engine/base/contained_files.h"
 
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -13,6 +13,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
@@ -110,29 +111,38 @@ absl::Status ContainedFiles::CheckFile(const std::string& path) const {
       ": expected a regular file, not a folder, a pipe or a device"));
 }
 
-absl::StatusOr<std::string> ContainedFiles::Read(const std::string& path,
-                                                 int64_t max_bytes) const {
+absl::StatusOr<std::unique_ptr<ContainedFile>> ContainedFiles::OpenFile(
+    const std::string& path) const {
   // Opening a device may already do something.
   OCTET_RETURN_IF_ERROR(CheckFile(path));
   // Should it have become a pipe meanwhile, nobody waits for its other end.
   OCTET_ASSIGN_OR_RETURN(const int descriptor,
                          Open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
-  const absl::Cleanup closer = [descriptor] { close(descriptor); };
+  absl::Cleanup closer = [descriptor] { close(descriptor); };
   struct stat facts = {};
   if (fstat(descriptor, &facts) != 0) return Error(path, errno);
   if (!S_ISREG(facts.st_mode)) return CheckFile(path);
+  std::move(closer).Cancel();
+  return std::make_unique<ContainedFile>(absl::StrCat(root_, "/", path),
+                                         descriptor, facts.st_size);
+}
+
+absl::StatusOr<std::string> ContainedFiles::Read(const std::string& path,
+                                                 int64_t max_bytes) const {
+  OCTET_ASSIGN_OR_RETURN(const std::unique_ptr<ContainedFile> file,
+                         OpenFile(path));
   std::string bytes;
   const auto too_long = [&] {
     return absl::ResourceExhaustedError(
         absl::StrCat(root_, "/", path, ": expected at most ", max_bytes,
                      " bytes, got more"));
   };
-  if (facts.st_size > max_bytes) return too_long();
-  bytes.resize(static_cast<size_t>(facts.st_size) + 1);
+  if (file->size() > max_bytes) return too_long();
+  bytes.resize(static_cast<size_t>(file->size()) + 1);
   size_t filled = 0;
   while (true) {
     const ssize_t got =
-        read(descriptor, bytes.data() + filled, bytes.size() - filled);
+        read(file->descriptor(), bytes.data() + filled, bytes.size() - filled);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return Error(path, errno);
     if (got == 0) break;
@@ -142,6 +152,28 @@ absl::StatusOr<std::string> ContainedFiles::Read(const std::string& path,
   }
   bytes.resize(filled);
   return bytes;
+}
+
+ContainedFile::~ContainedFile() { close(descriptor_); }
+
+absl::Status ContainedFile::ReadAt(int64_t offset,
+                                   absl::Span<std::byte> bytes) const {
+  while (!bytes.empty()) {
+    const ssize_t got = pread(descriptor_, bytes.data(), bytes.size(), offset);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      return absl::UnavailableError(
+          absl::StrCat(path_, ": ", std::strerror(errno)));
+    }
+    if (got == 0) {
+      return absl::DataLossError(absl::StrCat(path_, ": ends at byte ", offset,
+                                              "; expected ", bytes.size(),
+                                              " more"));
+    }
+    bytes.remove_prefix(static_cast<size_t>(got));
+    offset += got;
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace octet

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/models/contained_files.h"
+#include "engine/base/contained_files.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
