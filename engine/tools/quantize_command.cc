@@ -135,7 +135,8 @@ absl::Status RunQuantize(const QuantizeFlags& flags) {
   OCTET_ASSIGN_OR_RETURN(const std::vector<NamedTensor> calibration,
                          io::ReadNamedTensors(flags.calibration));
   QuantizationOptions options;
-  options.method = QuantizationMethod::kLinear;
+  options.method = flags.method == "histogram" ? QuantizationMethod::kHistogram
+                                               : QuantizationMethod::kLinear;
   options.activations = flags.activations == "symmetric"
                             ? ActivationScheme::kSymmetric
                             : ActivationScheme::kAsymmetric;
@@ -176,8 +177,9 @@ void AddQuantizeCommand(CLI::App& app, Command* command) {
       ->required();
   quantize
       ->add_option("--method", flags->method,
-                   "linear: from the least to the largest value seen")
-      ->check(CLI::IsMember({"linear"}))
+                   "linear: from the least to the largest value seen; "
+                   "histogram: thresholds chosen for each tensor")
+      ->check(CLI::IsMember({"linear", "histogram"}))
       ->capture_default_str();
   quantize
       ->add_option("--activations", flags->activations,
