@@ -45,17 +45,17 @@ absl::Status CheckTensor(const TensorSpec& spec, const Tensor& tensor,
                    bad - values.begin(), "; expected finite values"));
 }
 
-// Runs the float graph for one sample and shows its values.
+// Runs a float graph for one sample and shows its values.
 class ActivationRunner {
  public:
-  ActivationRunner(const CalibrationRun& run, int threads)
-      : run_(run), pool_(threads) {}
+  ActivationRunner(const CalibrationRun& run, SampleRuns runs)
+      : run_(run), runs_(std::move(runs)), pool_(runs_.threads) {}
 
-  absl::Status Prepare(const ir::Graph& graph,
-                       const std::vector<ir::ValueId>& values, bool batches) {
-    OCTET_ASSIGN_OR_RETURN(ir::Graph lowered, Lower(graph, values));
+  absl::Status Prepare(const quant::WatchedGraph& watched) {
+    OCTET_ASSIGN_OR_RETURN(ir::Graph lowered,
+                           Lower(watched.graph, watched.watched));
     lowered = lowered.WithRows(1);
-    shown_from_ = graph.outputs().size();
+    shown_from_ = watched.graph.outputs().size();
     const BackendSet backends(BackendChoice::kDefault);
     OCTET_ASSIGN_OR_RETURN(
         plan_, plan::Plan::Build(std::move(lowered), backends.in_order(),
@@ -63,8 +63,10 @@ class ActivationRunner {
     arena_ =
         Tensor(DType::kUInt8, {static_cast<int64_t>(plan_->arena_bytes())});
     for (const plan::PlanTensor& input : plan_->inputs()) {
-      OCTET_ASSIGN_OR_RETURN(RowGatherer gatherer,
-                             RowGatherer::Create(input, batches, std::nullopt));
+      const bool of_model = gatherers_.size() < run_.inputs();
+      OCTET_ASSIGN_OR_RETURN(
+          RowGatherer gatherer,
+          RowGatherer::Create(input, of_model && runs_.batches, std::nullopt));
       gatherers_.push_back(std::move(gatherer));
     }
     OCTET_ASSIGN_OR_RETURN(bound_, plan_->Bind(arena_.mutable_bytes(), &pool_));
@@ -72,9 +74,15 @@ class ActivationRunner {
   }
 
   absl::StatusOr<int64_t> RunNext(const quant::ActivationSink& sink) {
-    if (next_ == run_.samples()) return 0;
+    if (next_ == runs_.samples.size()) {
+      next_ = 0;
+      return 0;
+    }
     for (size_t i = 0; i < gatherers_.size(); ++i) {
-      gatherers_[i].Gather(run_.Sample(i, next_), 0, 1,
+      const void* values = i < run_.inputs()
+                               ? run_.Sample(i, runs_.samples[next_])
+                               : runs_.further_input(i - run_.inputs()).data();
+      gatherers_[i].Gather(values, 0, 1,
                            arena_.mutable_bytes() + plan_->inputs()[i].offset);
     }
     OCTET_RETURN_IF_ERROR(bound_->Run());
@@ -93,6 +101,7 @@ class ActivationRunner {
 
  private:
   const CalibrationRun& run_;
+  const SampleRuns runs_;
   ThreadPool pool_;
   plan::WeightCache weights_;
   Tensor arena_;
@@ -100,7 +109,7 @@ class ActivationRunner {
   std::unique_ptr<plan::BoundPlan> bound_;
   std::vector<RowGatherer> gatherers_;
   size_t shown_from_ = 0;  // outputs before it are the model's own
-  int64_t next_ = 0;
+  size_t next_ = 0;        // of the samples
 };
 
 }  // namespace
@@ -155,10 +164,9 @@ const void* CalibrationRun::Sample(size_t input, int64_t sample) const {
 }
 
 absl::StatusOr<quant::ActivationSource> CalibrationRun::ActivationsOf(
-    const ir::Graph& graph, const std::vector<ir::ValueId>& values,
-    bool batches, int threads) const {
-  auto runner = std::make_shared<ActivationRunner>(*this, threads);
-  OCTET_RETURN_IF_ERROR(runner->Prepare(graph, values, batches));
+    const quant::WatchedGraph& watched, const SampleRuns& runs) const {
+  auto runner = std::make_shared<ActivationRunner>(*this, runs);
+  OCTET_RETURN_IF_ERROR(runner->Prepare(watched));
   return quant::ActivationSource([runner](const quant::ActivationSink& sink) {
     return runner->RunNext(sink);
   });
