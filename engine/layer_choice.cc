@@ -20,7 +20,7 @@ absl::StatusOr<std::shared_ptr<const LoadedModel>> Reload(
     const ir::Graph& graph, const ModelOptions& options) {
   OCTET_ASSIGN_OR_RETURN(const std::string bytes, onnx::ExportModel(graph));
   OCTET_ASSIGN_OR_RETURN(onnx::ImportedModel imported,
-                         onnx::ImportModel(bytes, ReferenceContext().evaluate));
+                         onnx::ImportModel(bytes, ReferenceEvaluator()));
   return LoadedModel::Create(std::move(imported), options);
 }
 

@@ -80,6 +80,22 @@ struct Spread {
   }
 };
 
+// Whether the convolution's weights are many times those that it is made of:
+// phases that the kernel does not reach are zeros.
+bool GrowsMuch(const Spread& spread) {
+  constexpr double kFreeElements = 1 << 20;
+  constexpr double kMostGrowth = 16;
+  double grown = static_cast<double>(spread.groups * spread.group_outputs) *
+                 static_cast<double>(spread.group_inputs);
+  double growth = 1;
+  for (const Axis& axis : spread.axes) {
+    const auto taps = static_cast<double>(axis.taps * axis.stride);
+    grown *= taps;
+    growth *= taps / static_cast<double>(axis.kernel);
+  }
+  return grown > kFreeElements && growth > kMostGrowth;
+}
+
 std::optional<Spread> SetUp(const Graph& graph, const Node& node,
                             const ir::ConvTranspose& op) {
   const Dims& x = graph.type(node.inputs[0]).dims;
@@ -105,6 +121,7 @@ std::optional<Spread> SetUp(const Graph& graph, const Node& node,
     phases *= axis.stride;
     spread.axes.push_back(axis);
   }
+  if (GrowsMuch(spread)) return std::nullopt;
   return spread;
 }
 

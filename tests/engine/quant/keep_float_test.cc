@@ -40,7 +40,7 @@ ir::Graph FourLayers() {
   const QuantizationSites sites = ChooseSites(graph);
   std::vector<Scheme> schemes(sites.rounded.size(),
                               Scheme{DType::kUInt8, 0.05f, 128});
-  const auto quantized = QuantizeGraph(graph, sites, schemes);
+  const auto quantized = QuantizeGraph(graph, sites, {schemes, {}});
   EXPECT_TRUE(quantized.ok()) << quantized.status();
   return *quantized;
 }
