@@ -18,18 +18,19 @@
 namespace octet::internal {
 namespace {
 
-absl::Status CheckTensor(const TensorSpec& spec, const Tensor& tensor) {
+absl::Status CheckTensor(const TensorSpec& spec, const Tensor& tensor,
+                         absl::string_view what) {
   Shape expected = spec.row_shape;
   expected.insert(expected.begin(),
                   tensor.shape().empty() ? 0 : tensor.shape()[0]);
   if (tensor.dtype() != spec.dtype) {
     return absl::InvalidArgumentError(
-        absl::StrCat("calibration tensor ", spec.name, " is ",
-                     Name(tensor.dtype()), "; expected ", Name(spec.dtype)));
+        absl::StrCat(what, " tensor ", spec.name, " is ", Name(tensor.dtype()),
+                     "; expected ", Name(spec.dtype)));
   }
   if (tensor.shape() != expected) {
     return absl::InvalidArgumentError(
-        absl::StrCat("calibration tensor ", spec.name, " has shape ",
+        absl::StrCat(what, " tensor ", spec.name, " has shape ",
                      ShapeToString(tensor.shape()), "; expected [samples, ",
                      absl::StrJoin(spec.row_shape, ", "), "]"));
   }
@@ -39,22 +40,22 @@ absl::Status CheckTensor(const TensorSpec& spec, const Tensor& tensor) {
     return !std::isfinite(value);
   });
   if (bad == values.end()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "calibration tensor ", spec.name, " holds ", *bad, " at element ",
-      bad - values.begin(), "; expected finite values"));
+  return absl::InvalidArgumentError(
+      absl::StrCat(what, " tensor ", spec.name, " holds ", *bad, " at element ",
+                   bad - values.begin(), "; expected finite values"));
 }
 
-// Runs the float graph for one sample and shows its values.
+// Runs a float graph for one sample and shows its values.
 class ActivationRunner {
  public:
-  ActivationRunner(const CalibrationRun& run, int threads)
-      : run_(run), pool_(threads) {}
+  ActivationRunner(const CalibrationRun& run, SampleRuns runs)
+      : run_(run), runs_(std::move(runs)), pool_(runs_.threads) {}
 
-  absl::Status Prepare(const ir::Graph& graph,
-                       const std::vector<ir::ValueId>& values, bool batches) {
-    OCTET_ASSIGN_OR_RETURN(ir::Graph lowered, Lower(graph, values));
+  absl::Status Prepare(const quant::WatchedGraph& watched) {
+    OCTET_ASSIGN_OR_RETURN(ir::Graph lowered,
+                           Lower(watched.graph, watched.watched));
     lowered = lowered.WithRows(1);
-    shown_from_ = graph.outputs().size();
+    shown_from_ = watched.graph.outputs().size();
     const BackendSet backends(BackendChoice::kDefault);
     OCTET_ASSIGN_OR_RETURN(
         plan_, plan::Plan::Build(std::move(lowered), backends.in_order(),
@@ -62,8 +63,10 @@ class ActivationRunner {
     arena_ =
         Tensor(DType::kUInt8, {static_cast<int64_t>(plan_->arena_bytes())});
     for (const plan::PlanTensor& input : plan_->inputs()) {
-      OCTET_ASSIGN_OR_RETURN(RowGatherer gatherer,
-                             RowGatherer::Create(input, batches, std::nullopt));
+      const bool of_model = gatherers_.size() < run_.inputs();
+      OCTET_ASSIGN_OR_RETURN(
+          RowGatherer gatherer,
+          RowGatherer::Create(input, of_model && runs_.batches, std::nullopt));
       gatherers_.push_back(std::move(gatherer));
     }
     OCTET_ASSIGN_OR_RETURN(bound_, plan_->Bind(arena_.mutable_bytes(), &pool_));
@@ -71,9 +74,15 @@ class ActivationRunner {
   }
 
   absl::StatusOr<int64_t> RunNext(const quant::ActivationSink& sink) {
-    if (next_ == run_.samples()) return 0;
+    if (next_ == runs_.samples.size()) {
+      next_ = 0;
+      return 0;
+    }
     for (size_t i = 0; i < gatherers_.size(); ++i) {
-      gatherers_[i].Gather(run_.Sample(i, next_), 0, 1,
+      const void* values = i < run_.inputs()
+                               ? run_.Sample(i, runs_.samples[next_])
+                               : runs_.further_input(i - run_.inputs()).data();
+      gatherers_[i].Gather(values, 0, 1,
                            arena_.mutable_bytes() + plan_->inputs()[i].offset);
     }
     OCTET_RETURN_IF_ERROR(bound_->Run());
@@ -92,6 +101,7 @@ class ActivationRunner {
 
  private:
   const CalibrationRun& run_;
+  const SampleRuns runs_;
   ThreadPool pool_;
   plan::WeightCache weights_;
   Tensor arena_;
@@ -99,13 +109,14 @@ class ActivationRunner {
   std::unique_ptr<plan::BoundPlan> bound_;
   std::vector<RowGatherer> gatherers_;
   size_t shown_from_ = 0;  // outputs before it are the model's own
-  int64_t next_ = 0;
+  size_t next_ = 0;        // of the samples
 };
 
 }  // namespace
 
 absl::StatusOr<CalibrationRun> CalibrationRun::Create(
-    const Model& model, absl::Span<const NamedTensor> calibration) {
+    const Model& model, absl::Span<const NamedTensor> calibration,
+    absl::string_view what) {
   CalibrationRun run;
   for (const NamedTensor& named : calibration) {
     const bool known = std::any_of(
@@ -113,7 +124,7 @@ absl::StatusOr<CalibrationRun> CalibrationRun::Create(
         [&](const TensorSpec& spec) { return spec.name == named.name; });
     if (!known) {
       return absl::InvalidArgumentError(absl::StrCat(
-          "calibration tensor ", named.name,
+          what, " tensor ", named.name,
           " is no input of the model; its "
           "inputs are ",
           absl::StrJoin(model.inputs(), ", ",
@@ -128,13 +139,13 @@ absl::StatusOr<CalibrationRun> CalibrationRun::Create(
         [&](const NamedTensor& tensor) { return tensor.name == spec.name; });
     if (named == calibration.end()) {
       return absl::InvalidArgumentError(absl::StrCat(
-          "no calibration tensor for the model's input ", spec.name));
+          "no ", what, " tensor for the model's input ", spec.name));
     }
-    OCTET_RETURN_IF_ERROR(CheckTensor(spec, named->tensor));
+    OCTET_RETURN_IF_ERROR(CheckTensor(spec, named->tensor, what));
     const int64_t samples = named->tensor.shape()[0];
     if (!run.tensors_.empty() && samples != run.samples_) {
       return absl::InvalidArgumentError(
-          absl::StrCat("calibration tensor ", spec.name, " has ", samples,
+          absl::StrCat(what, " tensor ", spec.name, " has ", samples,
                        " samples; the one before it has ", run.samples_));
     }
     run.samples_ = samples;
@@ -142,7 +153,7 @@ absl::StatusOr<CalibrationRun> CalibrationRun::Create(
   }
   if (run.samples_ == 0) {
     return absl::InvalidArgumentError(
-        "no calibration samples; expected at least one");
+        absl::StrCat("no ", what, " samples; expected at least one"));
   }
   return run;
 }
@@ -153,10 +164,9 @@ const void* CalibrationRun::Sample(size_t input, int64_t sample) const {
 }
 
 absl::StatusOr<quant::ActivationSource> CalibrationRun::ActivationsOf(
-    const ir::Graph& graph, const std::vector<ir::ValueId>& values,
-    bool batches, int threads) const {
-  auto runner = std::make_shared<ActivationRunner>(*this, threads);
-  OCTET_RETURN_IF_ERROR(runner->Prepare(graph, values, batches));
+    const quant::WatchedGraph& watched, const SampleRuns& runs) const {
+  auto runner = std::make_shared<ActivationRunner>(*this, runs);
+  OCTET_RETURN_IF_ERROR(runner->Prepare(watched));
   return quant::ActivationSource([runner](const quant::ActivationSink& sink) {
     return runner->RunNext(sink);
   });

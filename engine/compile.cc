@@ -6,17 +6,41 @@
 #include "engine/onednn/backend.h"
 #include "engine/reference/backend.h"
 #include "engine/simd/backend.h"
+#include "engine/simd/cpu_features.h"
 
 namespace octet::internal {
+namespace {
+
+// The products of integers that oneDNN is asked for before our own kernels:
+// what it computes faster on this machine. Any choice gives the same sums, ours
+// the reference's bytes too. product-bench (tests/bench) compares the two.
+onednn::BackendOptions::IntegerProducts ProductsOfOneDnn() {
+  using Products = onednn::BackendOptions::IntegerProducts;
+  if (!onednn::IntegerProductsAreExact()) return Products::kNone;
+  switch (simd::ActiveIsa()) {
+    case simd::Isa::kAmxInt8:  // ours have no tiles
+      return Products::kDense;
+    case simd::Isa::kAvx512Vnni:
+      return Products::kNone;
+    default:
+      return Products::kAll;
+  }
+}
+
+}  // namespace
 
 BackendSet::BackendSet(BackendChoice choice) {
   if (choice == BackendChoice::kDefault) {
-    // Where oneDNN's integer products would saturate, ours are asked first;
-    // elsewhere they take what oneDNN has no fast kernel for.
-    const bool exact = onednn::IntegerProductsAreExact();
-    owned_.push_back(onednn::CreateOneDnnBackend({/*integer_products=*/exact}));
+    using Products = onednn::BackendOptions::IntegerProducts;
+    const Products products = ProductsOfOneDnn();
+    owned_.push_back(onednn::CreateOneDnnBackend({products}));
     owned_.push_back(simd::CreateSimdBackend());
-    if (!exact) std::swap(owned_[0], owned_[1]);
+    if (!onednn::IntegerProductsAreExact()) {
+      std::swap(owned_[0], owned_[1]);
+    } else if (products != Products::kAll) {
+      // What ours have no kernel for.
+      owned_.push_back(onednn::CreateOneDnnBackend({Products::kAll}));
+    }
   }
   owned_.push_back(reference::CreateReferenceBackend());
   for (const auto& backend : owned_) in_order_.push_back(backend.get());

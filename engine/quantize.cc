@@ -12,9 +12,9 @@
 #include "engine/engine.h"
 #include "engine/loaded_model.h"
 #include "engine/onnx/exporter.h"
-#include "engine/quant/bias_correction.h"
-#include "engine/quant/calibrate.h"
+#include "engine/output_error.h"
 #include "engine/quant/quantize_graph.h"
+#include "engine/quantization_search.h"
 
 namespace octet {
 namespace {
@@ -27,65 +27,19 @@ absl::Status Report(QuantizationObserver* observer, absl::string_view phase,
   return observer->OnProgress({std::string(phase), done, total});
 }
 
-// How calibration samples are run.
-struct RunContext {
-  bool batches = false;
-  int threads = 1;
-  QuantizationObserver* observer = nullptr;
-};
-
-quant::Scheme SchemeFor(const quant::Range& range, ActivationScheme scheme) {
-  switch (scheme) {
-    case ActivationScheme::kAsymmetric:
-      return quant::AsymmetricU8(range);
-    case ActivationScheme::kSymmetric:
-      return quant::Symmetric(range);
+// With the exact zeros in the bin that holds zero.
+ValueHistogram Published(const quant::Histogram& histogram) {
+  ValueHistogram published;
+  published.min = static_cast<float>(histogram.low());
+  published.max = static_cast<float>(histogram.high());
+  published.counts.assign(histogram.counts().begin(), histogram.counts().end());
+  if (histogram.zeros() > 0) {
+    const double bin = -histogram.low() / histogram.width();
+    const int last = quant::Histogram::kBins - 1;
+    published.counts[std::clamp(static_cast<int>(bin), 0, last)] +=
+        histogram.zeros();
   }
-  OCTET_CHECK(false);
-}
-
-// What the quantized model's outputs lose against the float model's, summed
-// over all elements.
-struct ErrorSums {
-  double signal = 0;
-  double noise = 0;
-
-  void Add(const Tensor& exact, const Tensor& rounded) {
-    if (exact.dtype() != DType::kFloat32) return;
-    const auto a = exact.data<float>();
-    const auto b = rounded.data<float>();
-    for (size_t i = 0; i < a.size(); ++i) {
-      const double difference = static_cast<double>(a[i]) - b[i];
-      signal += static_cast<double>(a[i]) * a[i];
-      noise += difference * difference;
-    }
-  }
-  // Capped at 200 dB, beyond what float32 can tell apart.
-  double Decibels() const {
-    constexpr double kCap = 200;
-    if (noise == 0 || signal / noise > 1e20) return kCap;
-    return signal == 0 ? -kCap : 10 * std::log10(signal / noise);
-  }
-};
-
-// Runs one sample through `executor`.
-absl::StatusOr<std::vector<Tensor>> RunSample(Executor& executor,
-                                              const Model& model,
-                                              const CalibrationRun& calibration,
-                                              int64_t sample) {
-  std::vector<const void*> inputs;
-  for (size_t i = 0; i < model.inputs().size(); ++i) {
-    inputs.push_back(calibration.Sample(i, sample));
-  }
-  std::vector<Tensor> outputs;
-  std::vector<void*> addresses;
-  for (const TensorSpec& spec : model.outputs()) {
-    outputs.emplace_back(spec.dtype, spec.row_shape);
-    addresses.push_back(outputs.back().mutable_bytes());
-  }
-  const RowBlock block{1, inputs, addresses};
-  OCTET_RETURN_IF_ERROR(executor.Run({&block, 1}, nullptr));
-  return outputs;
+  return published;
 }
 
 // The SQNR of `quantized` against `exact` over the calibration samples.
@@ -95,66 +49,40 @@ absl::StatusOr<double> MeasureSqnr(std::shared_ptr<const Model> exact,
                                    QuantizationObserver* observer) {
   OCTET_ASSIGN_OR_RETURN(auto exact_executor, Executor::Create(exact));
   OCTET_ASSIGN_OR_RETURN(auto quantized_executor, Executor::Create(quantized));
-  ErrorSums sums;
+  internal::OutputError error;
   for (int64_t s = 0; s < calibration.samples(); ++s) {
     OCTET_RETURN_IF_ERROR(Report(observer, "check", s, calibration.samples()));
-    OCTET_ASSIGN_OR_RETURN(std::vector<Tensor> a,
-                           RunSample(*exact_executor, *exact, calibration, s));
+    OCTET_ASSIGN_OR_RETURN(
+        std::vector<Tensor> a,
+        internal::RunSample(*exact_executor, *exact, calibration, s));
     OCTET_ASSIGN_OR_RETURN(
         std::vector<Tensor> b,
-        RunSample(*quantized_executor, *quantized, calibration, s));
-    for (size_t i = 0; i < a.size(); ++i) sums.Add(a[i], b[i]);
+        internal::RunSample(*quantized_executor, *quantized, calibration, s));
+    for (size_t i = 0; i < a.size(); ++i) error.Add(a[i], b[i]);
   }
   OCTET_RETURN_IF_ERROR(
       Report(observer, "check", calibration.samples(), calibration.samples()));
-  return sums.Decibels();
+  return error.Decibels();
 }
 
-// Lets the biases of `graph` take up what rounding the weights does to the
-// mean.
-absl::StatusOr<ir::Graph> WithCorrectedBiases(
-    const ir::Graph& graph, const quant::QuantizationSites& sites,
-    const std::vector<quant::Scheme>& schemes, const CalibrationRun& run,
-    const RunContext& context) {
-  OCTET_ASSIGN_OR_RETURN(quant::TwinnedGraph twinned,
-                         quant::AddErrorTwins(graph, sites, schemes));
-  std::vector<ir::ValueId> errors;
-  std::vector<quant::ChannelMean> means;
-  for (const quant::RoundedLayer& layer : twinned.layers) {
-    errors.push_back(layer.error);
-    means.emplace_back(layer.channels);
-  }
-  OCTET_ASSIGN_OR_RETURN(quant::ActivationSource source,
-                         run.ActivationsOf(twinned.graph, errors,
-                                           context.batches, context.threads));
-  const quant::ActivationSink sink = [&](size_t layer,
-                                         absl::Span<const float> values) {
-    means[layer].Add(values);
-    return absl::OkStatus();
-  };
-  for (int64_t done = 0, ran = 1; ran > 0; done += ran) {
-    OCTET_RETURN_IF_ERROR(
-        Report(context.observer, "correct biases", done, run.samples()));
-    OCTET_ASSIGN_OR_RETURN(ran, source(sink));
-  }
-  std::vector<std::vector<double>> shifts;
-  for (const quant::ChannelMean& mean : means) shifts.push_back(mean.Means());
-  return quant::CorrectBiases(graph, twinned.layers, shifts);
-}
-
-// The types of the integer values of `graph`, for the report.
+// The types of the integer values, for the report.
 std::vector<QuantizedTensor> Describe(
-    const ir::Graph& graph, const quant::QuantizationSites& sites,
-    const std::vector<quant::Range>& ranges,
-    const std::vector<quant::Scheme>& schemes) {
+    const internal::ChosenQuantization& chosen) {
   std::vector<QuantizedTensor> tensors;
-  for (size_t i = 0; i < schemes.size(); ++i) {
-    tensors.push_back({graph.value(sites.rounded[i]).name,
-                       schemes[i].dtype,
-                       {schemes[i].scale},
-                       {schemes[i].zero_point},
-                       ranges[i].min,
-                       ranges[i].max});
+  for (size_t i = 0; i < chosen.sites.rounded.size(); ++i) {
+    const quant::Scheme& scheme = chosen.parameters.schemes[i];
+    const quant::Histogram& histogram = chosen.statistics[i].histogram;
+    QuantizedTensor tensor;
+    tensor.name = chosen.graph.value(chosen.sites.rounded[i]).name;
+    tensor.dtype = scheme.dtype;
+    tensor.scales = {scheme.scale};
+    tensor.zero_points = {scheme.zero_point};
+    tensor.min = histogram.range()->min;
+    tensor.max = histogram.range()->max;
+    tensor.threshold = chosen.thresholds[i].name;
+    tensor.clipped_share = histogram.ShareBeyond(chosen.thresholds[i].range);
+    tensor.histogram = Published(histogram);
+    tensors.push_back(std::move(tensor));
   }
   return tensors;
 }
@@ -192,49 +120,28 @@ absl::StatusOr<QuantizationResult> Quantize(
     return absl::InvalidArgumentError(
         "the model is quantized already; expected a float model");
   }
-  const bool batches = imported.batches;
   OCTET_ASSIGN_OR_RETURN(ir::Graph graph,
                          internal::OptimizeFloat(imported.graph));
+  const onnx::ImportedModel float_model = imported;
   OCTET_ASSIGN_OR_RETURN(auto exact, internal::LoadedModel::Create(
                                          std::move(imported), model_options));
   OCTET_ASSIGN_OR_RETURN(CalibrationRun run,
                          CalibrationRun::Create(*exact, calibration));
   OCTET_RETURN_IF_ERROR(Report(observer, "import", 1, 1));
 
-  quant::QuantizationSites sites = quant::ChooseSites(graph);
+  internal::QuantizationSearch search(float_model, exact, run, options,
+                                      observer);
+  OCTET_ASSIGN_OR_RETURN(internal::ChosenQuantization chosen,
+                         search.Run(graph));
   OCTET_ASSIGN_OR_RETURN(
-      quant::ActivationSource source,
-      run.ActivationsOf(graph, sites.rounded, batches, options.threads));
-  int64_t done = 0;
-  OCTET_ASSIGN_OR_RETURN(
-      const std::vector<quant::Range> ranges,
-      quant::CalibrateMinMax(
-          graph, sites,
-          [&](const quant::ActivationSink& sink) -> absl::StatusOr<int64_t> {
-            OCTET_RETURN_IF_ERROR(
-                Report(observer, "calibrate", done, run.samples()));
-            OCTET_ASSIGN_OR_RETURN(const int64_t ran, source(sink));
-            done += ran;
-            return ran;
-          }));
-  std::vector<quant::Scheme> schemes;
-  for (const quant::Range& range : ranges) {
-    schemes.push_back(SchemeFor(range, options.activations));
-  }
-  if (options.bias_correction) {
-    OCTET_ASSIGN_OR_RETURN(
-        graph, WithCorrectedBiases(graph, sites, schemes, run,
-                                   {batches, options.threads, observer}));
-    // The same sites, for a graph with more constants.
-    sites = quant::ChooseSites(graph);
-  }
-  OCTET_ASSIGN_OR_RETURN(ir::Graph quantized,
-                         quant::QuantizeGraph(graph, sites, schemes));
+      ir::Graph quantized,
+      quant::QuantizeGraph(chosen.graph, chosen.sites, chosen.parameters));
 
   QuantizationResult result;
   OCTET_ASSIGN_OR_RETURN(result.model, onnx::ExportModel(quantized));
   OCTET_RETURN_IF_ERROR(Report(observer, "quantize", 1, 1));
-  result.tensors = Describe(graph, sites, ranges, schemes);
+  result.tensors = Describe(chosen);
+  result.remedies = std::move(chosen.remedies);
   result.float_bytes = static_cast<int64_t>(bytes.size());
   result.quantized_bytes = static_cast<int64_t>(result.model.size());
   result.samples = run.samples();

@@ -153,6 +153,7 @@ run_ctest release
 full=()
 [[ $everything == no ]] || full=(--full)
 run_python interop tests/interop
+run_python report tests/report
 run_python stress tests/stress "${full[@]}"
 [[ $everything == no ]] || run_python topologies tests/topologies
 if [[ $sanitize == yes ]]; then

@@ -1,148 +1,274 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/quant/bias_correction.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
 #include "engine/base/status_macros.h"
+#include "engine/quant/probe_builder.h"
 #include "engine/quant/quantize_weights.h"
 
 namespace octet::quant {
-namespace {
 
 using ir::Graph;
 using ir::Node;
 using ir::ValueId;
 
-bool HasBias(const Node& node) {
-  if (const auto* conv = std::get_if<ir::Conv>(&node.op)) {
-    return conv->has_bias;
-  }
-  return std::get<ir::MatMul>(node.op).has_bias;
-}
-
-// The same products without bias, residual and activation.
-ir::Op BareProducts(const ir::Op& op) {
-  if (const auto* conv = std::get_if<ir::Conv>(&op)) {
-    ir::Conv bare = *conv;
-    bare.has_bias = false;
-    bare.has_residual = false;
-    bare.activation = {};
-    return bare;
-  }
-  ir::MatMul bare = std::get<ir::MatMul>(op);
-  bare.has_bias = false;
-  bare.activation = {};
-  return bare;
-}
-
-// Adds the twins of one layer after another.
-class TwinBuilder {
+// Writes the float and the quantized model side by side.
+class CorrectionBuilder {
  public:
-  TwinBuilder(const Graph& graph, const QuantizationSites& sites,
-              const std::vector<Scheme>& schemes)
-      : source_(graph), twinned_{graph, {}}, rounded_(graph.values().size()) {
-    OCTET_CHECK(sites.group.size() == graph.values().size());
-    std::vector<std::optional<Scheme>> of_group(graph.values().size());
-    for (size_t i = 0; i < schemes.size(); ++i) {
-      of_group[sites.group[sites.rounded[i]]] = schemes[i];
-    }
-    for (ValueId group : sites.group) schemes_.push_back(of_group[group]);
+  CorrectionBuilder(const Graph& graph, const QuantizationSites& sites,
+                    const QuantizationParameters& parameters, Upstream upstream)
+      : source_(graph),
+        parameters_(parameters),
+        upstream_(upstream),
+        builder_(graph),
+        carried_(CarriedSchemes(graph, sites, parameters.schemes)),
+        is_site_(graph.values().size(), false),
+        rounded_(graph.values().size()) {
+    for (ValueId id : sites.rounded) is_site_[id] = true;
   }
 
-  absl::StatusOr<TwinnedGraph> Build() {
+  absl::StatusOr<BiasCorrector> Build() {
+    for (ValueId id : source_.inputs()) {
+      OCTET_RETURN_IF_ERROR(SetRounded(id, id));
+    }
     for (size_t i = 0; i < source_.nodes().size(); ++i) {
       const Node& node = source_.nodes()[i];
-      if (!IsWeighted(source_, node) || !schemes_[node.inputs[0]]) continue;
-      OCTET_RETURN_IF_ERROR(AddTwins(i));
+      if (IsWeighted(source_, node) && carried_[node.inputs[0]]) {
+        OCTET_RETURN_IF_ERROR(upstream_ == Upstream::kFloat
+                                  ? AddLayerByItself(i)
+                                  : AddLayerInLine(i));
+      } else {
+        OCTET_RETURN_IF_ERROR(AddOther(node));
+      }
     }
-    return std::move(twinned_);
+    corrector_.watched_.graph = std::move(builder_).Take();
+    return std::move(corrector_);
   }
 
  private:
-  absl::Status AddTwins(size_t index) {
-    const Node& node = source_.nodes()[index];
-    const Tensor& weights = *source_.value(node.inputs[1]).constant;
-    std::optional<Tensor> bias;
-    if (HasBias(node)) bias = source_.value(node.inputs[2]).constant;
-    OCTET_ASSIGN_OR_RETURN(
-        QuantizedWeights quantized,
-        QuantizeWeights(weights, WeightChannelAxis(node.op), bias,
-                        schemes_[node.inputs[0]]->scale));
-    Graph& graph = twinned_.graph;
-    const ValueId rounded_weights = graph.AddConstant(
-        graph.FreshName("rounded_weights"), DequantizedWeights(quantized));
-    const ValueId exact = AddBare(node, node.inputs[0], node.inputs[1]);
-    const ValueId rounded =
-        AddBare(node, Rounded(node.inputs[0]), rounded_weights);
-    const ValueId error = Add(node, ir::Binary{ir::BinaryKind::kSub, {}},
-                              {exact, rounded}, source_.type(node.outputs[0]));
-    twinned_.layers.push_back(
-        {index, error, weights.shape()[WeightChannelAxis(node.op)]});
+  // Makes `twin` what the quantized model computes for `id`, rounded where that
+  // is a site.
+  absl::Status SetRounded(ValueId id, ValueId twin) {
+    rounded_[id] = twin;
+    if (!is_site_[id]) return absl::OkStatus();
+    OCTET_ASSIGN_OR_RETURN(rounded_[id], builder_.Round(twin, *carried_[id]));
     return absl::OkStatus();
   }
 
-  // `id` after Quantize and Dequantize.
-  ValueId Rounded(ValueId id) {
-    if (rounded_[id]) return *rounded_[id];
-    const Scheme& scheme = *schemes_[id];
-    const ir::Dims& dims = source_.type(id).dims;
-    Graph& graph = twinned_.graph;
-    const ValueId integers = graph.AddNode(
-        "quantize", ir::Quantize{}, {id}, graph.FreshName("integers"),
-        {scheme.dtype, dims, scheme.ToQuantization()});
-    rounded_[id] = graph.AddNode("dequantize", ir::Dequantize{}, {integers},
-                                 graph.FreshName("rounded"),
-                                 {DType::kFloat32, dims, std::nullopt});
+  // What the quantized model reads for `id`.
+  absl::StatusOr<ValueId> Rounded(ValueId id) {
+    if (source_.value(id).is_constant()) return id;
+    if (!rounded_[id]) {
+      // With a float upstream, values are rounded where a layer reads them.
+      OCTET_ASSIGN_OR_RETURN(rounded_[id], builder_.Round(id, *carried_[id]));
+    }
     return *rounded_[id];
   }
 
-  ValueId AddBare(const Node& node, ValueId data, ValueId weights) {
-    return Add(node, BareProducts(node.op), {data, weights},
-               source_.type(node.outputs[0]));
+  absl::StatusOr<ValueId> RoundedWeights(size_t index) {
+    const Node& node = source_.nodes()[index];
+    std::optional<Tensor> bias;
+    if (HasBias(node.op)) bias = source_.value(node.inputs[2]).constant;
+    OCTET_ASSIGN_OR_RETURN(
+        QuantizedWeights quantized,
+        QuantizeWeights(*source_.value(node.inputs[1]).constant,
+                        WeightChannelAxis(node.op), bias,
+                        carried_[node.inputs[0]]->scale,
+                        parameters_.WeightScalesOf(index)));
+    return builder_.AddConstant("rounded_weights",
+                                DequantizedWeights(quantized));
   }
 
-  ValueId Add(const Node& layer, ir::Op op, std::vector<ValueId> inputs,
-              ir::TensorType type) {
-    Graph& graph = twinned_.graph;
-    return graph.AddNode(absl::StrCat(layer.name, "/twin"), std::move(op),
-                         std::move(inputs), graph.FreshName("twin"),
-                         std::move(type));
+  // The mean of `exact` less that of `rounded`, by channel of `node`.
+  absl::StatusOr<ValueId> AddShift(const Node& node, ValueId exact,
+                                   ValueId rounded) {
+    const int axis = ChannelAxisOf(node);
+    OCTET_ASSIGN_OR_RETURN(
+        const ValueId a, builder_.Reduce(exact, axis, ChannelReduction::kMean));
+    OCTET_ASSIGN_OR_RETURN(
+        const ValueId b,
+        builder_.Reduce(rounded, axis, ChannelReduction::kMean));
+    return builder_.Add("shift", ir::Binary{ir::BinaryKind::kSub, {}}, {a, b});
+  }
+
+  void AddToCorrector(size_t index, ValueId shift) {
+    const Node& node = source_.nodes()[index];
+    const int64_t channels = source_.value(node.inputs[1])
+                                 .constant->shape()[WeightChannelAxis(node.op)];
+    corrector_.watched_.watched.push_back(shift);
+    corrector_.layers_.push_back({index, channels});
+    BiasCorrector::Running running;
+    running.kept.assign(channels, 0.0f);
+    running.share.assign(channels, 0.0f);
+    running.correction.assign(channels, 0.0);
+    running.sums.assign(channels, 0.0);
+    corrector_.running_.push_back(std::move(running));
+  }
+
+  absl::Status AddLayerByItself(size_t index) {
+    const Node& node = source_.nodes()[index];
+    builder_.Append(node);
+    OCTET_ASSIGN_OR_RETURN(const ValueId weights, RoundedWeights(index));
+    OCTET_ASSIGN_OR_RETURN(const ValueId data, Rounded(node.inputs[0]));
+    const ir::Op bare = BareProducts(node.op);
+    OCTET_ASSIGN_OR_RETURN(
+        const ValueId exact,
+        builder_.Add("exact", bare, {node.inputs[0], node.inputs[1]}));
+    OCTET_ASSIGN_OR_RETURN(const ValueId rounded,
+                           builder_.Add("rounded", bare, {data, weights}));
+    OCTET_ASSIGN_OR_RETURN(const ValueId shift, AddShift(node, exact, rounded));
+    AddToCorrector(index, shift);
+    return absl::OkStatus();
+  }
+
+  absl::Status AddLayerInLine(size_t index) {
+    const Node& node = source_.nodes()[index];
+    const ir::Op linear = WithoutActivation(node.op);
+    const ir::Activation& activation = ActivationOf(node.op);
+    ValueId exact = node.outputs[0];
+    if (activation.is_identity()) {
+      builder_.Append(node);
+    } else {
+      OCTET_ASSIGN_OR_RETURN(exact, builder_.Add("exact", linear, node.inputs));
+      builder_.Append(
+          {node.name, ir::Clamp{activation}, {exact}, node.outputs});
+    }
+    std::vector<ValueId> inputs;
+    for (ValueId id : node.inputs) {
+      OCTET_ASSIGN_OR_RETURN(inputs.emplace_back(), Rounded(id));
+    }
+    OCTET_ASSIGN_OR_RETURN(inputs[1], RoundedWeights(index));
+    OCTET_ASSIGN_OR_RETURN(const ValueId rounded,
+                           builder_.Add("rounded", linear, inputs));
+    OCTET_ASSIGN_OR_RETURN(const ValueId shift, AddShift(node, exact, rounded));
+    AddToCorrector(index, shift);
+    OCTET_ASSIGN_OR_RETURN(const ValueId corrected,
+                           AddCorrection(node, shift, rounded));
+    return SetRounded(node.outputs[0], corrected);
+  }
+
+  // activation(rounded + kept + share * shift).
+  absl::StatusOr<ValueId> AddCorrection(const Node& node, ValueId shift,
+                                        ValueId rounded) {
+    const int axis = ChannelAxisOf(node);
+    const int rank =
+        static_cast<int>(source_.type(node.outputs[0]).dims.size());
+    const int64_t channels = corrector_.layers_.back().channels;
+    const ValueId kept = builder_.AddChannelInput("kept", rank, axis, channels);
+    const ValueId share =
+        builder_.AddChannelInput("share", rank, axis, channels);
+    OCTET_ASSIGN_OR_RETURN(
+        const ValueId part,
+        builder_.Add("part", ir::Binary{ir::BinaryKind::kMul, {}},
+                     {shift, share}));
+    OCTET_ASSIGN_OR_RETURN(
+        const ValueId correction,
+        builder_.Add("correction", ir::Binary{ir::BinaryKind::kAdd, {}},
+                     {kept, part}));
+    return builder_.Add("corrected",
+                        ir::Binary{ir::BinaryKind::kAdd, ActivationOf(node.op)},
+                        {rounded, correction});
+  }
+
+  absl::Status AddOther(const Node& node) {
+    builder_.Append(node);
+    if (upstream_ == Upstream::kFloat) return absl::OkStatus();
+    std::vector<ValueId> inputs;
+    bool same = true;
+    for (ValueId id : node.inputs) {
+      OCTET_ASSIGN_OR_RETURN(inputs.emplace_back(), Rounded(id));
+      same = same && inputs.back() == id;
+    }
+    if (same || node.outputs.size() != 1) {
+      for (ValueId id : node.outputs) {
+        OCTET_RETURN_IF_ERROR(SetRounded(id, id));
+      }
+      return absl::OkStatus();
+    }
+    OCTET_ASSIGN_OR_RETURN(const ValueId twin,
+                           builder_.Add("twin", node.op, std::move(inputs)));
+    return SetRounded(node.outputs[0], twin);
+  }
+
+  int ChannelAxisOf(const Node& node) const {
+    return ResultChannelAxis(
+        node.op, static_cast<int>(source_.type(node.outputs[0]).dims.size()));
   }
 
   const Graph& source_;
-  TwinnedGraph twinned_;
-  std::vector<std::optional<Scheme>> schemes_;   // by value of the source
-  std::vector<std::optional<ValueId>> rounded_;  // by value of the source
+  const QuantizationParameters& parameters_;
+  const Upstream upstream_;
+  ProbeBuilder builder_;
+  BiasCorrector corrector_;
+  const std::vector<std::optional<Scheme>> carried_;  // by value
+  std::vector<bool> is_site_;                         // by value
+  std::vector<std::optional<ValueId>> rounded_;       // by value of the source
 };
 
-}  // namespace
-
-absl::StatusOr<TwinnedGraph> AddErrorTwins(const Graph& graph,
-                                           const QuantizationSites& sites,
-                                           const std::vector<Scheme>& schemes) {
-  return TwinBuilder(graph, sites, schemes).Build();
+absl::StatusOr<BiasCorrector> BiasCorrector::Create(
+    const Graph& graph, const QuantizationSites& sites,
+    const QuantizationParameters& parameters, Upstream upstream) {
+  return CorrectionBuilder(graph, sites, parameters, upstream).Build();
 }
 
-void ChannelMean::Add(absl::Span<const float> values) {
-  const size_t channels = sums_.size();
-  OCTET_CHECK(channels > 0 && values.size() % channels == 0);
-  for (size_t i = 0; i < values.size(); i += channels) {
-    for (size_t c = 0; c < channels; ++c) sums_[c] += values[i + c];
+absl::Span<const float> BiasCorrector::Input(size_t index) const {
+  const Running& running = running_[index / 2];
+  return index % 2 == 0 ? running.kept : running.share;
+}
+
+void BiasCorrector::Prepare(double share) {
+  for (Running& running : running_) {
+    for (size_t c = 0; c < running.kept.size(); ++c) {
+      running.kept[c] = static_cast<float>((1 - share) * running.correction[c]);
+      running.share[c] = static_cast<float>(share);
+    }
   }
-  count_ += static_cast<int64_t>(values.size() / channels);
 }
 
-std::vector<double> ChannelMean::Means() const {
-  std::vector<double> means = sums_;
-  for (double& mean : means) mean = count_ == 0 ? 0 : mean / count_;
-  return means;
+void BiasCorrector::Take(size_t layer, absl::Span<const float> shift) {
+  Running& running = running_[layer];
+  OCTET_CHECK(shift.size() == running.sums.size());
+  for (size_t c = 0; c < shift.size(); ++c) {
+    running.correction[c] =
+        running.kept[c] + static_cast<double>(running.share[c]) * shift[c];
+    running.sums[c] += shift[c];
+  }
+}
+
+absl::Status BiasCorrector::Observe(const ActivationSource& source) {
+  before_ = seen_;
+  seen_ = 0;
+  for (Running& running : running_) {
+    std::fill(running.sums.begin(), running.sums.end(), 0.0);
+  }
+  const ActivationSink sink = [&](size_t layer, absl::Span<const float> shift) {
+    Take(layer, shift);
+    return absl::OkStatus();
+  };
+  for (;;) {
+    Prepare(1.0 / static_cast<double>(std::max(before_, seen_ + 1)));
+    OCTET_ASSIGN_OR_RETURN(const int64_t ran, source(sink));
+    if (ran == 0) return absl::OkStatus();
+    seen_ += ran;
+  }
+}
+
+std::vector<std::vector<double>> BiasCorrector::Shifts() const {
+  std::vector<std::vector<double>> shifts;
+  for (const Running& running : running_) {
+    shifts.push_back(running.sums);
+    for (double& shift : shifts.back()) shift /= std::max<int64_t>(seen_, 1);
+  }
+  return shifts;
 }
 
 Graph CorrectBiases(const Graph& graph, const std::vector<RoundedLayer>& layers,
-                    const std::vector<std::vector<double>>& means) {
+                    const std::vector<std::vector<double>>& shifts) {
   Graph corrected = graph;
   for (size_t l = 0; l < layers.size(); ++l) {
     Node& node = corrected.mutable_nodes()[layers[l].node];
@@ -150,15 +276,16 @@ Graph CorrectBiases(const Graph& graph, const std::vector<RoundedLayer>& layers,
     auto values = bias.mutable_data<float>();
     for (int64_t c = 0; c < layers[l].channels; ++c) {
       const double before =
-          HasBias(node) ? graph.value(node.inputs[2]).constant->data<float>()[c]
-                        : 0.0;
-      values[c] = static_cast<float>(before + means[l][c]);
+          HasBias(node.op)
+              ? graph.value(node.inputs[2]).constant->data<float>()[c]
+              : 0.0;
+      values[c] = static_cast<float>(before + shifts[l][c]);
     }
     const std::string stem =
         absl::StrCat(graph.value(node.inputs[1]).name, "_bias");
     const ValueId id =
         corrected.AddConstant(corrected.FreshName(stem), std::move(bias));
-    if (HasBias(node)) {
+    if (HasBias(node.op)) {
       node.inputs[2] = id;
       continue;
     }

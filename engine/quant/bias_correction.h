@@ -8,57 +8,87 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "engine/ir/graph.h"
+#include "engine/quant/calibrate.h"
 #include "engine/quant/quantization_sites.h"
-#include "engine/quant/scheme.h"
+#include "engine/quant/quantize_graph.h"
 
 // Rounding the weights and the data of a layer shifts the mean of its result by
 // E[W x - Wq xq], a constant per channel that its bias can take up (Nagel et
 // al., "Data-Free Quantization Through Weight Equalization and Bias
 // Correction", 2019, section 4.2; the mean is measured on calibration samples
-// here, layer by layer, each with its float input rounded).
+// here).
 namespace octet::quant {
 
 // One Conv or MatMul that will compute in integers.
 struct RoundedLayer {
-  size_t node = 0;        // index of the layer in the graph's nodes
-  ir::ValueId error = 0;  // W x - Wq xq
+  size_t node = 0;  // index of the layer in the graph's nodes
   int64_t channels = 0;
 };
 
-// A float graph in which each rounded layer has twins: one that applies its
-// weights to its input, one that applies the rounded weights to the rounded
-// input, and their difference.
-struct TwinnedGraph {
-  ir::Graph graph;  // ids of the original stay valid
-  std::vector<RoundedLayer> layers;
+// What x and xq are while a layer is measured.
+enum class Upstream {
+  // What the float model computes, and the same rounded.
+  kFloat,
+  // What the float model computes, and what the quantized one does, the layers
+  // before already corrected.
+  kRounded,
 };
 
-// Adds the twins. `schemes` is as for QuantizeGraph().
-absl::StatusOr<TwinnedGraph> AddErrorTwins(const ir::Graph& graph,
-                                           const QuantizationSites& sites,
-                                           const std::vector<Scheme>& schemes);
-
-// The mean of one tensor per channel, over all it is shown; channels are the
-// last axis. Thread-compatible.
-class ChannelMean {
+// Measures the shifts of all layers of a graph while it sees samples one after
+// another.
+//
+// With Upstream::kRounded, the float and the quantized model run side by side.
+// Each layer of the latter adds the mean of its shifts so far, this sample's
+// with it, before the next layer reads its result; so one pass corrects layer
+// after layer on a corrected upstream, however deep the model is. A second pass
+// measures the first samples again, on what the pass before made of the
+// upstream.
+// Thread-compatible.
+class BiasCorrector {
  public:
-  explicit ChannelMean(int64_t channels) : sums_(channels, 0.0) {}
+  // `parameters` is as for QuantizeGraph().
+  static absl::StatusOr<BiasCorrector> Create(
+      const ir::Graph& graph, const QuantizationSites& sites,
+      const QuantizationParameters& parameters, Upstream upstream);
 
-  // REQUIRES: values.size() is a multiple of the channels.
-  void Add(absl::Span<const float> values);
-  // Zeros before the first value.
-  std::vector<double> Means() const;
+  // What to run; watched are the shifts. Its inputs are the model's and behind
+  // them those whose values for the next sample Input() tells.
+  const WatchedGraph& watched() const { return watched_; }
+  // `index` counts the inputs behind the model's.
+  absl::Span<const float> Input(size_t index) const;
+
+  // Takes all samples of `source`, which runs watched(): one pass.
+  absl::Status Observe(const ActivationSource& source);
+
+  const std::vector<RoundedLayer>& layers() const { return layers_; }
+  // Of the last pass, by layer and channel; zeros before the first.
+  std::vector<std::vector<double>> Shifts() const;
 
  private:
-  std::vector<double> sums_;
-  int64_t count_ = 0;  // of values per channel
+  friend class CorrectionBuilder;
+  struct Running {
+    std::vector<float> kept;   // what the graph adds its share of a shift to
+    std::vector<float> share;  // as many times the same number
+    std::vector<double> correction;
+    std::vector<double> sums;  // of this pass
+  };
+
+  // Sets what the next sample's graph is to keep and to add.
+  void Prepare(double share);
+  void Take(size_t layer, absl::Span<const float> shift);
+
+  WatchedGraph watched_;
+  std::vector<RoundedLayer> layers_;
+  std::vector<Running> running_;  // by layer
+  int64_t seen_ = 0;              // samples of this pass
+  int64_t before_ = 0;            // samples of the pass before
 };
 
-// `graph` with means[i] added to the bias of layers[i], which gets one where it
-// has none.
+// `graph` with shifts[i] added to the bias of layers[i], which gets one where
+// it has none. Nodes keep their places.
 ir::Graph CorrectBiases(const ir::Graph& graph,
                         const std::vector<RoundedLayer>& layers,
-                        const std::vector<std::vector<double>>& means);
+                        const std::vector<std::vector<double>>& shifts);
 
 }  // namespace octet::quant
 

@@ -9,29 +9,74 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "engine/ir/graph.h"
+#include "engine/quant/histogram.h"
 #include "engine/quant/quantization_sites.h"
-#include "engine/quant/scheme.h"
 
 namespace octet::quant {
 
-// Takes the values of site `site` (an index into QuantizationSites::rounded)
-// for some samples.
+// Takes what one sample makes of watched value `index`.
 using ActivationSink =
-    std::function<absl::Status(size_t site, absl::Span<const float> values)>;
+    std::function<absl::Status(size_t index, absl::Span<const float> values)>;
 
-// Runs the float graph on the next calibration samples and hands the values of
-// every site to `sink`. Returns how many samples it ran, 0 when there are no
-// more. The facade supplies it, so that this folder knows no plan.
+// Runs a graph on the next calibration sample and hands every watched value to
+// `sink`, in order. Returns how many samples it ran, 0 when there are no more.
+// The facade supplies it, so that this folder knows no plan.
 using ActivationSource =
     std::function<absl::StatusOr<int64_t>(const ActivationSink& sink)>;
 
-// The range of each site over all samples of `source`, widened to that of its
-// group. Memory: one observer per site, whatever the number of samples.
-// INVALID_ARGUMENT names the value that is NaN or infinite; errors of `source`
-// are passed on.
-absl::StatusOr<std::vector<Range>> CalibrateMinMax(
-    const ir::Graph& graph, const QuantizationSites& sites,
-    const ActivationSource& source);
+// A float graph whose `watched` values are to be seen.
+struct WatchedGraph {
+  ir::Graph graph;
+  std::vector<ir::ValueId> watched;
+};
+
+// The values of one tensor by channel (see SiteChannelAxis()), as many entries
+// each as there are channels; nothing before the first sample.
+struct ChannelStatistics {
+  std::vector<float> mins;
+  std::vector<float> maxs;
+  std::vector<double> means;
+  std::vector<double> mean_squares;
+};
+
+// What the samples make of one site.
+struct SiteStatistics {
+  // The values of the site and of all others in its group.
+  Histogram histogram;
+  // The values of the site alone.
+  ChannelStatistics channels;
+};
+
+// Statistics of every site over the samples shown so far. Memory: one histogram
+// and four numbers per channel a site, whatever the number of samples.
+// Thread-compatible; copyable.
+class SiteObserver {
+ public:
+  SiteObserver(const ir::Graph& graph, const QuantizationSites& sites);
+
+  // What to run: the sites, then four reductions of each.
+  absl::StatusOr<WatchedGraph> Watched() const;
+
+  // Takes all samples of `source`, which runs Watched(). INVALID_ARGUMENT names
+  // the value that is NaN or infinite; errors of `source` are passed on.
+  absl::Status Observe(const ActivationSource& source);
+
+  // By site. INVALID_ARGUMENT before the first sample.
+  absl::StatusOr<std::vector<SiteStatistics>> Statistics() const;
+
+ private:
+  absl::Status Take(size_t index, absl::Span<const float> values);
+
+  ir::Graph graph_;
+  QuantizationSites sites_;
+  std::vector<Histogram> histograms_;        // by site, of the site alone
+  std::vector<ChannelStatistics> channels_;  // sums where they say means
+  int64_t samples_ = 0;
+};
+
+// The axis of a value that its channels run along: what the weights of the Conv
+// (1) or MatMul (the last) that reads or computes it see as channels.
+int SiteChannelAxis(const ir::Graph& graph, ir::ValueId id);
 
 }  // namespace octet::quant
 

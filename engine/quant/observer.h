@@ -8,15 +8,15 @@
 #include "absl/types/span.h"
 #include "engine/quant/scheme.h"
 
+// Watch one tensor over all calibration samples in memory that does not depend
+// on how many there are; histogram.h has one more. All are thread-compatible,
+// and answer INVALID_ARGUMENT, keeping nothing of `values`, where one of these
+// is NaN or infinite.
 namespace octet::quant {
 
-// Watches one tensor over all calibration samples and keeps the smallest and
-// the largest value ever seen. Memory: a few bytes, whatever it is shown.
-// Thread-compatible.
+// Keeps the smallest and the largest value ever seen.
 class MinMaxObserver {
  public:
-  // INVALID_ARGUMENT, with nothing kept of `values`, where one is NaN or
-  // infinite.
   absl::Status Observe(absl::Span<const float> values);
 
   // Nothing before the first value.
@@ -24,6 +24,25 @@ class MinMaxObserver {
 
  private:
   std::optional<Range> range_;
+};
+
+// The range of a typical sample rather than that of the worst: each call's ends
+// move the average by `share` of their distance from it, after the first, which
+// it starts with. (Jacob et al. 2018, section 3, average so while they train.)
+class MovingAverageObserver {
+ public:
+  // REQUIRES: 0 < share <= 1.
+  explicit MovingAverageObserver(double share = 0.05) : share_(share) {}
+
+  absl::Status Observe(absl::Span<const float> values);
+
+  std::optional<Range> range() const;
+
+ private:
+  double share_;
+  bool seen_ = false;
+  double min_ = 0;
+  double max_ = 0;
 };
 
 }  // namespace octet::quant

@@ -23,17 +23,16 @@ using ir::ValueId;
 class Rewriter {
  public:
   Rewriter(const Graph& source, const QuantizationSites& sites,
-           const std::vector<Scheme>& schemes)
+           const QuantizationParameters& parameters)
       : source_(source),
+        parameters_(parameters),
         result_(source),
         schemes_(source.values().size()),
+        carried_(CarriedSchemes(source, sites, parameters.schemes)),
         readable_(source.values().size()) {
-    OCTET_CHECK(sites.rounded.size() == schemes.size() &&
-                sites.group.size() == source.values().size());
-    for (size_t i = 0; i < schemes.size(); ++i) {
-      schemes_[sites.rounded[i]] = schemes[i];
+    for (size_t i = 0; i < parameters.schemes.size(); ++i) {
+      schemes_[sites.rounded[i]] = parameters.schemes[i];
     }
-    CarrySchemes(sites);
     result_.mutable_nodes().clear();
     for (size_t id = 0; id < readable_.size(); ++id) {
       readable_[id] = static_cast<ValueId>(id);
@@ -42,8 +41,9 @@ class Rewriter {
 
   absl::StatusOr<Graph> Run() {
     for (ValueId id : source_.inputs()) AddPair(id);
-    for (const Node& node : source_.nodes()) {
-      OCTET_RETURN_IF_ERROR(Rewrite(node));
+    for (size_t i = 0; i < source_.nodes().size(); ++i) {
+      const Node& node = source_.nodes()[i];
+      OCTET_RETURN_IF_ERROR(Rewrite(node, parameters_.WeightScalesOf(i)));
       for (ValueId id : node.outputs) AddPair(id);
     }
     Graph compact = result_.Compacted();
@@ -52,18 +52,6 @@ class Rewriter {
   }
 
  private:
-  // Values that integers pass through have the scheme of their group.
-  void CarrySchemes(const QuantizationSites& sites) {
-    std::vector<std::optional<Scheme>> of_group(source_.values().size());
-    for (ValueId id : sites.rounded) of_group[sites.group[id]] = schemes_[id];
-    for (size_t id = 0; id < schemes_.size(); ++id) {
-      if (!schemes_[id])
-        carried_.push_back(of_group[sites.group[id]]);
-      else
-        carried_.push_back(schemes_[id]);
-    }
-  }
-
   // Quantize and Dequantize behind `id`, where it is a site.
   void AddPair(ValueId id) {
     if (!schemes_[id]) return;
@@ -79,12 +67,12 @@ class Rewriter {
         {DType::kFloat32, dims, std::nullopt});
   }
 
-  absl::Status Rewrite(const Node& node) {
+  absl::Status Rewrite(const Node& node, absl::Span<const float> scales) {
     std::vector<ValueId> inputs;
     for (ValueId id : node.inputs) inputs.push_back(readable_[id]);
     const std::optional<Scheme>& data = carried_[node.inputs[0]];
     if (IsWeighted(source_, node) && data) {
-      absl::Status added = AddWeights(node, data->scale, inputs);
+      absl::Status added = AddWeights(node, data->scale, scales, inputs);
       if (!added.ok()) {
         return absl::Status(added.code(), absl::StrCat("node ", node.name, ": ",
                                                        added.message()));
@@ -95,6 +83,7 @@ class Rewriter {
   }
 
   absl::Status AddWeights(const Node& node, float input_scale,
+                          absl::Span<const float> scales,
                           std::vector<ValueId>& inputs) {
     const auto* conv = std::get_if<ir::Conv>(&node.op);
     const auto* matmul = std::get_if<ir::MatMul>(&node.op);
@@ -105,7 +94,7 @@ class Rewriter {
     OCTET_ASSIGN_OR_RETURN(
         QuantizedWeights quantized,
         QuantizeWeights(*weights.constant, WeightChannelAxis(node.op), bias,
-                        input_scale));
+                        input_scale, scales));
     inputs[1] = AddConstant(weights.name, std::move(quantized.weights),
                             std::move(quantized.weight_quantization));
     if (has_bias) {
@@ -130,18 +119,34 @@ class Rewriter {
   }
 
   const Graph& source_;
+  const QuantizationParameters& parameters_;
   Graph result_;
   std::vector<std::optional<Scheme>> schemes_;  // by value: of its own pair
-  std::vector<std::optional<Scheme>> carried_;  // by value: of its integers
+  // By value: of its integers.
+  const std::vector<std::optional<Scheme>> carried_;
   std::vector<ValueId> readable_;  // by value: what its readers read now
 };
 
 }  // namespace
 
+std::vector<std::optional<Scheme>> CarriedSchemes(
+    const Graph& graph, const QuantizationSites& sites,
+    const std::vector<Scheme>& schemes) {
+  OCTET_CHECK(sites.rounded.size() == schemes.size() &&
+              sites.group.size() == graph.values().size());
+  std::vector<std::optional<Scheme>> of_group(graph.values().size());
+  for (size_t i = 0; i < schemes.size(); ++i) {
+    of_group[sites.group[sites.rounded[i]]] = schemes[i];
+  }
+  std::vector<std::optional<Scheme>> carried;
+  for (ValueId group : sites.group) carried.push_back(of_group[group]);
+  return carried;
+}
+
 absl::StatusOr<Graph> QuantizeGraph(const Graph& graph,
                                     const QuantizationSites& sites,
-                                    const std::vector<Scheme>& schemes) {
-  return Rewriter(graph, sites, schemes).Run();
+                                    const QuantizationParameters& parameters) {
+  return Rewriter(graph, sites, parameters).Run();
 }
 
 }  // namespace octet::quant

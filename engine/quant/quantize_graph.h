@@ -2,26 +2,47 @@
 #ifndef OCTET_ENGINE_QUANT_QUANTIZE_GRAPH_H_
 #define OCTET_ENGINE_QUANT_QUANTIZE_GRAPH_H_
 
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "engine/ir/graph.h"
 #include "engine/quant/quantization_sites.h"
 #include "engine/quant/scheme.h"
 
 namespace octet::quant {
 
+// The numbers of a quantized graph: what methods choose. (Methods that choose
+// each weight's integer, or another width for a layer, add them here.)
+struct QuantizationParameters {
+  std::vector<Scheme> schemes;  // by site; equal within a group
+  // By node, the scale of each channel of its weights; empty, or missing at the
+  // end: the least that holds them all.
+  std::vector<std::vector<float>> weight_scales;
+
+  absl::Span<const float> WeightScalesOf(size_t node) const {
+    if (node >= weight_scales.size()) return {};
+    return weight_scales[node];
+  }
+};
+
+// By value of `graph`: the scheme of its integers, where it has any: that of
+// the site, or, of a value that integers pass through, that of its group.
+std::vector<std::optional<Scheme>> CarriedSchemes(
+    const ir::Graph& graph, const QuantizationSites& sites,
+    const std::vector<Scheme>& schemes);
+
 // Rewrites a float graph with Quantize/Dequantize pairs: one behind each site,
 // which every reader of the value then reads (outputs of the model stay as they
 // were), and integer constants behind a Dequantize for the weights (s8 per
 // channel) and biases (s32) of every Conv and MatMul whose data is quantized.
 //
-// `sites` is ChooseSites(graph); `schemes[i]` is for `sites.rounded[i]`;
-// members of one group have equal ones. The result means what the float graph
-// does, up to the roundings it shows.
-absl::StatusOr<ir::Graph> QuantizeGraph(const ir::Graph& graph,
-                                        const QuantizationSites& sites,
-                                        const std::vector<Scheme>& schemes);
+// `sites` is ChooseSites(graph). The result means what the float graph does, up
+// to the roundings it shows.
+absl::StatusOr<ir::Graph> QuantizeGraph(
+    const ir::Graph& graph, const QuantizationSites& sites,
+    const QuantizationParameters& parameters);
 
 }  // namespace octet::quant
 

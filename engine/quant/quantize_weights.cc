@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/check.h"
 #include "engine/quant/scheme.h"
 
 namespace octet::quant {
@@ -87,18 +89,22 @@ void QuantizeBias(const Tensor& bias, float input_scale,
 
 absl::StatusOr<QuantizedWeights> QuantizeWeights(
     const Tensor& weights, int axis, const std::optional<Tensor>& bias,
-    float input_scale) {
+    float input_scale, absl::Span<const float> wanted_scales) {
   const auto real = weights.data<float>();
   absl::Status finite = CheckFinite(real, "weight");
   if (finite.ok() && bias) finite = CheckFinite(bias->data<float>(), "bias");
   if (!finite.ok()) return finite;
 
   const ChannelStride stride = StrideOf(weights.shape(), axis);
+  OCTET_CHECK(wanted_scales.empty() ||
+              static_cast<int64_t>(wanted_scales.size()) == stride.channels);
   std::vector<float> scales;
   const auto of_weights = ScalesOf(real, stride);
   for (int64_t c = 0; c < stride.channels; ++c) {
     const double value = bias ? bias->data<float>()[c] : 0.0;
-    scales.push_back(ScaleWithBias(of_weights[c], value, input_scale));
+    std::optional<float> scale = of_weights[c];
+    if (scale && !wanted_scales.empty()) scale = wanted_scales[c];
+    scales.push_back(ScaleWithBias(scale, value, input_scale));
   }
   QuantizedWeights result{Tensor(DType::kInt8, weights.shape()), {}, {}, {}};
   if (bias) QuantizeBias(*bias, input_scale, scales, result);
@@ -110,6 +116,46 @@ absl::StatusOr<QuantizedWeights> QuantizeWeights(
   result.weight_quantization = {std::move(scales),
                                 std::vector<int32_t>(stride.channels, 0), axis};
   return result;
+}
+
+std::vector<float> LeastErrorScales(const Tensor& weights, int axis,
+                                    absl::Span<const float> importance) {
+  constexpr int kTried = 51;  // 1 % apart
+  const auto real = weights.data<float>();
+  OCTET_CHECK(importance.size() == real.size());
+  const ChannelStride stride = StrideOf(weights.shape(), axis);
+  const auto widest = ScalesOf(real, stride);
+  std::vector<float> best(stride.channels, 1.0f);
+  std::vector<double> least(stride.channels,
+                            std::numeric_limits<double>::infinity());
+  std::vector<float> scales(stride.channels);
+  std::vector<double> errors(stride.channels);
+  for (int t = 0; t < kTried; ++t) {
+    for (int64_t c = 0; c < stride.channels; ++c) {
+      scales[c] = widest[c].value_or(1.0f) * (1.0f - 0.01f * t);
+      errors[c] = 0;
+    }
+    // Runs of elements of one channel lie together.
+    for (size_t i = 0; i < real.size(); i += stride.inner) {
+      const int64_t c = stride.ChannelOf(static_cast<int64_t>(i));
+      const float scale = scales[c];
+      const float per_scale = 1.0f / scale;
+      double sum = 0;
+      for (size_t j = i; j < i + stride.inner; ++j) {
+        const float q = std::nearbyint(real[j] * per_scale);
+        const float error =
+            real[j] - scale * std::min(std::max(q, -127.0f), 127.0f);
+        sum += importance[j] * error * error;
+      }
+      errors[c] += sum;
+    }
+    for (int64_t c = 0; c < stride.channels; ++c) {
+      if (errors[c] >= least[c]) continue;
+      least[c] = errors[c];
+      best[c] = scales[c];
+    }
+  }
+  return best;
 }
 
 Tensor DequantizedWeights(const QuantizedWeights& quantized) {

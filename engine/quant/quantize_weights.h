@@ -3,8 +3,10 @@
 #define OCTET_ENGINE_QUANT_QUANTIZE_WEIGHTS_H_
 
 #include <optional>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "engine/base/tensor.h"
 #include "engine/ir/op.h"
 #include "engine/ir/tensor_type.h"
@@ -19,7 +21,8 @@ struct QuantizedWeights {
   ir::Quantization bias_quantization;    // scale s_x * s_w[c], zero points 0
 };
 
-// Quantizes per channel along `axis`: s_w[c] = max|w[c]| / 127, symmetric.
+// Quantizes per channel along `axis`, symmetric: s_w[c] = scales[c], one per
+// channel; where `scales` is empty, max|w[c]| / 127.
 //
 // A channel whose bias would not fit 32 bits at scale s_x * s_w[c] gets the
 // least s_w[c] at which it does; that costs nothing, as weights so much smaller
@@ -28,7 +31,14 @@ struct QuantizedWeights {
 // NaN or infinite.
 absl::StatusOr<QuantizedWeights> QuantizeWeights(
     const Tensor& weights, int axis, const std::optional<Tensor>& bias,
-    float input_scale);
+    float input_scale, absl::Span<const float> scales = {});
+
+// For QuantizeWeights(): of each channel along `axis`, the scale between the
+// least that holds all of its weights and half of that with the least sum of
+// importance[i] * (error of weight i)^2. `importance` is as long as the
+// weights. A channel of zeros gets 1.
+std::vector<float> LeastErrorScales(const Tensor& weights, int axis,
+                                    absl::Span<const float> importance);
 
 // The reals that the integers stand for: scale * q, float32.
 Tensor DequantizedWeights(const QuantizedWeights& quantized);

@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "engine/quant/calibrate.h"
 #include "engine/quant/quantization_sites.h"
 #include "engine/reference/backend.h"
 #include "gmock/gmock.h"
@@ -138,8 +137,7 @@ TEST(ChooseSitesTest, ProductOfTwoComputedMatricesStaysFloat) {
   EXPECT_THAT(ChooseSites(b.Build()).rounded, IsEmpty());
 }
 
-// Convolution, addition of two and a float tail, as Calibrate and QuantizeGraph
-// see them.
+// A convolution and a float tail.
 ir::Graph Sample() {
   GraphBuilder b;
   const ValueId x = b.Input("x", RowsAnd({2, 4, 4}));
@@ -149,72 +147,13 @@ ir::Graph Sample() {
   return b.Build();
 }
 
-TEST(CalibrateTest, TakesTheExtremesOfAllSamplesAndWidensToTheGroup) {
-  GraphBuilder b;
-  const ValueId x = b.Input("x", RowsAnd({4, 8, 8}));
-  const ValueId a = Conv3x3(b, "a", x, 4, 4);
-  const ValueId c = Conv3x3(b, "c", x, 4, 6);
-  b.Output(Conv3x3(b, "y", b.Node("cat", ir::Concat{1}, {a, c}), 10, 4));
-  const ir::Graph graph = b.Build();
-  const QuantizationSites sites = ChooseSites(graph);
-  int64_t left = 2;
-  const auto ranges = CalibrateMinMax(
-      graph, sites, [&](const ActivationSink& sink) -> absl::StatusOr<int64_t> {
-        if (left == 0) return 0;
-        const float sign = left == 2 ? 1 : -1;
-        for (size_t site = 0; site < sites.rounded.size(); ++site) {
-          const float value = sign * static_cast<float>(site + 1);
-          absl::Status status = sink(site, {value});
-          if (!status.ok()) return status;
-        }
-        --left;
-        return 1;
-      });
-  ASSERT_TRUE(ranges.ok()) << ranges.status();
-  // x alone; a and c share the wider of theirs.
-  EXPECT_THAT(*ranges, ElementsAre(Range{-1, 1}, Range{-3, 3}, Range{-3, 3}));
-}
-
-TEST(CalibrateTest, NoSamplesIsAnError) {
-  const ir::Graph graph = Sample();
-  const auto ranges = CalibrateMinMax(
-      graph, ChooseSites(graph),
-      [](const ActivationSink&) -> absl::StatusOr<int64_t> { return 0; });
-  EXPECT_TRUE(absl::IsInvalidArgument(ranges.status()));
-  EXPECT_THAT(ranges.status().message(), HasSubstr("no calibration samples"));
-}
-
-TEST(CalibrateTest, NanNamesTheValue) {
-  const ir::Graph graph = Sample();
-  const float nan = std::numeric_limits<float>::quiet_NaN();
-  const auto ranges = CalibrateMinMax(
-      graph, ChooseSites(graph),
-      [&](const ActivationSink& sink) -> absl::StatusOr<int64_t> {
-        absl::Status status = sink(0, {1.0f});
-        if (status.ok()) status = sink(1, {1.0f, nan});
-        if (!status.ok()) return status;
-        return 1;
-      });
-  EXPECT_TRUE(absl::IsInvalidArgument(ranges.status()));
-  EXPECT_THAT(ranges.status().message(), HasSubstr("value a: element 1"));
-}
-
-TEST(CalibrateTest, ErrorsOfTheSourceArePassedOn) {
-  const ir::Graph graph = Sample();
-  const auto ranges =
-      CalibrateMinMax(graph, ChooseSites(graph),
-                      [](const ActivationSink&) -> absl::StatusOr<int64_t> {
-                        return absl::CancelledError("enough");
-                      });
-  EXPECT_EQ(ranges.status(), absl::CancelledError("enough"));
-}
-
 TEST(QuantizeGraphTest, WritesPairsBehindSitesAndIntegersBehindDequantize) {
   const ir::Graph graph = Sample();
   const QuantizationSites sites = ChooseSites(graph);
   ASSERT_THAT(RoundedNames(graph, sites), ElementsAre("x", "a"));
   const auto quantized = QuantizeGraph(
-      graph, sites, {{DType::kUInt8, 0.5f, 128}, {DType::kUInt8, 0.25f, 0}});
+      graph, sites,
+      {{{DType::kUInt8, 0.5f, 128}, {DType::kUInt8, 0.25f, 0}}, {}});
   ASSERT_TRUE(quantized.ok()) << quantized.status();
   const std::string dump = ir::DumpGraph(*quantized);
   EXPECT_THAT(
@@ -247,7 +186,7 @@ TEST(QuantizeGraphTest, OutputsThatOthersReadTooStayAsTheyWere) {
   const ir::Graph graph = b.Build();
   const auto quantized =
       QuantizeGraph(graph, ChooseSites(graph),
-                    {{DType::kUInt8, 0.5f, 0}, {DType::kUInt8, 0.5f, 0}});
+                    {{{DType::kUInt8, 0.5f, 0}, {DType::kUInt8, 0.5f, 0}}, {}});
   ASSERT_TRUE(quantized.ok()) << quantized.status();
   EXPECT_THAT(ir::DumpGraph(*quantized), HasSubstr("return %a, %y\n"));
   EXPECT_FALSE(
@@ -264,7 +203,7 @@ TEST(QuantizeGraphTest, MeansTheFloatGraphUpToItsRoundings) {
   const ir::Graph graph = b.Build();
   const auto quantized =
       QuantizeGraph(graph, ChooseSites(graph),
-                    {AsymmetricU8({-1, 1}), AsymmetricU8({0, 12})});
+                    {{AsymmetricU8({-1, 1}), AsymmetricU8({0, 12})}, {}});
   ASSERT_TRUE(quantized.ok()) << quantized.status();
   const auto backend = reference::CreateReferenceBackend();
   const Tensor input = RandomFloats({1, 2, 6, 6}, 3);
@@ -293,7 +232,7 @@ TEST(QuantizeGraphTest, NanWeightNamesTheNode) {
   b.Output(b.Node("m", ir::MatMul{}, {x, b.Constant("w", weights)}));
   const ir::Graph graph = b.Build();
   const auto quantized =
-      QuantizeGraph(graph, ChooseSites(graph), {{DType::kUInt8, 1, 0}});
+      QuantizeGraph(graph, ChooseSites(graph), {{{DType::kUInt8, 1, 0}}, {}});
   EXPECT_TRUE(absl::IsInvalidArgument(quantized.status()));
   EXPECT_THAT(quantized.status().message(), HasSubstr("node m_node"));
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "client/cli/resample.h"
+#include "engine/io/resample.h"
 
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
-namespace octet::cli {
+namespace octet::io {
 namespace {
 
 // What one pixel of the result is made of: consecutive pixels of the source.
@@ -80,4 +80,4 @@ Tensor Resample(const Tensor& pixels, const Box& box, int64_t height,
   return result;
 }
 
-}  // namespace octet::cli
+}  // namespace octet::io

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef OCTET_CLIENT_CLI_RESAMPLE_H_
-#define OCTET_CLIENT_CLI_RESAMPLE_H_
+#ifndef OCTET_ENGINE_IO_RESAMPLE_H_
+#define OCTET_ENGINE_IO_RESAMPLE_H_
 
 #include <cstdint>
 
 #include "engine/base/tensor.h"
 
-namespace octet::cli {
+namespace octet::io {
 
 // A part of a picture, in pixels from its upper left corner.
 struct Box {
@@ -23,6 +23,6 @@ struct Box {
 Tensor Resample(const Tensor& pixels, const Box& box, int64_t height,
                 int64_t width);
 
-}  // namespace octet::cli
+}  // namespace octet::io
 
-#endif  // OCTET_CLIENT_CLI_RESAMPLE_H_
+#endif  // OCTET_ENGINE_IO_RESAMPLE_H_

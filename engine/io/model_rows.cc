@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "client/cli/model_rows.h"
+#include "engine/io/model_rows.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,12 +7,10 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "client/cli/resample.h"
-#include "client/wire_tensor.h"
 #include "engine/base/status_macros.h"
+#include "engine/io/resample.h"
 
-namespace octet::cli {
+namespace octet::io {
 namespace {
 
 // Where a picture's axes are in a row of an input; -1 sizes are free.
@@ -26,13 +24,13 @@ struct PictureAxes {
 // Rows of more than this are not made, whatever a model asks for.
 constexpr int64_t kMaxSide = 16384;
 
-std::string Describe(const InputMetadata& input) {
-  return absl::StrCat("input '", input.name(), "' (", input.datatype(), " [",
-                      absl::StrJoin(input.shape(), ", "), "])");
+std::string Describe(const RowInput& input) {
+  return absl::StrCat("input '", input.name, "' (", Name(input.dtype), " ",
+                      ShapeToString(input.shape), ")");
 }
 
-absl::StatusOr<PictureAxes> FindAxes(const InputMetadata& input) {
-  const auto& shape = input.shape();
+absl::StatusOr<PictureAxes> FindAxes(const RowInput& input) {
+  const Shape& shape = input.shape;
   const auto is_channels = [](int64_t size) { return size == 1 || size == 3; };
   PictureAxes axes;
   if (shape.size() == 3) {
@@ -97,15 +95,16 @@ Tensor ConvertChannels(const Tensor& pixels, int64_t channels) {
   return result;
 }
 
-absl::Status CheckNumbers(const InputMetadata& input, int64_t channels,
+absl::Status CheckNumbers(const RowInput& input, int64_t channels,
                           const RowForm& form) {
-  if (input.datatype() != "FP32" && input.datatype() != "UINT8") {
+  if (input.dtype != DType::kFloat32 && input.dtype != DType::kUInt8) {
     return absl::InvalidArgumentError(
         absl::StrCat(Describe(input),
-                     ": pictures go to inputs of FP32 and "
-                     "UINT8; prepare a .npy file"));
+                     ": pictures go to inputs of float32 "
+                     "and uint8; prepare a .npy file"));
   }
-  if (input.datatype() == "FP32" && form.mean.empty() && form.scale.empty()) {
+  if (input.dtype == DType::kFloat32 && form.mean.empty() &&
+      form.scale.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(
         Describe(input),
         ": say what pixels become with --mean and --scale (model value = "
@@ -156,8 +155,7 @@ Tensor Arrange(const Tensor& pixels, const PictureAxes& axes,
 
 }  // namespace
 
-absl::StatusOr<Tensor> PictureToRow(const Tensor& pixels,
-                                    const InputMetadata& input,
+absl::StatusOr<Tensor> PictureToRow(const Tensor& pixels, const RowInput& input,
                                     const RowForm& form) {
   OCTET_ASSIGN_OR_RETURN(PictureAxes axes, FindAxes(input));
   OCTET_RETURN_IF_ERROR(CheckNumbers(input, axes.channels, form));
@@ -167,27 +165,28 @@ absl::StatusOr<Tensor> PictureToRow(const Tensor& pixels,
   const Tensor fitted = ConvertChannels(
       Resample(pixels, box, axes.height, axes.width), axes.channels);
   Shape shape = {1, axes.height, axes.width};
-  if (input.shape_size() == 4) {
+  if (input.shape.size() == 4) {
     shape.insert(axes.channels_last ? shape.end() : shape.begin() + 1,
                  axes.channels);
   }
-  return input.datatype() == "FP32"
+  return input.dtype == DType::kFloat32
              ? Arrange<float>(fitted, axes, form, std::move(shape))
              : Arrange<uint8_t>(fitted, axes, form, std::move(shape));
 }
 
-absl::StatusOr<Tensor> SoundToRow(const io::Audio& audio,
-                                  const InputMetadata& input,
+absl::StatusOr<Tensor> SoundToRow(const Audio& audio, const RowInput& input,
                                   const RowForm& form) {
-  const auto& sizes = input.shape();
-  const int rank = sizes.size();
+  const Shape& sizes = input.shape;
+  const auto rank = static_cast<int>(sizes.size());
   const bool fits =
       rank == 2 || (rank == 3 && (sizes[1] == 1 || sizes[2] == 1));
-  if (!fits || (input.datatype() != "FP32" && input.datatype() != "INT16")) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        Describe(input),
-        " takes no sound: expected FP32 or INT16 of [rows, samples], [rows, 1, "
-        "samples] or [rows, samples, 1]; prepare a .npy file"));
+  if (!fits ||
+      (input.dtype != DType::kFloat32 && input.dtype != DType::kInt16)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Describe(input),
+                     " takes no sound: expected float32 or int16 of [rows, "
+                     "samples], [rows, 1, "
+                     "samples] or [rows, samples, 1]; prepare a .npy file"));
   }
   if (form.sample_rate > 0 && audio.sample_rate != form.sample_rate) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -198,7 +197,7 @@ absl::StatusOr<Tensor> SoundToRow(const io::Audio& audio,
   const int64_t frames = audio.samples.shape()[0];
   const int64_t channels = audio.samples.shape()[1];
   const int64_t length = sizes[time_axis] < 0 ? frames : sizes[time_axis];
-  if (length > io::kMaxAudioSamples) {
+  if (length > kMaxAudioSamples) {
     return absl::InvalidArgumentError(
         absl::StrCat(Describe(input), " takes no sound of such a length"));
   }
@@ -211,7 +210,7 @@ absl::StatusOr<Tensor> SoundToRow(const io::Audio& audio,
     for (int64_t c = 0; c < channels; ++c) out[i] += *in++;
     out[i] /= static_cast<float>(channels);
   }
-  if (input.datatype() == "FP32") return row;
+  if (input.dtype == DType::kFloat32) return row;
   Tensor integers(DType::kInt16, shape);
   std::transform(out.begin(), out.end(),
                  integers.mutable_data<int16_t>().begin(), [](float value) {
@@ -221,4 +220,4 @@ absl::StatusOr<Tensor> SoundToRow(const io::Audio& audio,
   return integers;
 }
 
-}  // namespace octet::cli
+}  // namespace octet::io

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "client/cli/progress_line.h"
+#include "engine/io/progress_line.h"
 
 #include <sstream>
+#include <string>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace octet::cli {
+namespace octet::io {
 namespace {
 
 using ::testing::EndsWith;
@@ -36,5 +37,24 @@ TEST(ProgressLineTest, OnATerminalTheLineIsRewrittenAndEndsOnce) {
   EXPECT_EQ(stream.str().find('\n'), stream.str().size() - 1);
 }
 
+TEST(ProgressLineTest, TellsTheTimeThatAPhaseWillStillTake) {
+  std::ostringstream stream;
+  absl::Time now = absl::UnixEpoch();
+  ProgressLine line(&stream, /*is_terminal=*/true, [&] { return now; });
+  line.Update("calibrate", 0, 100);
+  now += absl::Milliseconds(500);
+  line.Update("calibrate", 5, 100);
+  // Half a second is too little to tell from.
+  EXPECT_EQ(stream.str().find("left"), std::string::npos);
+  now += absl::Milliseconds(1500);
+  line.Update("calibrate", 20, 100);
+  EXPECT_THAT(stream.str(), HasSubstr("20 of 100, 8s left"));
+  // A new phase starts anew.
+  line.Update("check", 10, 100);
+  now += absl::Seconds(90);
+  line.Update("check", 40, 100);
+  EXPECT_THAT(stream.str(), HasSubstr("40 of 100, 3m left"));
+}
+
 }  // namespace
-}  // namespace octet::cli
+}  // namespace octet::io

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/output_error.h"
+
+#include <cmath>
+
+#include "engine/base/status_macros.h"
+
+namespace octet::internal {
+
+void OutputError::Add(const Tensor& exact, const Tensor& rounded) {
+  if (exact.dtype() != DType::kFloat32) return;
+  const auto a = exact.data<float>();
+  const auto b = rounded.data<float>();
+  for (size_t i = 0; i < a.size(); ++i) {
+    const double difference = static_cast<double>(a[i]) - b[i];
+    signal_ += static_cast<double>(a[i]) * a[i];
+    noise_ += difference * difference;
+  }
+}
+
+double OutputError::Decibels() const {
+  constexpr double kCap = 200;
+  if (noise_ == 0 || signal_ / noise_ > 1e20) return kCap;
+  return signal_ == 0 ? -kCap : 10 * std::log10(signal_ / noise_);
+}
+
+absl::StatusOr<std::vector<Tensor>> RunSample(Executor& executor,
+                                              const Model& model,
+                                              const CalibrationRun& calibration,
+                                              int64_t sample) {
+  std::vector<const void*> inputs;
+  for (size_t i = 0; i < model.inputs().size(); ++i) {
+    inputs.push_back(calibration.Sample(i, sample));
+  }
+  std::vector<Tensor> outputs;
+  std::vector<void*> addresses;
+  for (const TensorSpec& spec : model.outputs()) {
+    outputs.emplace_back(spec.dtype, spec.row_shape);
+    addresses.push_back(outputs.back().mutable_bytes());
+  }
+  const RowBlock block{1, inputs, addresses};
+  OCTET_RETURN_IF_ERROR(executor.Run({&block, 1}, nullptr));
+  return outputs;
+}
+
+}  // namespace octet::internal

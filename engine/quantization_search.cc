@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/quantization_search.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/status_macros.h"
+#include "engine/loaded_model.h"
+#include "engine/output_error.h"
+#include "engine/quant/equalize_channels.h"
+#include "engine/quant/quantize_weights.h"
+#include "engine/quant/threshold_choice.h"
+#include "engine/quant/weight_channels.h"
+
+namespace octet::internal {
+namespace {
+
+// With fewer samples, none is held out.
+constexpr int64_t kFewest = 16;
+// Trials take no more samples than these, spread over all there are: what they
+// tell apart shows on as many.
+constexpr size_t kMostFit = 48;
+constexpr size_t kMostHeldOut = 32;
+constexpr size_t kMostForThresholds = 16;
+// A remedy that gives less is noise.
+constexpr double kLeastGainDb = 0.05;
+
+// At most `most` of `samples`, evenly spaced.
+std::vector<int64_t> Spread(const std::vector<int64_t>& samples, size_t most) {
+  if (samples.size() <= most) return samples;
+  std::vector<int64_t> some;
+  for (size_t i = 0; i < most; ++i) {
+    some.push_back(samples[i * samples.size() / most]);
+  }
+  return some;
+}
+
+quant::Grid GridOf(ActivationScheme scheme) {
+  return scheme == ActivationScheme::kSymmetric ? quant::Grid::kSymmetric
+                                                : quant::Grid::kAsymmetric;
+}
+
+// For LeastErrorScales(): weights count by the mean square of what they
+// multiply.
+std::vector<float> Importance(const ir::Node& node, const Tensor& weights,
+                              const std::vector<double>& mean_squares) {
+  const quant::WeightChannels channels(node.op, weights.shape());
+  std::vector<float> importance(weights.size());
+  for (int64_t i = 0; i < weights.size(); ++i) {
+    importance[i] = static_cast<float>(mean_squares[channels.Input(i)]);
+  }
+  return importance;
+}
+
+// By node, the weight scales with the least error expected of the results.
+std::vector<std::vector<float>> FittedWeightScales(
+    const ir::Graph& graph, const quant::QuantizationSites& sites,
+    const std::vector<quant::SiteStatistics>& statistics) {
+  std::vector<const quant::SiteStatistics*> of_value(graph.values().size());
+  for (size_t i = 0; i < statistics.size(); ++i) {
+    of_value[sites.rounded[i]] = &statistics[i];
+  }
+  std::vector<std::vector<float>> scales(graph.nodes().size());
+  for (size_t i = 0; i < graph.nodes().size(); ++i) {
+    const ir::Node& node = graph.nodes()[i];
+    if (!quant::IsWeighted(graph, node)) continue;
+    const Tensor& weights = *graph.value(node.inputs[1]).constant;
+    // Where the data was moved on its way, all of it counts the same.
+    const auto* known = of_value[node.inputs[0]];
+    const std::vector<float> importance =
+        known == nullptr
+            ? std::vector<float>(weights.size(), 1.0f)
+            : Importance(node, weights, known->channels.mean_squares);
+    scales[i] = quant::LeastErrorScales(
+        weights, quant::WeightChannelAxis(node.op), importance);
+  }
+  return scales;
+}
+
+}  // namespace
+
+QuantizationSearch::QuantizationSearch(const onnx::ImportedModel& float_model,
+                                       std::shared_ptr<const Model> exact,
+                                       const CalibrationRun& run,
+                                       const QuantizationOptions& options,
+                                       QuantizationObserver* observer)
+    : float_model_(float_model),
+      exact_(std::move(exact)),
+      run_(run),
+      options_(options),
+      observer_(observer),
+      grid_(GridOf(options.activations)) {}
+
+absl::StatusOr<ChosenQuantization> QuantizationSearch::Run(
+    const ir::Graph& graph) {
+  graph_ = graph;
+  Split();
+  OCTET_RETURN_IF_ERROR(Search());
+  OCTET_ASSIGN_OR_RETURN(ChosenQuantization chosen, Make(best_, Basis::kAll));
+  chosen.remedies = remedies_;
+  return chosen;
+}
+
+void QuantizationSearch::Split() {
+  all_.resize(run_.samples());
+  std::iota(all_.begin(), all_.end(), 0);
+  fit_ = all_;
+  held_out_ = all_;
+  if (run_.samples() >= kFewest) {
+    fit_.clear();
+    held_out_.clear();
+    for (int64_t sample : all_) {
+      (sample % 4 == 3 ? held_out_ : fit_).push_back(sample);
+    }
+  }
+  fit_ = Spread(fit_, kMostFit);
+  held_out_ = Spread(held_out_, kMostHeldOut);
+}
+
+absl::Status QuantizationSearch::Search() {
+  if (options_.method == QuantizationMethod::kLinear) {
+    if (options_.bias_correction) best_.correction = quant::Upstream::kFloat;
+    return absl::OkStatus();
+  }
+  OCTET_RETURN_IF_ERROR(ComputeAnswers());
+  OCTET_ASSIGN_OR_RETURN(best_db_, HeldOutDb(best_));
+  Recipe changed = best_;
+  if (options_.bias_correction) {
+    changed.correction = quant::Upstream::kFloat;
+    OCTET_RETURN_IF_ERROR(Try("bias correction", changed));
+  }
+  changed = best_;
+  changed.equalize = true;
+  OCTET_RETURN_IF_ERROR(Try("channel equalization", changed));
+  changed = best_;
+  changed.fit_thresholds = true;
+  OCTET_RETURN_IF_ERROR(Try("histogram thresholds", changed));
+  changed = best_;
+  changed.fit_weights = true;
+  OCTET_RETURN_IF_ERROR(Try("fitted weight ranges", changed));
+  if (!options_.bias_correction) return absl::OkStatus();
+  changed = best_;
+  changed.correction = quant::Upstream::kRounded;
+  return Try("bias correction, layer after layer", changed);
+}
+
+absl::Status QuantizationSearch::Try(const std::string& name,
+                                     const Recipe& changed) {
+  OCTET_ASSIGN_OR_RETURN(const double db, HeldOutDb(changed));
+  RemedyEffect effect{name, best_db_, db, db >= best_db_ + kLeastGainDb, ""};
+  if (!effect.kept) {
+    effect.note = "answers the samples that were held out no better";
+  }
+  remedies_.push_back(effect);
+  if (!effect.kept) return absl::OkStatus();
+  best_ = changed;
+  best_db_ = db;
+  return absl::OkStatus();
+}
+
+absl::Status QuantizationSearch::ComputeAnswers() {
+  OCTET_ASSIGN_OR_RETURN(auto executor, Executor::Create(exact_));
+  for (int64_t sample : held_out_) {
+    OCTET_ASSIGN_OR_RETURN(answers_.emplace_back(),
+                           RunSample(*executor, *exact_, run_, sample));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<double> QuantizationSearch::HeldOutDb(const Recipe& recipe) {
+  OCTET_ASSIGN_OR_RETURN(const ChosenQuantization chosen,
+                         Make(recipe, Basis::kFit));
+  onnx::ImportedModel imported;
+  imported.batches = float_model_.batches;
+  imported.why_not_batched = float_model_.why_not_batched;
+  OCTET_ASSIGN_OR_RETURN(
+      imported.graph,
+      quant::QuantizeGraph(chosen.graph, chosen.sites, chosen.parameters));
+  ModelOptions model_options;
+  model_options.threads = options_.threads;
+  model_options.max_batch = 1;
+  OCTET_ASSIGN_OR_RETURN(
+      auto model, LoadedModel::Create(std::move(imported), model_options));
+  OCTET_ASSIGN_OR_RETURN(auto executor, Executor::Create(model));
+  OutputError error;
+  for (size_t i = 0; i < held_out_.size(); ++i) {
+    OCTET_ASSIGN_OR_RETURN(const std::vector<Tensor> rounded,
+                           RunSample(*executor, *model, run_, held_out_[i]));
+    for (size_t output = 0; output < rounded.size(); ++output) {
+      error.Add(answers_[i][output], rounded[output]);
+    }
+  }
+  return error.Decibels();
+}
+
+absl::StatusOr<ChosenQuantization> QuantizationSearch::Make(
+    const Recipe& recipe, Basis basis) {
+  OCTET_ASSIGN_OR_RETURN(Observed * observed,
+                         ObservedFrom(recipe.equalize, basis));
+  if (recipe.fit_thresholds && observed->kinds.empty()) {
+    OCTET_RETURN_IF_ERROR(ChooseKinds(*observed, basis));
+  }
+  ChosenQuantization chosen{
+      observed->graph, observed->sites, {}, {}, observed->statistics, {}};
+  for (size_t i = 0; i < observed->sites.rounded.size(); ++i) {
+    const std::vector<quant::Threshold> candidates =
+        recipe.fit_thresholds ? quant::CandidateThresholds(
+                                    observed->statistics[i].histogram, grid_)
+                              : std::vector<quant::Threshold>();
+    quant::Threshold threshold{
+        "min-max", quant::MinMaxThreshold(observed->statistics[i].histogram)};
+    for (const quant::Threshold& candidate : candidates) {
+      if (candidate.name == observed->kinds[i]) threshold = candidate;
+    }
+    chosen.parameters.schemes.push_back(
+        quant::SchemeFor(threshold.range, grid_));
+    chosen.thresholds.push_back(std::move(threshold));
+  }
+  if (recipe.fit_weights) {
+    chosen.parameters.weight_scales =
+        FittedWeightScales(chosen.graph, chosen.sites, observed->statistics);
+  }
+  if (recipe.correction) {
+    OCTET_RETURN_IF_ERROR(CorrectBiases(*recipe.correction, basis, chosen));
+  }
+  return chosen;
+}
+
+absl::StatusOr<QuantizationSearch::Observed*> QuantizationSearch::ObservedFrom(
+    bool equalized, Basis basis) {
+  std::optional<Observed>& known = observed_[equalized][basis == Basis::kAll];
+  if (known) return &*known;
+  ir::Graph graph = graph_;
+  if (equalized) {
+    OCTET_ASSIGN_OR_RETURN(const Observed* plain, ObservedFrom(false, basis));
+    OCTET_ASSIGN_OR_RETURN(
+        quant::Equalization equalization,
+        quant::EqualizeChannels(plain->graph, plain->sites, plain->statistics));
+    graph = std::move(equalization.graph);
+  }
+  OCTET_ASSIGN_OR_RETURN(known, Observe(std::move(graph), basis));
+  return &*known;
+}
+
+absl::StatusOr<QuantizationSearch::Observed> QuantizationSearch::Observe(
+    ir::Graph graph, Basis basis) {
+  Observed observed;
+  observed.sites = quant::ChooseSites(graph);
+  observed.graph = std::move(graph);
+  quant::SiteObserver observer(observed.graph, observed.sites);
+  OCTET_ASSIGN_OR_RETURN(const quant::WatchedGraph watched, observer.Watched());
+  SampleRuns runs;
+  runs.samples = SamplesOf(basis);
+  OCTET_ASSIGN_OR_RETURN(const quant::ActivationSource source,
+                         Source("calibrate", 1, watched, std::move(runs)));
+  OCTET_RETURN_IF_ERROR(observer.Observe(source));
+  OCTET_ASSIGN_OR_RETURN(observed.statistics, observer.Statistics());
+  return observed;
+}
+
+absl::Status QuantizationSearch::ChooseKinds(Observed& observed, Basis basis) {
+  std::vector<std::vector<quant::Threshold>> candidates;
+  for (const quant::SiteStatistics& site : observed.statistics) {
+    candidates.push_back(quant::CandidateThresholds(site.histogram, grid_));
+  }
+  OCTET_ASSIGN_OR_RETURN(
+      quant::ThresholdChooser chooser,
+      quant::ThresholdChooser::Create(observed.graph, observed.sites,
+                                      candidates, grid_));
+  SampleRuns runs;
+  runs.samples = Spread(SamplesOf(basis), kMostForThresholds);
+  OCTET_ASSIGN_OR_RETURN(
+      const quant::ActivationSource source,
+      Source("choose thresholds", 1, chooser.watched(), std::move(runs)));
+  OCTET_RETURN_IF_ERROR(chooser.Observe(source));
+  const std::vector<size_t> best = chooser.Best();
+  for (size_t i = 0; i < best.size(); ++i) {
+    observed.kinds.push_back(candidates[i][best[i]].name);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status QuantizationSearch::CorrectBiases(quant::Upstream upstream,
+                                               Basis basis,
+                                               ChosenQuantization& chosen) {
+  OCTET_ASSIGN_OR_RETURN(
+      quant::BiasCorrector corrector,
+      quant::BiasCorrector::Create(chosen.graph, chosen.sites,
+                                   chosen.parameters, upstream));
+  SampleRuns runs;
+  runs.samples = SamplesOf(basis);
+  runs.further_input = [&](size_t index) { return corrector.Input(index); };
+  const int passes = upstream == quant::Upstream::kRounded ? 2 : 1;
+  OCTET_ASSIGN_OR_RETURN(
+      const quant::ActivationSource source,
+      Source("correct biases", passes, corrector.watched(), std::move(runs)));
+  for (int pass = 0; pass < passes; ++pass) {
+    OCTET_RETURN_IF_ERROR(corrector.Observe(source));
+  }
+  chosen.graph = quant::CorrectBiases(chosen.graph, corrector.layers(),
+                                      corrector.Shifts());
+  // The same sites, for a graph with more constants.
+  chosen.sites = quant::ChooseSites(chosen.graph);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<quant::ActivationSource> QuantizationSearch::Source(
+    const std::string& phase, int passes, const quant::WatchedGraph& graph,
+    SampleRuns runs) const {
+  runs.batches = float_model_.batches;
+  runs.threads = options_.threads;
+  const auto total = passes * static_cast<int64_t>(runs.samples.size());
+  OCTET_ASSIGN_OR_RETURN(quant::ActivationSource source,
+                         run_.ActivationsOf(graph, runs));
+  auto done = std::make_shared<int64_t>(0);
+  return quant::ActivationSource(
+      [=, this](const quant::ActivationSink& sink) -> absl::StatusOr<int64_t> {
+        if (observer_ != nullptr) {
+          OCTET_RETURN_IF_ERROR(observer_->OnProgress({phase, *done, total}));
+        }
+        OCTET_ASSIGN_OR_RETURN(const int64_t ran, source(sink));
+        *done += ran;
+        return ran;
+      });
+}
+
+}  // namespace octet::internal

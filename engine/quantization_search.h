@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_ENGINE_QUANTIZATION_SEARCH_H_
+#define OCTET_ENGINE_QUANTIZATION_SEARCH_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "engine/calibration_run.h"
+#include "engine/engine.h"
+#include "engine/ir/graph.h"
+#include "engine/onnx/importer.h"
+#include "engine/quant/bias_correction.h"
+#include "engine/quant/calibrate.h"
+#include "engine/quant/quantization_sites.h"
+#include "engine/quant/quantize_graph.h"
+#include "engine/quant/threshold.h"
+
+namespace octet::internal {
+
+// What was chosen for a model, and what it gave.
+struct ChosenQuantization {
+  ir::Graph graph;  // float, prepared, biases corrected
+  quant::QuantizationSites sites;
+  quant::QuantizationParameters parameters;
+  std::vector<quant::Threshold> thresholds;  // by site
+  std::vector<quant::SiteStatistics> statistics;
+  std::vector<RemedyEffect> remedies;
+};
+
+// The parts of a quantization that can be left out.
+struct Recipe {
+  bool equalize = false;
+  bool fit_thresholds = false;
+  bool fit_weights = false;
+  std::optional<quant::Upstream> correction;
+};
+
+// Chooses the recipe for one model and its numbers.
+//
+// A quarter of the calibration samples is held out: a remedy is kept where a
+// model made from the others, with it, answers these better than without. What
+// is kept is then made again from all samples. With fewer than kFewest
+// samples, nothing is held out and all of them do both.
+// Thread-compatible.
+class QuantizationSearch {
+ public:
+  // `float_model` is the model that `exact` runs, `graph` its optimized graph;
+  // all referred to must outlive the search.
+  QuantizationSearch(const onnx::ImportedModel& float_model,
+                     std::shared_ptr<const Model> exact,
+                     const CalibrationRun& run,
+                     const QuantizationOptions& options,
+                     QuantizationObserver* observer);
+
+  absl::StatusOr<ChosenQuantization> Run(const ir::Graph& graph);
+
+ private:
+  // What is known of a graph from some samples.
+  struct Observed {
+    ir::Graph graph;
+    quant::QuantizationSites sites;
+    std::vector<quant::SiteStatistics> statistics;
+    // By site, the kind of threshold that was best; empty until asked for.
+    std::vector<std::string> kinds;
+  };
+  // Which samples a model is made from.
+  enum class Basis { kFit, kAll };
+
+  // Chooses best_.
+  absl::Status Search();
+  void Split();
+  absl::Status ComputeAnswers();
+  absl::StatusOr<ChosenQuantization> Make(const Recipe& recipe, Basis basis);
+  absl::StatusOr<double> HeldOutDb(const Recipe& recipe);
+  // Adds to best_ what `change` does to it where the held-out samples are
+  // answered better then.
+  absl::Status Try(const std::string& name, const Recipe& changed);
+
+  // What is known of the model's graph, equalized if asked for.
+  absl::StatusOr<Observed*> ObservedFrom(bool equalized, Basis basis);
+  absl::StatusOr<Observed> Observe(ir::Graph graph, Basis basis);
+  absl::Status ChooseKinds(Observed& observed, Basis basis);
+  absl::Status CorrectBiases(quant::Upstream upstream, Basis basis,
+                             ChosenQuantization& chosen);
+  const std::vector<int64_t>& SamplesOf(Basis basis) const {
+    return basis == Basis::kFit ? fit_ : all_;
+  }
+  // Runs `graph` on `samples`, `passes` times, reporting as `phase`.
+  absl::StatusOr<quant::ActivationSource> Source(
+      const std::string& phase, int passes, const quant::WatchedGraph& graph,
+      SampleRuns runs) const;
+
+  const onnx::ImportedModel& float_model_;
+  const std::shared_ptr<const Model> exact_;
+  const CalibrationRun& run_;
+  const QuantizationOptions& options_;
+  QuantizationObserver* const observer_;
+  const quant::Grid grid_;
+
+  std::vector<int64_t> fit_;       // samples that trials are made from
+  std::vector<int64_t> held_out_;  // samples that judge them
+  std::vector<int64_t> all_;
+  std::vector<std::vector<Tensor>> answers_;  // of the float model, held out
+  ir::Graph graph_;
+  std::optional<Observed> observed_[2][2];  // by equalized and basis
+  Recipe best_;
+  double best_db_ = 0;
+  std::vector<RemedyEffect> remedies_;
+};
+
+}  // namespace octet::internal
+
+#endif  // OCTET_ENGINE_QUANTIZATION_SEARCH_H_

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/quant/equalize_channels.h"
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/engine/quant/sample_source.h"
+#include "tests/testing/graph_builder.h"
+
+namespace octet::quant {
+namespace {
+
+using ir::ValueId;
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+const ir::Activation kRelu6{0.0f, 6.0f};
+
+// Weights whose output channel c is `ratio` times as large as channel c - 1.
+Tensor Graded(const Shape& shape, uint32_t seed, float ratio) {
+  Tensor weights = RandomFloats(shape, seed);
+  auto values = weights.mutable_data<float>();
+  const size_t per_channel = values.size() / shape[0];
+  for (size_t i = 0; i < values.size(); ++i) {
+    values[i] *= std::pow(ratio, static_cast<float>(i / per_channel));
+  }
+  return weights;
+}
+
+struct Net {
+  ir::Graph graph;
+  std::vector<Tensor> samples;
+};
+
+// A convolution whose channels differ much, and a depthwise one behind it.
+Net Depthwise(ir::Activation activation) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", RowsAnd({3, 5, 5}));
+  ir::Conv first;
+  first.window = WindowOf({1, 1});
+  first.has_bias = true;
+  first.activation = activation;
+  const ValueId a = b.Node("a", first,
+                           {x, b.Constant("a_w", Graded({4, 3, 1, 1}, 1, 0.3f)),
+                            b.Constant("a_b", RandomFloats({4}, 2, 0, 0.01f))});
+  ir::Conv depthwise;
+  depthwise.window = WindowOf({3, 3}, 1, 1);
+  depthwise.groups = 4;
+  const ValueId d = b.Node(
+      "d", depthwise, {a, b.Constant("d_w", RandomFloats({4, 1, 3, 3}, 3))});
+  ir::Conv last;
+  last.window = WindowOf({1, 1});
+  b.Output(
+      b.Node("y", last, {d, b.Constant("y_w", RandomFloats({2, 4, 1, 1}, 4))}));
+  Net net{b.Build(), {}};
+  for (uint32_t i = 0; i < 4; ++i) {
+    net.samples.push_back(RandomFloats({1, 3, 5, 5}, 10 + i, -3, 3));
+  }
+  return net;
+}
+
+std::vector<SiteStatistics> StatisticsOf(const ir::Graph& graph,
+                                         const std::vector<Tensor>& samples) {
+  SiteObserver observer(graph, ChooseSites(graph));
+  const auto watched = observer.Watched();
+  EXPECT_TRUE(watched.ok()) << watched.status();
+  EXPECT_TRUE(observer.Observe(SourceOf(*watched, samples)).ok());
+  return *observer.Statistics();
+}
+
+Equalization Equalized(const Net& net) {
+  const auto result = EqualizeChannels(net.graph, ChooseSites(net.graph),
+                                       StatisticsOf(net.graph, net.samples));
+  EXPECT_TRUE(result.ok()) << result.status();
+  return *result;
+}
+
+void ExpectSameAnswers(const Net& net, const ir::Graph& changed) {
+  const auto backend = reference::CreateReferenceBackend();
+  for (const Tensor& sample : net.samples) {
+    const auto a = Interpret(net.graph.WithRows(1), *backend, {sample});
+    const auto b = Interpret(changed.WithRows(1), *backend, {sample});
+    ASSERT_TRUE(a.ok() && b.ok()) << a.status() << b.status();
+    for (int64_t i = 0; i < (*a)[0].size(); ++i) {
+      const float expected = (*a)[0].data<float>()[i];
+      EXPECT_NEAR((*b)[0].data<float>()[i], expected,
+                  1e-5f + 1e-5f * std::abs(expected));
+    }
+  }
+}
+
+class EachClampTest : public testing::TestWithParam<ir::Activation> {};
+
+TEST_P(EachClampTest, AnswersStayTheSame) {
+  const Net net = Depthwise(GetParam());
+  const Equalization equalized = Equalized(net);
+  EXPECT_GE(equalized.tensors, 1);
+  ExpectSameAnswers(net, equalized.graph);
+}
+
+TEST_P(EachClampTest, ADepthwiseReaderSeesChannelsOfOneRange) {
+  const Net net = Depthwise(GetParam());
+  const auto before = StatisticsOf(net.graph, net.samples);
+  const auto after = StatisticsOf(Equalized(net).graph, net.samples);
+  const auto spread = [](const ChannelStatistics& channels) {
+    float least = kInfinity;
+    float most = 0;
+    for (size_t c = 0; c < channels.maxs.size(); ++c) {
+      const float magnitude =
+          std::max(std::abs(channels.mins[c]), std::abs(channels.maxs[c]));
+      least = std::min(least, magnitude);
+      most = std::max(most, magnitude);
+    }
+    return most / least;
+  };
+  // Sites are x, a, d.
+  EXPECT_GT(spread(before[1].channels), 10);
+  // Each has headroom for twice what was seen.
+  EXPECT_LT(spread(after[1].channels), 2.001);
+  EXPECT_FLOAT_EQ(after[1].histogram.range()->max,
+                  before[1].histogram.range()->max);
+}
+
+std::string NameOfClamp(const testing::TestParamInfo<ir::Activation>& info) {
+  constexpr const char* kNames[] = {"Relu", "Relu6", "None"};
+  return kNames[info.index];
+}
+
+INSTANTIATE_TEST_SUITE_P(Clamps, EachClampTest,
+                         testing::Values(ir::Activation{0, kInfinity}, kRelu6,
+                                         ir::Activation{}),
+                         NameOfClamp);
+
+TEST(EqualizeChannelsTest, PassesMaxPoolAndConcat) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", RowsAnd({3, 4, 4}));
+  ir::Conv conv;
+  conv.window = WindowOf({1, 1});
+  conv.activation = {0, kInfinity};
+  const ValueId a =
+      b.Node("a", conv, {x, b.Constant("a_w", Graded({4, 3, 1, 1}, 1, 0.2f))});
+  const ValueId c =
+      b.Node("c", conv, {x, b.Constant("c_w", Graded({2, 3, 1, 1}, 2, 0.1f))});
+  ir::Pool pool;
+  pool.window = WindowOf({2, 2}, 2);
+  const ValueId p = b.Node("p", pool, {b.Node("cat", ir::Concat{1}, {a, c})});
+  ir::Conv depthwise;
+  depthwise.window = WindowOf({1, 1});
+  depthwise.groups = 6;
+  const ValueId d = b.Node(
+      "d", depthwise, {p, b.Constant("d_w", RandomFloats({6, 1, 1, 1}, 3))});
+  b.Output(
+      b.Node("y", conv, {d, b.Constant("y_w", RandomFloats({2, 6, 1, 1}, 4))}));
+  Net net{b.Build(), {RandomFloats({1, 3, 4, 4}, 5, -2, 2)}};
+  const Equalization equalized = Equalized(net);
+  EXPECT_GE(equalized.tensors, 1);
+  ExpectSameAnswers(net, equalized.graph);
+}
+
+TEST(EqualizeChannelsTest, LeavesWhatAnAdditionReads) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", RowsAnd({4, 4, 4}));
+  ir::Conv conv;
+  conv.window = WindowOf({1, 1});
+  const ValueId a =
+      b.Node("a", conv, {x, b.Constant("a_w", Graded({4, 4, 1, 1}, 1, 0.2f))});
+  const ValueId c =
+      b.Node("c", conv, {a, b.Constant("c_w", Graded({4, 4, 1, 1}, 2, 0.2f))});
+  const ValueId s = b.Node("s", ir::Binary{}, {a, c});
+  b.Output(
+      b.Node("y", conv, {s, b.Constant("y_w", RandomFloats({2, 4, 1, 1}, 3))}));
+  const Net net{b.Build(), {RandomFloats({1, 4, 4, 4}, 5)}};
+  EXPECT_EQ(Equalized(net).tensors, 0);
+}
+
+TEST(EqualizeChannelsTest, LeavesAClampBelowWhatTheGroupReaches) {
+  // One input of the Concat ends at 6, the other far above: a channel of the
+  // first as large as the second's would be cut.
+  GraphBuilder b;
+  const ValueId x = b.Input("x", RowsAnd({3, 4, 4}));
+  ir::Conv small;
+  small.window = WindowOf({1, 1});
+  small.activation = kRelu6;
+  ir::Conv large = small;
+  large.activation = {0, kInfinity};
+  const ValueId a =
+      b.Node("a", small, {x, b.Constant("a_w", Graded({3, 3, 1, 1}, 1, 0.3f))});
+  const ValueId c =
+      b.Node("c", large,
+             {x, b.Constant("c_w", RandomFloats({2, 3, 1, 1}, 2, 20, 40))});
+  ir::Conv depthwise;
+  depthwise.window = WindowOf({1, 1});
+  depthwise.groups = 5;
+  const ValueId d = b.Node("d", depthwise,
+                           {b.Node("cat", ir::Concat{1}, {a, c}),
+                            b.Constant("d_w", RandomFloats({5, 1, 1, 1}, 3))});
+  b.Output(d);
+  const Net net{b.Build(), {RandomFloats({1, 3, 4, 4}, 5, 0, 2)}};
+  EXPECT_EQ(Equalized(net).tensors, 0);
+}
+
+TEST(EqualizeChannelsTest, ScalesMatricesToo) {
+  for (bool transposed : {false, true}) {
+    GraphBuilder b;
+    const ValueId x = b.Input("x", RowsAnd({3}));
+    ir::MatMul first;
+    first.transpose_b = true;
+    first.has_bias = true;
+    first.activation = {0, kInfinity};
+    const ValueId a =
+        b.Node("a", first,
+               {x, b.Constant("a_w", Graded({5, 3}, 1, 0.2f)),
+                b.Constant("a_b", RandomFloats({5}, 2, 0, 0.1f))});
+    ir::MatMul second;
+    second.transpose_b = transposed;
+    // Weights as graded the other way, so that equalizing evens both.
+    Tensor weights = RandomFloats(transposed ? Shape{2, 5} : Shape{5, 2}, 3);
+    b.Output(b.Node("y", second, {a, b.Constant("y_w", std::move(weights))}));
+    Net net{b.Build(), {}};
+    for (uint32_t i = 0; i < 8; ++i) {
+      net.samples.push_back(RandomFloats({1, 3}, 20 + i, -2, 2));
+    }
+    ExpectSameAnswers(net, Equalized(net).graph);
+  }
+}
+
+}  // namespace
+}  // namespace octet::quant
