@@ -39,7 +39,7 @@ packages=(
 )
 # Also clients that we did not write, and what they are linked with.
 test_packages=(clang-format git python3 python3-venv prometheus
-  nghttp2-client libb64-0d openssl)
+  nghttp2-client libb64-0d openssl chromium)
 command -v go >/dev/null || [[ -x /usr/local/go/bin/go ]] ||
   test_packages+=(golang-go)
 all_packages=(clang clang-tidy)

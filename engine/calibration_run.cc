@@ -18,18 +18,19 @@
 namespace octet::internal {
 namespace {
 
-absl::Status CheckTensor(const TensorSpec& spec, const Tensor& tensor) {
+absl::Status CheckTensor(const TensorSpec& spec, const Tensor& tensor,
+                         absl::string_view what) {
   Shape expected = spec.row_shape;
   expected.insert(expected.begin(),
                   tensor.shape().empty() ? 0 : tensor.shape()[0]);
   if (tensor.dtype() != spec.dtype) {
     return absl::InvalidArgumentError(
-        absl::StrCat("calibration tensor ", spec.name, " is ",
-                     Name(tensor.dtype()), "; expected ", Name(spec.dtype)));
+        absl::StrCat(what, " tensor ", spec.name, " is ", Name(tensor.dtype()),
+                     "; expected ", Name(spec.dtype)));
   }
   if (tensor.shape() != expected) {
     return absl::InvalidArgumentError(
-        absl::StrCat("calibration tensor ", spec.name, " has shape ",
+        absl::StrCat(what, " tensor ", spec.name, " has shape ",
                      ShapeToString(tensor.shape()), "; expected [samples, ",
                      absl::StrJoin(spec.row_shape, ", "), "]"));
   }
@@ -39,9 +40,9 @@ absl::Status CheckTensor(const TensorSpec& spec, const Tensor& tensor) {
     return !std::isfinite(value);
   });
   if (bad == values.end()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "calibration tensor ", spec.name, " holds ", *bad, " at element ",
-      bad - values.begin(), "; expected finite values"));
+  return absl::InvalidArgumentError(
+      absl::StrCat(what, " tensor ", spec.name, " holds ", *bad, " at element ",
+                   bad - values.begin(), "; expected finite values"));
 }
 
 // Runs a float graph for one sample and shows its values.
@@ -114,7 +115,8 @@ class ActivationRunner {
 }  // namespace
 
 absl::StatusOr<CalibrationRun> CalibrationRun::Create(
-    const Model& model, absl::Span<const NamedTensor> calibration) {
+    const Model& model, absl::Span<const NamedTensor> calibration,
+    absl::string_view what) {
   CalibrationRun run;
   for (const NamedTensor& named : calibration) {
     const bool known = std::any_of(
@@ -122,7 +124,7 @@ absl::StatusOr<CalibrationRun> CalibrationRun::Create(
         [&](const TensorSpec& spec) { return spec.name == named.name; });
     if (!known) {
       return absl::InvalidArgumentError(absl::StrCat(
-          "calibration tensor ", named.name,
+          what, " tensor ", named.name,
           " is no input of the model; its "
           "inputs are ",
           absl::StrJoin(model.inputs(), ", ",
@@ -137,13 +139,13 @@ absl::StatusOr<CalibrationRun> CalibrationRun::Create(
         [&](const NamedTensor& tensor) { return tensor.name == spec.name; });
     if (named == calibration.end()) {
       return absl::InvalidArgumentError(absl::StrCat(
-          "no calibration tensor for the model's input ", spec.name));
+          "no ", what, " tensor for the model's input ", spec.name));
     }
-    OCTET_RETURN_IF_ERROR(CheckTensor(spec, named->tensor));
+    OCTET_RETURN_IF_ERROR(CheckTensor(spec, named->tensor, what));
     const int64_t samples = named->tensor.shape()[0];
     if (!run.tensors_.empty() && samples != run.samples_) {
       return absl::InvalidArgumentError(
-          absl::StrCat("calibration tensor ", spec.name, " has ", samples,
+          absl::StrCat(what, " tensor ", spec.name, " has ", samples,
                        " samples; the one before it has ", run.samples_));
     }
     run.samples_ = samples;
@@ -151,7 +153,7 @@ absl::StatusOr<CalibrationRun> CalibrationRun::Create(
   }
   if (run.samples_ == 0) {
     return absl::InvalidArgumentError(
-        "no calibration samples; expected at least one");
+        absl::StrCat("no ", what, " samples; expected at least one"));
   }
   return run;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "engine/engine.h"
 #include "engine/ir/graph.h"
@@ -31,8 +32,10 @@ class CalibrationRun {
   // INVALID_ARGUMENT  an input without a tensor, a tensor without an input, a
   //                   wrong dtype or shape, unequal sample counts, none at all,
   //                   NaN or infinity: names tensor, got and expected.
+  // `what` is what the samples are for, in these messages.
   static absl::StatusOr<CalibrationRun> Create(
-      const Model& model, absl::Span<const NamedTensor> calibration);
+      const Model& model, absl::Span<const NamedTensor> calibration,
+      absl::string_view what = "calibration");
 
   int64_t samples() const { return samples_; }
   size_t inputs() const { return tensors_.size(); }  // of the model

@@ -116,8 +116,14 @@ class Model {
   //                   that does not fit: names the input and what is wrong.
   // UNIMPLEMENTED     an operator, attribute or type octet does not run: names
   //                   node, operator, opset and attribute.
-  // DATA_LOSS         the bytes are no ONNX protobuf.
+  // DATA_LOSS         the bytes are no ONNX protobuf, or weights are missing.
+  // RESOURCE_EXHAUSTED  a small file asks for much: constants that expand, more
+  //                   operations a row than any network takes, a plan of more
+  //                   than 4 GiB.
   // NOT_FOUND         (FromFile) no such file.
+  // FAILED_PRECONDITION  (FromBytes) its weights lie in other files (external
+  //                   data), which FromFile() reads: those of the file's folder
+  //                   and no others.
   static absl::StatusOr<std::shared_ptr<const Model>> FromFile(
       const std::string& path, const ModelOptions& options);
   static absl::StatusOr<std::shared_ptr<const Model>> FromBytes(
@@ -158,6 +164,11 @@ class Model {
   // Whether any step computes in integers.
   virtual bool quantized() const = 0;
 };
+
+// The bytes of the model file at `path` with what lies in other files (external
+// data) put in, for whoever hands the model on. Errors as Model::FromFile(),
+// and RESOURCE_EXHAUSTED for more than 2 GB, which no ONNX file can hold.
+absl::StatusOr<std::string> ReadSelfContainedModel(const std::string& path);
 
 // Rows of one caller. `inputs[i]` points at rows x inputs()[i].row_bytes(),
 // `outputs[i]` at rows x outputs()[i].row_bytes(), both row-major; no
@@ -241,7 +252,8 @@ struct QuantizationProgress {
 };
 
 // How often the values of one tensor fell where: counts[i] is for
-// [min + i * width, min + (i + 1) * width), width = (max - min) / counts.size().
+// [min + i * width, min + (i + 1) * width), width = (max - min) /
+// counts.size().
 struct ValueHistogram {
   float min = 0;  // real units
   float max = 0;
@@ -276,11 +288,11 @@ struct RemedyEffect {
 struct QuantizationResult {
   std::string model;  // ONNX bytes with QuantizeLinear/DequantizeLinear pairs
   std::vector<QuantizedTensor> tensors;
-  int64_t float_bytes = 0;      // size of the model that came in
-  int64_t quantized_bytes = 0;  // size of `model`
-  int64_t integer_steps = 0;    // operators that compute in integers
-  int64_t float_steps = 0;      // operators that stay float
-  int64_t samples = 0;          // calibration samples seen
+  int64_t float_bytes = 0;             // size of the model that came in
+  int64_t quantized_bytes = 0;         // size of `model`
+  int64_t integer_steps = 0;           // operators that compute in integers
+  int64_t float_steps = 0;             // operators that stay float
+  int64_t samples = 0;                 // calibration samples seen
   std::vector<RemedyEffect> remedies;  // in the order they were applied
   // Of the quantized model's outputs against float, on the calibration
   // samples: 10*log10(sum(float^2)/sum((float-int8)^2)).

@@ -72,6 +72,7 @@ class ArenaExecutor : public Executor {
     OCTET_RETURN_IF_ERROR(CheckBlocks(blocks));
     int64_t left = 0;
     for (const RowBlock& block : blocks) left += block.rows;
+    const ThreadPool::Burst burst(&pool_);
     RunTimes total;
     Cursor from;
     Cursor to;

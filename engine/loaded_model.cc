@@ -14,6 +14,10 @@ namespace octet {
 namespace internal {
 namespace {
 
+// What the tensors of one plan may take: model options allow batches of 1,024,
+// files any shape.
+constexpr size_t kMaxArenaBytes = size_t{4} << 30;
+
 // 1, 2, 4, ... and the largest.
 std::vector<int> BucketsUpTo(int max_batch) {
   std::vector<int> buckets;
@@ -75,10 +79,18 @@ absl::Status LoadedModel::BuildPlans() {
   const BackendSet backends(options_.backend);
   // The largest first: the others take over its packed weights.
   for (auto bucket = buckets_.rbegin(); bucket != buckets_.rend(); ++bucket) {
+    ir::Graph graph = lowered_.WithRows(*bucket);
+    OCTET_RETURN_IF_ERROR(CheckTensorsFit(graph, kMaxArenaBytes));
     OCTET_ASSIGN_OR_RETURN(
-        plans_[*bucket],
-        plan::Plan::Build(lowered_.WithRows(*bucket), backends.in_order(),
+        std::shared_ptr<const plan::Plan> plan,
+        plan::Plan::Build(std::move(graph), backends.in_order(),
                           options_.threads, &weights_));
+    if (plan->arena_bytes() > kMaxArenaBytes) {
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "a plan of ", *bucket, " rows takes ", plan->arena_bytes(),
+          " bytes of memory; expected at most ", kMaxArenaBytes));
+    }
+    plans_[*bucket] = std::move(plan);
   }
   return absl::OkStatus();
 }
@@ -111,25 +123,45 @@ std::string LoadedModel::Dump(DumpStage stage) const {
 
 }  // namespace internal
 
+namespace {
+
+absl::StatusOr<std::shared_ptr<const Model>> MakeModel(
+    onnx::ImportedModel imported, const ModelOptions& options) {
+  if (imported.staged != nullptr) {
+    return internal::StagedModel::Create(std::move(imported), options);
+  }
+  return internal::LoadedModel::Create(std::move(imported), options);
+}
+
+absl::Status OfFile(const std::string& path, const absl::Status& status) {
+  return absl::Status(status.code(),
+                      absl::StrCat(path, ": ", status.message()));
+}
+
+}  // namespace
+
 absl::StatusOr<std::shared_ptr<const Model>> Model::FromFile(
     const std::string& path, const ModelOptions& options) {
-  OCTET_ASSIGN_OR_RETURN(std::string bytes, internal::ReadModelFile(path));
-  absl::StatusOr<std::shared_ptr<const Model>> model =
-      FromBytes(bytes, options);
-  if (model.ok()) return model;
-  return absl::Status(model.status().code(),
-                      absl::StrCat(path, ": ", model.status().message()));
+  absl::StatusOr<onnx::ImportedModel> imported =
+      onnx::ImportModelFile(path, internal::ReferenceEvaluator());
+  if (!imported.ok()) return OfFile(path, imported.status());
+  auto model = MakeModel(*std::move(imported), options);
+  if (!model.ok()) return OfFile(path, model.status());
+  return model;
 }
 
 absl::StatusOr<std::shared_ptr<const Model>> Model::FromBytes(
     absl::string_view bytes, const ModelOptions& options) {
   OCTET_ASSIGN_OR_RETURN(
       onnx::ImportedModel imported,
-      onnx::ImportModel(bytes, internal::ReferenceContext().evaluate));
-  if (imported.staged != nullptr) {
-    return internal::StagedModel::Create(std::move(imported), options);
-  }
-  return internal::LoadedModel::Create(std::move(imported), options);
+      onnx::ImportModel(bytes, internal::ReferenceEvaluator()));
+  return MakeModel(std::move(imported), options);
+}
+
+absl::StatusOr<std::string> ReadSelfContainedModel(const std::string& path) {
+  absl::StatusOr<std::string> bytes = onnx::ReadSelfContained(path);
+  if (!bytes.ok()) return OfFile(path, bytes.status());
+  return bytes;
 }
 
 }  // namespace octet

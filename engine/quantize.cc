@@ -145,7 +145,7 @@ absl::StatusOr<QuantizationResult> Quantize(
   model_options.max_batch = 1;
   OCTET_ASSIGN_OR_RETURN(
       onnx::ImportedModel imported,
-      onnx::ImportModel(bytes, internal::ReferenceContext().evaluate));
+      onnx::ImportModel(bytes, internal::ReferenceEvaluator()));
   if (imported.staged != nullptr) {
     return absl::UnimplementedError(absl::StrCat(
         "the model's shapes are not known before it runs (",
@@ -187,7 +187,7 @@ absl::StatusOr<QuantizationResult> Quantize(
   // What is measured is what the file says, read back as a user would.
   OCTET_ASSIGN_OR_RETURN(
       imported,
-      onnx::ImportModel(result.model, internal::ReferenceContext().evaluate));
+      onnx::ImportModel(result.model, internal::ReferenceEvaluator()));
   OCTET_ASSIGN_OR_RETURN(auto rounded, internal::LoadedModel::Create(
                                            std::move(imported), model_options));
   CountSteps(*rounded, result);

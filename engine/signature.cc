@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 
 namespace octet::internal {
@@ -52,6 +53,28 @@ absl::Status CheckOptions(const ModelOptions& options) {
   if (options.max_batch < 1 || options.max_batch > 1024) {
     return absl::InvalidArgumentError(absl::StrCat(
         "max_batch is ", options.max_batch, "; expected 1 to 1024"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckTensorsFit(const ir::Graph& graph, int64_t max_bytes) {
+  for (const ir::Node& node : graph.nodes()) {
+    double bytes = 0;
+    absl::flat_hash_set<ir::ValueId> seen;
+    for (const std::vector<ir::ValueId>* ids : {&node.inputs, &node.outputs}) {
+      for (ir::ValueId id : *ids) {
+        if (graph.value(id).is_constant() || !seen.insert(id).second) continue;
+        const ir::TensorType& type = graph.type(id);
+        bytes +=
+            static_cast<double>(ElementCount(ir::ConcreteShape(type.dims))) *
+            static_cast<double>(SizeOf(type.dtype));
+      }
+    }
+    if (bytes <= static_cast<double>(max_bytes)) continue;
+    return absl::ResourceExhaustedError(
+        absl::StrCat("node '", node.name, "' (", ir::OpName(node.op),
+                     ") reads and computes ", bytes,
+                     " bytes at once; expected at most ", max_bytes));
   }
   return absl::OkStatus();
 }

@@ -21,6 +21,11 @@ absl::Status CheckOptions(const ModelOptions& options);
 // `spec`, whose -1 stand for any extent.
 absl::Status CheckTensorFits(const TensorSpec& spec, const Tensor& tensor);
 
+// RESOURCE_EXHAUSTED where what a node of `graph`, whose dimensions are fixed,
+// reads and computes takes more than `max_bytes`, without constants. The arena
+// of a plan holds at least that, so it is asked before one is built.
+absl::Status CheckTensorsFit(const ir::Graph& graph, int64_t max_bytes);
+
 }  // namespace octet::internal
 
 #endif  // OCTET_ENGINE_SIGNATURE_H_

@@ -143,6 +143,8 @@ absl::StatusOr<std::shared_ptr<const Stage>> StagedModel::Make(
   OCTET_ASSIGN_OR_RETURN(
       ir::Graph graph, Optimize(std::move(imported.graph), options_.exact_qdq));
   OCTET_ASSIGN_OR_RETURN(graph, Lower(graph));
+  OCTET_RETURN_IF_ERROR(
+      CheckTensorsFit(graph, options_.max_dynamic_arena_bytes));
   const BackendSet backends(options_.backend);
   OCTET_ASSIGN_OR_RETURN(
       stage->plan, plan::Plan::Build(std::move(graph), backends.in_order(),

@@ -15,7 +15,8 @@ Usage: tests/run.sh [--all | --release-only]
   (none)           release build with every test, the Python tests and the load
                    tests against its programs, then AddressSanitizer and UBSan
                    on the tests labelled unit and server, and on a server that
-                   gets good and bad requests
+                   gets good and bad requests, and a minute of fuzzing where
+                   clang has libFuzzer
   --release-only   without the sanitizers
   --all            the load tests in full; also clang with thread-safety errors,
                    ThreadSanitizer on engine, scheduler, repository and jobs,
@@ -152,6 +153,7 @@ run_ctest release
 full=()
 [[ $everything == no ]] || full=(--full)
 run_python interop tests/interop
+run_python report tests/report
 run_python stress tests/stress "${full[@]}"
 [[ $everything == no ]] || run_python topologies tests/topologies
 if [[ $sanitize == yes ]]; then
@@ -159,6 +161,9 @@ if [[ $sanitize == yes ]]; then
   build asan octet-server
   run_python stress-asan tests/stress "${full[@]}" \
     --server build/asan/bin/octet-server mixed_requests_test
+fi
+if [[ $sanitize == yes ]]; then
+  run_python fuzz tests/fuzz
 fi
 if [[ $everything == yes ]]; then
   build clang

@@ -23,6 +23,7 @@
 #include "client/cli/picture.h"
 #include "client/cli/row_requests.h"
 #include "engine/base/status_macros.h"
+#include "engine/io/input_files.h"
 #include "engine/io/labels.h"
 #include "engine/io/named_files.h"
 #include "engine/io/npy.h"
@@ -141,10 +142,16 @@ absl::Status RunInfer(const InferFlags& flags, const GlobalFlags& globals) {
                          Connect(globals, absl::Seconds(60)));
   std::vector<std::string> files = flags.inputs;
   files.insert(files.end(), flags.files.begin(), flags.files.end());
-  const auto ask = [&] { return client->ModelMetadata(flags.model); };
-  OCTET_ASSIGN_OR_RETURN(const auto inputs,
-                         ReadInputFiles(files, MakeRowForm(flags.rows), ask));
-  OCTET_ASSIGN_OR_RETURN(const auto metadata, ask());
+  const auto ask = [&]() -> absl::StatusOr<std::vector<io::RowInput>> {
+    OCTET_ASSIGN_OR_RETURN(const auto model,
+                           client->ModelMetadata(flags.model));
+    return RowInputs(model);
+  };
+  OCTET_ASSIGN_OR_RETURN(
+      const auto inputs,
+      io::ReadInputFiles(files, MakeRowForm(flags.rows), ask));
+  OCTET_ASSIGN_OR_RETURN(const auto metadata,
+                         client->ModelMetadata(flags.model));
   OCTET_ASSIGN_OR_RETURN(const RowRequests rows,
                          CutIntoRequests(metadata, inputs, flags.batch));
   OCTET_RETURN_IF_ERROR(SendRows(flags, rows, client.get(), &report));

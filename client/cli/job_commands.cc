@@ -11,9 +11,9 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/command.h"
 #include "client/cli/job_report.h"
-#include "client/cli/progress_line.h"
 #include "client/cli/table.h"
 #include "engine/base/status_macros.h"
+#include "engine/io/progress_line.h"
 #include "nlohmann/json.hpp"
 
 namespace octet::cli {
@@ -34,7 +34,7 @@ absl::Status RunWatch(const std::string& id, const GlobalFlags& flags) {
   OCTET_ASSIGN_OR_RETURN(const auto client, Connect(flags, kWatchTimeout));
   v1::Job job;
   {
-    ProgressLine line(&std::cerr, isatty(STDERR_FILENO) != 0);
+    io::ProgressLine line(&std::cerr, isatty(STDERR_FILENO) != 0);
     OCTET_ASSIGN_OR_RETURN(
         job, client->WatchJob(id, [&line](const v1::Job& news) {
           line.Update(news.progress().phase(), news.progress().done(),

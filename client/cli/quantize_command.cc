@@ -12,9 +12,10 @@
 #include "client/cli/command.h"
 #include "client/cli/input_files.h"
 #include "client/cli/job_report.h"
-#include "client/cli/progress_line.h"
 #include "engine/base/status_macros.h"
 #include "engine/io/file.h"
+#include "engine/io/input_files.h"
+#include "engine/io/progress_line.h"
 
 namespace octet::cli {
 namespace {
@@ -56,19 +57,22 @@ absl::StatusOr<client::QuantizationWork> ReadWork(const QuantizeFlags& flags,
     }
     work.settings.clear_model_name();
   }
-  const auto ask = [&]() -> absl::StatusOr<inference::ModelMetadataResponse> {
+  const auto ask = [&]() -> absl::StatusOr<std::vector<io::RowInput>> {
     if (!flags.model_file.empty()) {
       return absl::InvalidArgumentError(
           "with --model-file the server does not know the model's inputs yet: "
           "give calibration samples as NAME=FILE.npy or as FILE.npz");
     }
-    return client->WithTimeout(absl::Seconds(10))
-        ->ModelMetadata(
-            {flags.settings.model_name(), flags.settings.model_version()});
+    OCTET_ASSIGN_OR_RETURN(
+        const auto model,
+        client->WithTimeout(absl::Seconds(10))
+            ->ModelMetadata(
+                {flags.settings.model_name(), flags.settings.model_version()}));
+    return RowInputs(model);
   };
   OCTET_ASSIGN_OR_RETURN(
       work.calibration,
-      ReadInputFiles(flags.calibration, MakeRowForm(flags.rows), ask));
+      io::ReadInputFiles(flags.calibration, MakeRowForm(flags.rows), ask));
   return work;
 }
 
@@ -76,7 +80,7 @@ absl::Status Submit(const client::QuantizationWork& work,
                     client::Client* client, const GlobalFlags& globals) {
   v1::Job job;
   {
-    ProgressLine line(&std::cerr, isatty(STDERR_FILENO) != 0);
+    io::ProgressLine line(&std::cerr, isatty(STDERR_FILENO) != 0);
     OCTET_ASSIGN_OR_RETURN(
         job, client->SubmitJob(work, [&line](const std::string&,
                                              const v1::QuantizeProgress& at) {
@@ -114,7 +118,7 @@ absl::Status RunQuantize(const QuantizeFlags& flags,
   absl::StatusOr<v1::QuantizeResult> done;
   std::string id;
   {
-    ProgressLine line(&std::cerr, isatty(STDERR_FILENO) != 0);
+    io::ProgressLine line(&std::cerr, isatty(STDERR_FILENO) != 0);
     done = client->Quantize(
         work, [&](const std::string& job, const v1::QuantizeProgress& at) {
           if (!job.empty()) id = job;

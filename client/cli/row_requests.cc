@@ -3,13 +3,13 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/shape.h"
 #include "engine/base/status_macros.h"
+#include "engine/io/join_rows.h"
 
 namespace octet::cli {
 namespace {
@@ -35,41 +35,6 @@ absl::StatusOr<int64_t> CountRows(const std::vector<NamedTensor>& inputs) {
     }
   }
   return first[0];
-}
-
-// Puts `pieces[i][output]` together along the first axis.
-absl::StatusOr<Tensor> Join(absl::Span<const std::vector<NamedTensor>> answers,
-                            size_t output) {
-  const Tensor& first = answers[0][output].tensor;
-  Shape shape = first.shape();
-  if (shape.empty()) {
-    return absl::InternalError(absl::StrCat("output '", answers[0][output].name,
-                                            "' has no axis for the rows"));
-  }
-  shape[0] = 0;
-  for (const auto& answer : answers) {
-    const Tensor& piece = answer[output].tensor;
-    if (piece.dtype() != first.dtype() ||
-        piece.shape().size() != shape.size() ||
-        !std::equal(shape.begin() + 1, shape.end(),
-                    piece.shape().begin() + 1)) {
-      return absl::InternalError(absl::StrCat(
-          "output '", answer[output].name, "': ", Name(piece.dtype()), " ",
-          ShapeToString(piece.shape()), " in one answer, ", Name(first.dtype()),
-          " ", ShapeToString(first.shape()), " in another"));
-    }
-    shape[0] += piece.shape()[0];
-  }
-  Tensor joined(first.dtype(), std::move(shape));
-  std::byte* to = joined.mutable_bytes();
-  for (const auto& answer : answers) {
-    const Tensor& piece = answer[output].tensor;
-    if (piece.byte_size() > 0) {
-      std::memcpy(to, piece.bytes(), piece.byte_size());
-    }
-    to += piece.byte_size();
-  }
-  return joined;
 }
 
 }  // namespace
@@ -108,8 +73,15 @@ absl::StatusOr<std::vector<NamedTensor>> JoinRows(
             "the answers to two requests have different outputs");
       }
     }
-    OCTET_ASSIGN_OR_RETURN(Tensor tensor, Join(answers, output));
-    joined.push_back({answers[0][output].name, std::move(tensor)});
+    std::vector<Tensor> pieces;
+    for (const auto& answer : answers) pieces.push_back(answer[output].tensor);
+    absl::StatusOr<Tensor> tensor = io::JoinRows(pieces);
+    if (!tensor.ok()) {
+      return absl::InternalError(
+          absl::StrCat("output '", answers[0][output].name,
+                       "': ", tensor.status().message()));
+    }
+    joined.push_back({answers[0][output].name, *std::move(tensor)});
   }
   return joined;
 }

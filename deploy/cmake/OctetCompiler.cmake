@@ -26,6 +26,12 @@ if(OCTET_SANITIZE)
   add_compile_definitions(NDEBUG_SANITIZER)
 endif()
 
+if(OCTET_FUZZ)
+  # The name is libFuzzer's: code built with it has smaller limits.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+  add_compile_definitions(FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION)
+endif()
+
 find_program(OCTET_CCACHE ccache)
 mark_as_advanced(OCTET_CCACHE)
 if(OCTET_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)

@@ -15,18 +15,18 @@ using StepOr = absl::StatusOr<std::unique_ptr<plan::Step>>;
 // Asks the operator's function where this backend has one.
 class CreateVisitor {
  public:
-  CreateVisitor(const plan::StepRequest& request, bool integer_products)
-      : request_(request), integer_products_(integer_products) {}
+  CreateVisitor(const plan::StepRequest& request, const BackendOptions& options)
+      : request_(request), options_(options) {}
 
   StepOr operator()(const ir::Conv& op) const {
-    if (!CanMultiply()) return Refusal();
+    if (!CanMultiply(IsDepthwise(op))) return Refusal();
     return CreateConvStep(request_, op);
   }
   StepOr operator()(const ir::ConvTranspose& op) const {
     return CreateConvTransposeStep(request_, op);
   }
   StepOr operator()(const ir::MatMul& op) const {
-    if (!CanMultiply()) return Refusal();
+    if (!CanMultiply(/*depthwise=*/false)) return Refusal();
     return CreateMatMulStep(request_, op);
   }
   StepOr operator()(const ir::Pool& op) const {
@@ -44,17 +44,25 @@ class CreateVisitor {
   }
 
  private:
-  bool CanMultiply() const {
+  using IntegerProducts = BackendOptions::IntegerProducts;
+
+  bool IsDepthwise(const ir::Conv& op) const {
+    const ir::Dims& weights = request_.graph.type(request_.node.inputs[1]).dims;
+    return op.groups > 1 && weights[0].value == op.groups &&
+           weights.back().value == 1;
+  }
+  bool CanMultiply(bool depthwise) const {
     const ir::TensorType& type = request_.graph.type(request_.node.inputs[0]);
-    if (type.quantization) return integer_products_;
-    return type.dtype == DType::kFloat32;
+    if (!type.quantization) return type.dtype == DType::kFloat32;
+    return options_.integer_products == IntegerProducts::kAll ||
+           (options_.integer_products == IntegerProducts::kDense && !depthwise);
   }
   StepOr Refusal() const {
     return absl::UnimplementedError(
-        "products of this type (integers only where VNNI or AMX is there)");
+        "products of this type, which another backend is to compute");
   }
   const plan::StepRequest& request_;
-  const bool integer_products_;
+  const BackendOptions& options_;
 };
 
 class OneDnnBackend : public plan::Backend {
@@ -66,8 +74,7 @@ class OneDnnBackend : public plan::Backend {
   StepOr CreateStep(const plan::StepRequest& request) const override {
     const ScopedConcurrency concurrency(request.threads);
     return WithoutExceptions([&]() -> StepOr {
-      return std::visit(CreateVisitor(request, options_.integer_products),
-                        request.node.op);
+      return std::visit(CreateVisitor(request, options_), request.node.op);
     });
   }
 

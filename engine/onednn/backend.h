@@ -10,10 +10,15 @@
 namespace octet::onednn {
 
 struct BackendOptions {
-  // Whether to run Conv and MatMul of integers. Only exact on machines with
+  // Which Convs and MatMuls of integers to run. Only exact on machines with
   // VNNI or AMX: elsewhere oneDNN adds pairs of products in 16 bits, which
   // saturate (oneDNN, "Nuances of int8 Computations").
-  bool integer_products = true;
+  enum class IntegerProducts {
+    kNone,
+    kDense,  // all but depthwise Convs
+    kAll,
+  };
+  IntegerProducts integer_products = IntegerProducts::kAll;
 };
 
 // The backend "onednn": Conv, MatMul, Pool, GlobalPool and Softmax on float32,

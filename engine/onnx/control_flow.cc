@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/onnx/control_flow.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
+#include "engine/onnx/limits.h"
 #include "engine/onnx/subgraphs.h"
 
 namespace octet::onnx {
 namespace {
 
 using Nodes = std::vector<const pb::NodeProto*>;
-
-// Beyond these, a file is taken for hostile.
-constexpr size_t kMaxNodes = 100'000;       // made by one import
-constexpr int64_t kMaxIterations = 10'000;  // of one loop
 
 // A name that no other expansion of the file's nodes uses: outputs are unique.
 std::string PrefixOf(const pb::NodeProto& node, absl::string_view part) {
@@ -62,7 +60,7 @@ class Inliner {
       return absl::UnimplementedError("a graph has sparse initializers");
     }
     for (const pb::TensorProto& proto : body.initializer()) {
-      OCTET_ASSIGN_OR_RETURN(Tensor tensor, TensorFromProto(proto));
+      OCTET_ASSIGN_OR_RETURN(Tensor tensor, Initializer(proto));
       OCTET_RETURN_IF_ERROR(BindConstant(proto.name(), std::move(tensor)));
     }
     for (const pb::NodeProto& node : body.node()) {
@@ -71,6 +69,8 @@ class Inliner {
       }
     }
     for (const pb::NodeProto& node : body.node()) {
+      OCTET_RETURN_IF_ERROR(
+          graph_.Charge(static_cast<int64_t>(node.ByteSizeLong())));
       pb::NodeProto copy = Renamed(node, names_);
       if (!copy.name().empty()) copy.set_name(prefix_ + copy.name());
       OCTET_RETURN_IF_ERROR(Add(std::move(copy), nodes));
@@ -89,7 +89,7 @@ class Inliner {
   }
 
   absl::Status Add(pb::NodeProto node, Nodes& nodes) {
-    if (expansion_.nodes.size() >= kMaxNodes) {
+    if (expansion_.earlier_nodes + expansion_.nodes.size() >= kMaxNodes) {
       return absl::ResourceExhaustedError(absl::StrCat(
           "unrolling its loops takes more than ", kMaxNodes, " nodes"));
     }
@@ -99,6 +99,16 @@ class Inliner {
   }
 
  private:
+  absl::StatusOr<Tensor> Initializer(const pb::TensorProto& proto) {
+    const auto known = expansion_.tensors.find(&proto);
+    if (known != expansion_.tensors.end()) return known->second;
+    OCTET_RETURN_IF_ERROR(
+        graph_.Charge(static_cast<int64_t>(proto.ByteSizeLong())));
+    OCTET_ASSIGN_OR_RETURN(Tensor tensor, TensorFromProto(proto));
+    expansion_.tensors.emplace(&proto, tensor);
+    return tensor;
+  }
+
   const std::string prefix_;
   GraphBuilder& graph_;
   Expansion& expansion_;
@@ -156,7 +166,6 @@ class LoopExpander {
           body_->output_size(), " outputs does not fit ", proto_.input_size(),
           " inputs and ", node_.output_count(), " outputs of the loop"));
     }
-    progress_.pieces.resize(scans);
     OCTET_ASSIGN_OR_RETURN(const bool over, IsOver());
     if (over) return Finish();
     return Iterate();
@@ -213,10 +222,14 @@ class LoopExpander {
       next.add_input(inliner.NameOf(body_->output(i).name()));
     }
     *next.mutable_output() = proto_.output();
-    for (size_t i = 0; i < progress_.pieces.size(); ++i) {
-      progress_.pieces[i].push_back(
-          inliner.NameOf(body_->output(1 + states_ + i).name()));
+    std::vector<std::string> names;
+    for (int i = 1 + states_; i < body_->output_size(); ++i) {
+      names.push_back(inliner.NameOf(body_->output(i).name()));
+      OCTET_RETURN_IF_ERROR(
+          graph_.Charge(static_cast<int64_t>(names.back().size())));
     }
+    progress_.pieces = std::make_shared<const LoopPieces>(
+        std::move(names), std::move(progress_.pieces));
     ++progress_.iteration;
     OCTET_RETURN_IF_ERROR(inliner.Add(std::move(next), nodes));
     expansion_.loops.emplace(nodes.back(), std::move(progress_));
@@ -240,7 +253,12 @@ class LoopExpander {
   // A scan output: what the iterations gave, stacked along a new leading axis.
   absl::Status AddScan(int scan, Inliner& inliner, Nodes& nodes) {
     const std::string& output = node_.output(states_ + scan);
-    const std::vector<std::string>& pieces = progress_.pieces[scan];
+    std::vector<std::string> pieces;
+    for (const LoopPieces* at = progress_.pieces.get(); at != nullptr;
+         at = at->before.get()) {
+      pieces.push_back(at->names[scan]);
+    }
+    std::reverse(pieces.begin(), pieces.end());
     if (pieces.empty()) return BindEmptyScan(scan, output);
     const bool axes_are_input = node_.opset() >= 13;
     const std::string axes = absl::StrCat(output, "/axes");
@@ -305,6 +323,15 @@ class LoopExpander {
 };
 
 }  // namespace
+
+LoopPieces::~LoopPieces() {
+  std::shared_ptr<const LoopPieces> next = std::move(before);
+  while (next != nullptr && next.use_count() == 1) {
+    // Nobody else sees it, so it may be taken apart.
+    std::shared_ptr<const LoopPieces> rest = std::move(next->before);
+    next = std::move(rest);
+  }
+}
 
 absl::StatusOr<std::optional<std::vector<const pb::NodeProto*>>>
 ExpandControlFlow(const NodeReader& node, const pb::NodeProto& proto,

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -18,17 +20,34 @@
 // stage (engine/onnx/staged_import.h).
 namespace octet::onnx {
 
+// What an iteration gave to each scan output, and what those before it did:
+// shared by all that go on from it.
+struct LoopPieces {
+  const std::vector<std::string> names;
+  mutable std::shared_ptr<const LoopPieces> before;  // for the destructor alone
+
+  LoopPieces(std::vector<std::string> names,
+             std::shared_ptr<const LoopPieces> before)
+      : names(std::move(names)), before(std::move(before)) {}
+  LoopPieces(const LoopPieces&) = delete;
+  LoopPieces& operator=(const LoopPieces&) = delete;
+  // Not by recursion, for a loop may be long.
+  ~LoopPieces();
+};
+
 // How far a Loop node made by an expansion is.
 struct LoopProgress {
-  const pb::NodeProto* loop = nullptr;  // the file's, which has the body
-  int64_t iteration = 0;                // done
-  // By scan output: what each iteration has given.
-  std::vector<std::vector<std::string>> pieces;
+  const pb::NodeProto* loop = nullptr;       // the file's, which has the body
+  int64_t iteration = 0;                     // done
+  std::shared_ptr<const LoopPieces> pieces;  // of the last; null at the start
 };
 
 // Nodes made while a stage is imported; they stay where they are.
 struct Expansion {
   std::deque<pb::NodeProto> nodes;
+  size_t earlier_nodes = 0;  // made by the stages before this one
+  // The initializers of bodies, which all iterations share.
+  absl::flat_hash_map<const pb::TensorProto*, Tensor> tensors;
   absl::flat_hash_map<const pb::NodeProto*, LoopProgress> loops;
 };
 

@@ -7,23 +7,14 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
 #include "engine/ir/infer_types.h"
+#include "engine/ir/work.h"
+#include "engine/onnx/limits.h"
 
 namespace octet::onnx {
 namespace {
 
-// Memory that rules may allocate beyond what the file holds: expanded
-// constants and scaled copies of weights.
-constexpr int64_t kMaxChargedBytes = int64_t{256} << 20;
-
-// Results of constants up to this size are computed at once: shapes and what
-// they are made of. Larger ones are left to the passes.
-constexpr int64_t kMaxFoldedElements = 4096;
-
 // Marks the status of a rule that wants a value, which is its payload.
 constexpr absl::string_view kValueWanted = "octet.onnx.value_wanted";
-
-// More axes than any operator has a meaning for.
-constexpr size_t kMaxRank = 32;
 
 absl::Status ExpectRunnable(const ir::Op& op,
                             const std::vector<ir::TensorType>& inputs) {
@@ -58,18 +49,24 @@ absl::Status ExpectSize(const ir::Dims& dims) {
 
 }  // namespace
 
-GraphBuilder::GraphBuilder(BatchMode mode, const Tensors& initializers,
-                           absl::flat_hash_set<std::string> reserved,
+GraphBuilder::GraphBuilder(BatchMode mode, const ModelFile& file,
                            ir::Evaluator evaluate)
-    : mode_(mode), evaluate_(std::move(evaluate)), names_(std::move(reserved)) {
-  for (const auto& [name, tensor] : initializers) {
+    : mode_(mode),
+      evaluate_(std::move(evaluate)),
+      names_(file.names),
+      narrow_(file.narrow) {
+  for (const auto& [name, tensor] : file.initializers) {
     bindings_[name].constant = tensor;
+  }
+  for (const std::string& name : file.outputs) {
+    const std::optional<DType> half = file.HalfOutput(name);
+    if (half.has_value()) half_outputs_.emplace(name, *half);
   }
 }
 
 absl::Status GraphBuilder::AddInput(const std::string& name,
                                     ir::TensorType type) {
-  if (IsFloat(type.dtype) && type.dtype != DType::kFloat32) {
+  if (type.dtype == DType::kFloat64) {
     return absl::UnimplementedError(
         absl::StrCat("input '", name, "' is ", Name(type.dtype),
                      "; octet takes float32: convert the model"));
@@ -78,10 +75,23 @@ absl::Status GraphBuilder::AddInput(const std::string& name,
     return absl::Status(status.code(),
                         absl::StrCat("input '", name, "': ", status.message()));
   }
-  const ir::ValueId id = graph_.AddValue({name, std::move(type), std::nullopt});
+  ir::ValueId id = graph_.AddValue({name, type, std::nullopt});
   graph_.mutable_inputs().push_back(id);
+  if (const auto narrow = NarrowTypeOf(type.dtype)) {
+    SetNarrow(name, *narrow);
+    type.dtype = DType::kFloat32;
+    id = graph_.AddNode(absl::StrCat("Cast(", name, ")"),
+                        ir::Cast{DType::kFloat32}, {id},
+                        FreshName(absl::StrCat(name, ".float32")), type);
+  }
   bindings_[name].id = id;
   return absl::OkStatus();
+}
+
+std::optional<NarrowType> GraphBuilder::Narrow(const std::string& name) const {
+  const auto found = narrow_.find(name);
+  if (found == narrow_.end()) return std::nullopt;
+  return found->second;
 }
 
 absl::Status GraphBuilder::Bind(const std::string& name, Tensor tensor) {
@@ -91,7 +101,10 @@ absl::Status GraphBuilder::Bind(const std::string& name, Tensor tensor) {
         absl::StrCat("'", name, "' has a value already"));
   }
   names_.insert(name);
-  binding.constant = std::move(tensor);
+  if (const auto narrow = NarrowTypeOf(tensor.dtype())) {
+    SetNarrow(name, *narrow);
+  }
+  binding.constant = Widened(std::move(tensor));
   return absl::OkStatus();
 }
 
@@ -258,7 +271,9 @@ absl::StatusOr<std::vector<ir::ValueId>> GraphBuilder::AddNode(
   for (const ir::TensorType& result : results) {
     OCTET_RETURN_IF_ERROR(ExpectSize(result.dims));
   }
-  OCTET_ASSIGN_OR_RETURN(auto folded, Fold(op, inputs, results));
+  const double work = ir::WorkOf(op, types, results);
+  OCTET_ASSIGN_OR_RETURN(auto folded, Fold(op, inputs, results, work));
+  if (!folded.has_value()) OCTET_RETURN_IF_ERROR(ChargeWork(work));
   std::vector<ir::ValueId> outputs;
   for (size_t i = 0; i < results.size(); ++i) {
     const bool named = i < output_names.size() && !output_names[i].empty();
@@ -274,9 +289,17 @@ absl::StatusOr<std::vector<ir::ValueId>> GraphBuilder::AddNode(
   return outputs;
 }
 
+absl::Status GraphBuilder::ChargeWork(double work) {
+  graph_work_ += work;
+  if (graph_work_ <= kMaxGraphWork) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat("with it the graph takes about ", graph_work_,
+                   " operations a row; expected at most ", kMaxGraphWork));
+}
+
 absl::StatusOr<std::optional<std::vector<Tensor>>> GraphBuilder::Fold(
     const ir::Op& op, const std::vector<ir::ValueId>& inputs,
-    const std::vector<ir::TensorType>& results) const {
+    const std::vector<ir::TensorType>& results, double work) {
   // Its result's scale is set behind it.
   if (std::holds_alternative<ir::Quantize>(op)) return std::nullopt;
   ir::Graph graph;
@@ -296,6 +319,8 @@ absl::StatusOr<std::optional<std::vector<Tensor>>> GraphBuilder::Fold(
     }
     node.outputs.push_back(graph.AddValue({"", type, std::nullopt}));
   }
+  if (work > kMaxFoldedWork - folded_work_) return std::nullopt;
+  folded_work_ += work;
   absl::StatusOr<std::vector<Tensor>> tensors = evaluate_(graph, node);
   if (absl::IsUnimplemented(tensors.status())) return std::nullopt;
   if (!tensors.ok()) return tensors.status();
@@ -388,6 +413,10 @@ absl::StatusOr<ir::ValueId> GraphBuilder::NamedOutput(
     const std::string& name, const absl::flat_hash_set<std::string>& names) {
   OCTET_ASSIGN_OR_RETURN(Binding * binding, Find(name));
   const ir::ValueId id = Materialize(name, *binding);
+  const auto half = half_outputs_.find(name);
+  if (half != half_outputs_.end() && graph_.type(id).dtype == DType::kFloat32) {
+    return NarrowOutput(name, id, half->second);
+  }
   ir::Value& value = graph_.mutable_value(id);
   if (value.name == name) return id;
   // The output is another name for the value. It takes the new one unless the
@@ -407,6 +436,18 @@ absl::StatusOr<ir::ValueId> GraphBuilder::NamedOutput(
   OCTET_RETURN_IF_ERROR(ir::InferType(copy, {&type, 1}).status());
   return graph_.AddNode(absl::StrCat("Identity(", name, ")"), std::move(copy),
                         {id}, name, std::move(type));
+}
+
+ir::ValueId GraphBuilder::NarrowOutput(const std::string& name, ir::ValueId id,
+                                       DType half) {
+  ir::Value& value = graph_.mutable_value(id);
+  if (value.name == name) {
+    value.name = FreshName(absl::StrCat(name, ".float32"));
+  }
+  ir::TensorType type = value.type;
+  type.dtype = half;
+  return graph_.AddNode(absl::StrCat("Cast(", name, ")"), ir::Cast{half}, {id},
+                        name, std::move(type));
 }
 
 absl::StatusOr<ir::Graph> GraphBuilder::Finish(

@@ -17,6 +17,7 @@
 #include "engine/ir/evaluator.h"
 #include "engine/ir/graph.h"
 #include "engine/onnx/integer_list.h"
+#include "engine/onnx/model_file.h"
 #include "engine/onnx/node_reader.h"
 
 namespace octet::onnx {
@@ -36,13 +37,9 @@ enum class BatchMode {
 // Result*() functions. Status messages don't name the node.
 class GraphBuilder {
  public:
-  using Tensors = absl::flat_hash_map<std::string, Tensor>;
-
-  // `reserved` holds every name of the file: values made up here get others.
-  // `evaluate` computes what depends on small constants alone.
-  GraphBuilder(BatchMode mode, const Tensors& initializers,
-               absl::flat_hash_set<std::string> reserved,
-               ir::Evaluator evaluate);
+  // Values made up here get names that `file` does not have. `evaluate`
+  // computes what depends on small constants alone.
+  GraphBuilder(BatchMode mode, const ModelFile& file, ir::Evaluator evaluate);
 
   BatchMode mode() const { return mode_; }
   const ir::TensorType& type(ir::ValueId id) const { return graph_.type(id); }
@@ -52,12 +49,20 @@ class GraphBuilder {
     return graph_.value(id).constant;
   }
 
+  // An input of a half type is cast to float32, which `name` then stands for.
   absl::Status AddInput(const std::string& name, ir::TensorType type);
   // Makes `name` stand for a tensor. INVALID_ARGUMENT if it stands for
   // something already.
   absl::Status Bind(const std::string& name, Tensor tensor);
   // The tensor that `name` stands for, where that is known.
   std::optional<Tensor> KnownTensor(const std::string& name) const;
+
+  // The narrower type that the file has where the graph computes in a wider
+  // one, as far as it is known: of inputs, initializers and what Cast gives.
+  std::optional<NarrowType> Narrow(const std::string& name) const;
+  void SetNarrow(const std::string& name, NarrowType type) {
+    narrow_[name] = type;
+  }
 
   // The value that input `i` of `node` reads. REQUIRES: node.HasInput(i).
   absl::StatusOr<ir::ValueId> Read(const NodeReader& node, int i);
@@ -88,7 +93,7 @@ class GraphBuilder {
   absl::StatusOr<ir::ValueId> AddConstant(const NodeReader& node,
                                           Tensor tensor);
   // Counts memory that the file does not hold itself. RESOURCE_EXHAUSTED
-  // beyond the limit in the .cc; call it before allocating.
+  // beyond kMaxChargedBytes; call it before allocating.
   absl::Status Charge(int64_t bytes);
 
   // A node for an intermediate value.
@@ -134,23 +139,31 @@ class GraphBuilder {
       const std::vector<std::string>& output_names);
   absl::StatusOr<ir::ValueId> NamedOutput(
       const std::string& name, const absl::flat_hash_set<std::string>& names);
+  // The output `name`, which callers get in a half type, from its float32.
+  ir::ValueId NarrowOutput(const std::string& name, ir::ValueId id, DType half);
   std::string FreshName(absl::string_view stem);
 
   // What `op` gives for these inputs where all of them are constants and the
-  // results small; else nullopt.
+  // results and the `work` small; else nullopt.
   absl::StatusOr<std::optional<std::vector<Tensor>>> Fold(
       const ir::Op& op, const std::vector<ir::ValueId>& inputs,
-      const std::vector<ir::TensorType>& results) const;
+      const std::vector<ir::TensorType>& results, double work);
+  // Counts what the graph takes to run. RESOURCE_EXHAUSTED beyond the limit.
+  absl::Status ChargeWork(double work);
 
   const BatchMode mode_;
   const ir::Evaluator evaluate_;
   ir::Graph graph_;
   absl::flat_hash_map<std::string, Binding> bindings_;
   absl::flat_hash_set<std::string> names_;
+  absl::flat_hash_map<std::string, NarrowType> narrow_;
+  absl::flat_hash_map<std::string, DType> half_outputs_;
   absl::flat_hash_map<std::string, int64_t> next_suffix_;
   // Intermediate values, until an output of the file names one.
   absl::flat_hash_set<ir::ValueId> nameless_;
   int64_t charged_bytes_ = 0;
+  double folded_work_ = 0;  // as ir::WorkOf() has it
+  double graph_work_ = 0;
 };
 
 }  // namespace octet::onnx

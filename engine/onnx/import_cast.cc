@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <limits>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
@@ -13,6 +14,7 @@ absl::Status CastTo(const NodeReader& node, GraphBuilder& graph, DType dtype) {
   if (dtype == DType::kFloat16 || dtype == DType::kBFloat16) {
     // Rounded once, and from there on carried as float32.
     OCTET_ASSIGN_OR_RETURN(x, graph.Compute(node, ir::Cast{dtype}, {x}));
+    graph.SetNarrow(node.output(0), *NarrowTypeOf(dtype));
     dtype = DType::kFloat32;
   }
   if (graph.type(x).dtype == dtype) return graph.ResultIs(node, x);
@@ -41,6 +43,13 @@ absl::Status ImportCastLike(const NodeReader& node, GraphBuilder& graph) {
   OCTET_RETURN_IF_ERROR(node.ExpectInputs(2, 2));
   node.Ignore("saturate");  // of 8-bit floats
   OCTET_ASSIGN_OR_RETURN(const ir::ValueId like, graph.Read(node, 1));
+  const std::optional<NarrowType> narrow = graph.Narrow(node.input(1));
+  if (narrow == NarrowType::kFloat16) {
+    return CastTo(node, graph, DType::kFloat16);
+  }
+  if (narrow == NarrowType::kBFloat16) {
+    return CastTo(node, graph, DType::kBFloat16);
+  }
   return CastTo(node, graph, graph.type(like).dtype);
 }
 

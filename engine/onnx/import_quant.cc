@@ -20,6 +20,13 @@ absl::StatusOr<QuantizationInputs> ReadForm(const NodeReader& node) {
 
 absl::Status ImportQuantizeLinear(const NodeReader& node, GraphBuilder& graph) {
   OCTET_RETURN_IF_ERROR(node.ExpectInputs(2, 3));
+  const std::optional<NarrowType> narrow =
+      node.HasInput(2) ? graph.Narrow(node.input(2)) : std::nullopt;
+  if (narrow == NarrowType::kInt4 || narrow == NarrowType::kUInt4) {
+    return absl::UnimplementedError(absl::StrCat("quantizes to 4 bits (input '",
+                                                 node.input(2),
+                                                 "'); octet runs 8 and 16"));
+  }
   node.Ignore("saturate");  // of 8-bit floats
   OCTET_ASSIGN_OR_RETURN(const QuantizationInputs inputs, ReadForm(node));
   OCTET_ASSIGN_OR_RETURN(const int64_t output_dtype,
@@ -41,7 +48,7 @@ absl::Status ImportDequantizeLinear(const NodeReader& node,
   if (output_dtype != 0) {
     OCTET_ASSIGN_OR_RETURN(const DType dtype,
                            DTypeFromOnnx(static_cast<int32_t>(output_dtype)));
-    if (dtype != DType::kFloat32) {
+    if (!IsFloat(dtype) || dtype == DType::kFloat64) {
       return absl::UnimplementedError(
           absl::StrCat("attribute 'output_dtype' is ", Name(dtype),
                        "; octet dequantizes to float32"));

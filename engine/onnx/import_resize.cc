@@ -154,10 +154,10 @@ class Extents {
 
  private:
   absl::Status SetAxis(int axis, float scale, double size) {
-    if (!(size >= 1) || size > static_cast<double>(kMaxElements)) {
+    if (!(size >= 1) || size > static_cast<double>(kMaxResizedExtent)) {
       return absl::InvalidArgumentError(absl::StrCat(
           "axis ", axis, " of ", x_[axis].value, " entries becomes ", size,
-          "; expected 1 to ", kMaxElements));
+          "; expected 1 to ", kMaxResizedExtent));
     }
     op_.scales[axis] = scale;
     op_.sizes[axis] = static_cast<int64_t>(size);

@@ -43,7 +43,7 @@ ir::Dims InputDims(const DeclaredTensor& input, BatchMode mode) {
 absl::StatusOr<ir::Graph> BuildGraph(const ParsedModel& model, BatchMode mode,
                                      std::string& staged_why) {
   const ModelFile& file = model.file();
-  GraphBuilder builder(mode, file.initializers, file.names, model.evaluate());
+  GraphBuilder builder(mode, file, model.evaluate());
   for (const DeclaredTensor& input : file.inputs) {
     OCTET_RETURN_IF_ERROR(builder.AddInput(
         input.name, {input.dtype, InputDims(input, mode), std::nullopt}));
@@ -99,11 +99,10 @@ std::string OpenDimension(const ModelFile& file, bool leading) {
   return "";
 }
 
-}  // namespace
-
-absl::StatusOr<ImportedModel> ImportModel(absl::string_view bytes,
-                                          const ir::Evaluator& evaluate) {
-  OCTET_ASSIGN_OR_RETURN(auto parsed, ParsedModel::Parse(bytes, evaluate));
+absl::StatusOr<ImportedModel> ImportSource(ModelSource source,
+                                           const ir::Evaluator& evaluate) {
+  OCTET_ASSIGN_OR_RETURN(auto parsed,
+                         ParsedModel::Create(std::move(source), evaluate));
   const ModelFile& file = parsed->file();
   ImportedModel model;
   auto [mode, reason] = PickBatchMode(file);
@@ -141,6 +140,24 @@ absl::StatusOr<ImportedModel> ImportModel(absl::string_view bytes,
     model.staged = std::move(parsed);
   }
   return model;
+}
+
+}  // namespace
+
+absl::StatusOr<ImportedModel> ImportModel(absl::string_view bytes,
+                                          const ir::Evaluator& evaluate) {
+  OCTET_ASSIGN_OR_RETURN(ModelSource source, SourceFromBytes(bytes));
+  return ImportSource(std::move(source), evaluate);
+}
+
+absl::StatusOr<ImportedModel> ImportModelFile(const std::string& path,
+                                              const ir::Evaluator& evaluate) {
+  OCTET_ASSIGN_OR_RETURN(ModelSource source, SourceFromFile(path));
+  return ImportSource(std::move(source), evaluate);
+}
+
+absl::StatusOr<std::string> ReadSelfContained(const std::string& path) {
+  return SelfContainedModel(path);
 }
 
 }  // namespace octet::onnx

@@ -38,14 +38,25 @@ struct ImportedModel {
 // or mixes rows, the dimensions are those of the file, or of each run.
 // Constants are shared, never copied twice; `evaluate` computes those that the
 // file makes of others. Untrusted input: time and memory are bounded by the
-// size of `bytes` and the limits in the .cc files.
+// size of `bytes` and limits.h.
 // DATA_LOSS         no protobuf, or tensor bytes that don't fit their shape.
 // INVALID_ARGUMENT  a graph that contradicts itself (unknown value, cycle,
 //                   shapes that don't fit, bad attribute).
 // UNIMPLEMENTED     an operator, attribute or type octet does not run: node,
 //                   operator, opset, attribute.
+// RESOURCE_EXHAUSTED   it asks for more than limits.h allows.
+// FAILED_PRECONDITION  its weights are in other files.
 absl::StatusOr<ImportedModel> ImportModel(
     absl::string_view bytes, const ir::Evaluator& evaluate = ir::NoEvaluator());
+
+// The same of a file, whose weights may lie in other files of its folder
+// (external data). Also NOT_FOUND, and what ExternalData says.
+absl::StatusOr<ImportedModel> ImportModelFile(
+    const std::string& path, const ir::Evaluator& evaluate = ir::NoEvaluator());
+
+// The bytes of the model file at `path`, with what lies in other files put in.
+// RESOURCE_EXHAUSTED where that is more than protobuf can write.
+absl::StatusOr<std::string> ReadSelfContained(const std::string& path);
 
 // Reads a serialized TensorProto. DATA_LOSS or UNIMPLEMENTED as above.
 absl::StatusOr<NamedTensor> ImportTensor(absl::string_view bytes);

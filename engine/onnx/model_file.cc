@@ -2,7 +2,6 @@
 #include "engine/onnx/model_file.h"
 
 #include <functional>
-#include <limits>
 #include <memory>
 #include <queue>
 #include <utility>
@@ -59,10 +58,54 @@ absl::StatusOr<DeclaredTensor> ReadDeclared(const pb::ValueInfoProto& proto) {
   return input;
 }
 
+absl::Status CheckName(const std::string& name) {
+  if (name.size() <= kMaxNameBytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("a name has ", name.size(), " bytes ('", name.substr(0, 32),
+                   "...'); expected at most ", kMaxNameBytes));
+}
+
+// Holds `graph` and those within it to the limits; adds their nodes to `nodes`.
+// Protobuf bounds how deep they lie.
+absl::Status CheckLimits(const pb::GraphProto& graph, size_t& nodes) {
+  nodes += static_cast<size_t>(graph.node_size());
+  if (nodes > kMaxNodes) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "the model has more than ", kMaxNodes, " nodes, which is the limit"));
+  }
+  for (const auto& input : graph.input()) {
+    OCTET_RETURN_IF_ERROR(CheckName(input.name()));
+  }
+  for (const pb::TensorProto& tensor : graph.initializer()) {
+    OCTET_RETURN_IF_ERROR(CheckName(tensor.name()));
+  }
+  for (const pb::NodeProto& node : graph.node()) {
+    OCTET_RETURN_IF_ERROR(CheckName(node.name()));
+    OCTET_RETURN_IF_ERROR(CheckName(node.op_type()));
+    for (const std::string& name : node.input()) {
+      OCTET_RETURN_IF_ERROR(CheckName(name));
+    }
+    for (const std::string& name : node.output()) {
+      OCTET_RETURN_IF_ERROR(CheckName(name));
+    }
+    for (const pb::AttributeProto& attribute : node.attribute()) {
+      OCTET_RETURN_IF_ERROR(CheckName(attribute.name()));
+      if (attribute.has_g()) {
+        OCTET_RETURN_IF_ERROR(CheckLimits(attribute.g(), nodes));
+      }
+      for (const pb::GraphProto& inner : attribute.graphs()) {
+        OCTET_RETURN_IF_ERROR(CheckLimits(inner, nodes));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
 // Connects names to what they stand for.
 class NameTable {
  public:
-  explicit NameTable(ModelFile& file) : file_(file) {}
+  NameTable(ModelFile& file, ExternalData& external)
+      : file_(file), external_(external) {}
 
   absl::Status Build() {
     OCTET_RETURN_IF_ERROR(AddInitializers());
@@ -85,12 +128,14 @@ class NameTable {
     if (it == initializers_.end() || file_.initializers.contains(name)) {
       return absl::OkStatus();
     }
-    auto tensor = TensorFromProto(*it->second);
+    auto tensor = TensorFromProto(*it->second, &external_);
     if (!tensor.ok()) {
       return Prefixed(tensor.status(),
                       absl::StrCat("initializer '", name, "': "));
     }
-    file_.initializers.emplace(name, *std::move(tensor));
+    const auto narrow = NarrowTypeFromOnnx(it->second->data_type());
+    if (narrow.has_value()) file_.narrow.emplace(name, *narrow);
+    file_.initializers.emplace(name, Widened(*std::move(tensor)));
     if (it->second->has_raw_data()) {
       std::unique_ptr<std::string> freed(it->second->release_raw_data());
     }
@@ -190,6 +235,7 @@ class NameTable {
   }
 
   ModelFile& file_;
+  ExternalData& external_;
   absl::flat_hash_map<std::string, pb::TensorProto*> initializers_;
   absl::flat_hash_map<std::string, int> producers_;
 };
@@ -262,17 +308,23 @@ absl::Status SortNodes(const NameTable& table, const std::vector<bool>& needed,
 
 }  // namespace
 
-absl::StatusOr<ModelFile> ParseModel(absl::string_view bytes) {
-  ModelFile file;
-  if (bytes.size() > std::numeric_limits<int>::max() ||
-      !file.proto.ParseFromArray(bytes.data(),
-                                 static_cast<int>(bytes.size())) ||
-      !file.proto.has_graph()) {
-    return absl::DataLossError(absl::StrCat(
-        "the ", bytes.size(), " bytes are no serialized ModelProto"));
+std::optional<DType> ModelFile::HalfOutput(const std::string& name) const {
+  for (const DeclaredTensor& output : declared_outputs) {
+    if (output.name == name && NarrowTypeOf(output.dtype).has_value()) {
+      return output.dtype;
+    }
   }
+  return std::nullopt;
+}
+
+absl::StatusOr<ModelFile> ReadModel(ModelSource source) {
+  size_t nodes = 0;
+  OCTET_RETURN_IF_ERROR(CheckLimits(source.proto.graph(), nodes));
+  OCTET_RETURN_IF_ERROR(EmbedExternalData(source, /*initializers=*/false));
+  ModelFile file;
+  file.proto = std::move(source.proto);
   OCTET_ASSIGN_OR_RETURN(file.opset, DefaultOpset(file.proto));
-  NameTable table(file);
+  NameTable table(file, source.external);
   OCTET_RETURN_IF_ERROR(table.Build());
   OCTET_ASSIGN_OR_RETURN(const std::vector<bool> needed,
                          NeededNodes(file, table));

@@ -12,10 +12,10 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "engine/base/dtype.h"
 #include "engine/base/tensor.h"
 #include "engine/onnx/declared_tensor.h"
+#include "engine/onnx/model_source.h"
 #include "engine/onnx/tensor_proto.h"
 
 namespace octet::onnx {
@@ -31,14 +31,20 @@ struct ModelFile {
   std::vector<DeclaredTensor> declared_outputs;
   // The nodes that the outputs need, each behind what it reads.
   std::vector<const pb::NodeProto*> nodes;
-  // The initializers that these nodes or the outputs read.
+  // The initializers that these nodes or the outputs read, widened; and which
+  // of them were.
   absl::flat_hash_map<std::string, Tensor> initializers;
+  absl::flat_hash_map<std::string, NarrowType> narrow;
   // Every name of the file.
   absl::flat_hash_set<std::string> names;
+
+  // The type of the output `name` where that is declared a half type, in which
+  // callers get it although nothing computes in it.
+  std::optional<DType> HalfOutput(const std::string& name) const;
 };
 
-// DATA_LOSS, INVALID_ARGUMENT and UNIMPLEMENTED as ImportModel() has them.
-absl::StatusOr<ModelFile> ParseModel(absl::string_view bytes);
+// Errors as ImportModel() and ImportModelFile() have them.
+absl::StatusOr<ModelFile> ReadModel(ModelSource source);
 
 }  // namespace octet::onnx
 

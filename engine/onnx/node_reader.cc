@@ -121,8 +121,16 @@ absl::StatusOr<std::optional<Tensor>> NodeReader::TensorValue(
   OCTET_ASSIGN_OR_RETURN(const auto* attribute,
                          Find(name, pb::AttributeProto::TENSOR));
   if (attribute == nullptr) return std::nullopt;
+  const std::optional<NarrowType> narrow =
+      NarrowTypeFromOnnx(attribute->t().data_type());
+  if (narrow == NarrowType::kInt4 || narrow == NarrowType::kUInt4) {
+    return absl::UnimplementedError(
+        absl::StrCat("attribute '", name,
+                     "' has elements of 4 bits; octet "
+                     "reads them from initializers"));
+  }
   OCTET_ASSIGN_OR_RETURN(Tensor tensor, TensorFromProto(attribute->t()));
-  return tensor;
+  return Widened(std::move(tensor));
 }
 
 absl::Status NodeReader::ExpectAllKnown() const {

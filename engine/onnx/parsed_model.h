@@ -11,7 +11,6 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "engine/ir/evaluator.h"
 #include "engine/onnx/control_flow.h"
 #include "engine/onnx/graph_builder.h"
@@ -80,8 +79,8 @@ class NodeImport {
 
 class ParsedModel : public StagedImport {
  public:
-  static absl::StatusOr<std::shared_ptr<const ParsedModel>> Parse(
-      absl::string_view bytes, ir::Evaluator evaluate);
+  static absl::StatusOr<std::shared_ptr<const ParsedModel>> Create(
+      ModelSource source, ir::Evaluator evaluate);
 
   const ModelFile& file() const { return file_; }
   const ir::Evaluator& evaluate() const { return evaluate_; }
@@ -100,6 +99,10 @@ class ParsedModel : public StagedImport {
   std::optional<Tensor> Initializer(const std::string& name) const override;
 
  private:
+  // `tensor` in the type that the file declares for the output `name`, if that
+  // is one of half precision.
+  Tensor AsDeclared(const std::string& name, const Tensor& tensor) const;
+
   ModelFile file_;
   ir::Evaluator evaluate_;
   std::shared_ptr<const PendingNodeList> start_;

@@ -17,7 +17,7 @@ namespace octet::onnx {
 namespace {
 
 // Shapes are short; anything longer is data and left to the passes.
-constexpr int64_t kMaxFoldedElements = 1024;
+constexpr int64_t kMaxFoldedIntegers = 1024;
 
 using ir::Dim;
 using Folded = absl::StatusOr<std::optional<IntegerList>>;
@@ -209,7 +209,7 @@ FoldRule FindFoldRule(const NodeReader& node) {
 }  // namespace
 
 std::optional<IntegerList> AsIntegerList(const Tensor& tensor) {
-  if (tensor.shape().size() > 1 || tensor.size() > kMaxFoldedElements) {
+  if (tensor.shape().size() > 1 || tensor.size() > kMaxFoldedIntegers) {
     return std::nullopt;
   }
   IntegerList list;

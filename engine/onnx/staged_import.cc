@@ -52,6 +52,9 @@ bool IsKnownOperator(const pb::NodeProto& node) {
 }
 
 absl::Status NodeImport::Run(const PendingNodeList& pending) {
+  for (const auto& expansion : pending.expansions) {
+    expansion_->earlier_nodes += expansion->nodes.size();
+  }
   for (const auto& [proto, progress] : pending.loops) {
     expansion_->loops.emplace(proto, progress);
   }
@@ -134,17 +137,18 @@ void PendingNodeList::CollectReads(const std::vector<std::string>& outputs) {
     const auto loop = loops.find(node);
     if (loop == loops.end()) continue;
     for (const std::string& name : NamesReadBy(*loop->second.loop)) add(name);
-    for (const auto& pieces : loop->second.pieces) {
-      for (const std::string& piece : pieces) add(piece);
+    for (const LoopPieces* at = loop->second.pieces.get(); at != nullptr;
+         at = at->before.get()) {
+      for (const std::string& piece : at->names) add(piece);
     }
   }
   for (const std::string& output : outputs) add(output);
 }
 
-absl::StatusOr<std::shared_ptr<const ParsedModel>> ParsedModel::Parse(
-    absl::string_view bytes, ir::Evaluator evaluate) {
+absl::StatusOr<std::shared_ptr<const ParsedModel>> ParsedModel::Create(
+    ModelSource source, ir::Evaluator evaluate) {
   auto model = std::make_shared<ParsedModel>();
-  OCTET_ASSIGN_OR_RETURN(model->file_, ParseModel(bytes));
+  OCTET_ASSIGN_OR_RETURN(model->file_, ReadModel(std::move(source)));
   model->evaluate_ = std::move(evaluate);
   auto start = std::make_shared<PendingNodeList>();
   start->nodes = model->file_.nodes;
@@ -156,14 +160,20 @@ absl::StatusOr<std::shared_ptr<const ParsedModel>> ParsedModel::Parse(
 std::optional<Tensor> ParsedModel::Initializer(const std::string& name) const {
   const auto found = file_.initializers.find(name);
   if (found == file_.initializers.end()) return std::nullopt;
-  return found->second;
+  return AsDeclared(name, found->second);
+}
+
+Tensor ParsedModel::AsDeclared(const std::string& name,
+                               const Tensor& tensor) const {
+  const std::optional<DType> half = file_.HalfOutput(name);
+  if (!half.has_value() || tensor.dtype() != DType::kFloat32) return tensor;
+  return Narrowed(tensor, *half);
 }
 
 absl::StatusOr<ImportedStage> ParsedModel::Import(
     const PendingNodes& pending, absl::Span<const StageInput> inputs) const {
   const auto& list = static_cast<const PendingNodeList&>(pending);
-  GraphBuilder builder(BatchMode::kFixed, file_.initializers, file_.names,
-                       evaluate_);
+  GraphBuilder builder(BatchMode::kFixed, file_, evaluate_);
   absl::flat_hash_set<std::string> given;
   for (const StageInput& input : inputs) {
     given.insert(input.name);
@@ -183,7 +193,7 @@ absl::StatusOr<ImportedStage> ParsedModel::Import(
   for (const std::string& name : needed) {
     if (given.contains(name) || file_.initializers.contains(name)) continue;
     if (std::optional<Tensor> tensor = builder.KnownTensor(name)) {
-      stage.known.emplace(name, *std::move(tensor));
+      stage.known.emplace(name, AsDeclared(name, *tensor));
     } else {
       computed.push_back(name);
     }

@@ -4,37 +4,124 @@
 #include <cstring>
 #include <limits>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "engine/base/half_types.h"
 #include "engine/base/status_macros.h"
+#include "engine/onnx/external_data.h"
 #include "engine/onnx/importer.h"
 
 namespace octet::onnx {
 namespace {
+
+// Of TensorProto.DataType; the distribution's header may be older.
+constexpr int32_t kUInt4 = 21;
+constexpr int32_t kInt4 = 22;
 
 absl::Status CountMismatch(const char* field, int64_t got, int64_t expected) {
   return absl::DataLossError(absl::StrCat(
       field, " holds ", got, " elements; the shape asks for ", expected));
 }
 
-absl::StatusOr<Tensor> FromRawData(const std::string& raw, DType dtype,
-                                   Shape shape, int64_t count) {
-  const int64_t expected = count * static_cast<int64_t>(SizeOf(dtype));
+// What a tensor holds, as its proto says.
+struct ElementType {
+  DType dtype = DType::kFloat32;  // as a Tensor holds it
+  bool four_bits = false;         // two to a byte, the first one low
+
+  // Of `count` elements as raw data.
+  int64_t RawBytes(int64_t count) const {
+    return four_bits ? (count + 1) / 2
+                     : count * static_cast<int64_t>(SizeOf(dtype));
+  }
+};
+
+absl::StatusOr<ElementType> ElementTypeOf(const pb::TensorProto& proto) {
+  switch (proto.data_type()) {
+    case kUInt4:
+      return ElementType{DType::kUInt8, true};
+    case kInt4:
+      return ElementType{DType::kInt8, true};
+    default:
+      break;
+  }
+  OCTET_ASSIGN_OR_RETURN(const DType dtype, DTypeFromOnnx(proto.data_type()));
+  return ElementType{dtype, false};
+}
+
+absl::StatusOr<Shape> ShapeOf(const pb::TensorProto& proto) {
+  if (proto.dims_size() > static_cast<int>(kMaxRank)) {
+    return absl::DataLossError(absl::StrCat(
+        "it has ", proto.dims_size(), " axes; expected at most ", kMaxRank));
+  }
+  Shape shape(proto.dims().begin(), proto.dims().end());
+  const auto count = CheckedElementCount(shape, kMaxElements);
+  if (!count.ok()) return absl::DataLossError(count.status().message());
+  return shape;
+}
+
+// Element `i` of those packed two to a byte.
+std::byte Unpacked(std::byte pair, int64_t i, DType dtype) {
+  const auto bits =
+      static_cast<int>(i % 2 == 0 ? pair & std::byte{15} : pair >> 4);
+  const bool negative = dtype == DType::kInt8 && bits > 7;
+  return static_cast<std::byte>(negative ? bits - 16 : bits);
+}
+
+Tensor FromPacked(absl::Span<const std::byte> packed, DType dtype,
+                  Shape shape) {
+  Tensor tensor(dtype, std::move(shape));
+  std::byte* out = tensor.mutable_bytes();
+  for (int64_t i = 0; i < tensor.size(); ++i) {
+    out[i] = Unpacked(packed[i / 2], i, dtype);
+  }
+  return tensor;
+}
+
+// Only 0 and 1 are values of a C++ bool.
+void NormalizeBools(Tensor& tensor) {
+  if (tensor.dtype() != DType::kBool) return;
+  std::byte* bytes = tensor.mutable_bytes();
+  for (int64_t i = 0; i < tensor.size(); ++i) {
+    bytes[i] = std::byte{bytes[i] != std::byte{0}};
+  }
+}
+
+absl::StatusOr<Tensor> FromRawData(const std::string& raw, ElementType type,
+                                   Shape shape) {
+  const int64_t expected = type.RawBytes(ElementCount(shape));
   if (static_cast<int64_t>(raw.size()) != expected) {
     return absl::DataLossError(absl::StrCat(
         "raw_data holds ", raw.size(), " bytes; the shape ",
-        ShapeToString(shape), " of ", Name(dtype), " asks for ", expected));
+        ShapeToString(shape), " of ", Name(type.dtype),
+        type.four_bits ? " in 4 bits" : "", " asks for ", expected));
   }
-  Tensor tensor(dtype, std::move(shape));
-  std::byte* bytes = tensor.mutable_bytes();
-  if (!raw.empty()) std::memcpy(bytes, raw.data(), raw.size());
-  if (dtype == DType::kBool) {
-    // Only 0 and 1 are values of a C++ bool.
-    for (int64_t i = 0; i < count; ++i) {
-      bytes[i] = std::byte{bytes[i] != std::byte{0}};
-    }
+  if (type.four_bits) {
+    return FromPacked(
+        {reinterpret_cast<const std::byte*>(raw.data()), raw.size()},
+        type.dtype, std::move(shape));
   }
+  Tensor tensor(type.dtype, std::move(shape));
+  if (!raw.empty()) std::memcpy(tensor.mutable_bytes(), raw.data(), raw.size());
+  NormalizeBools(tensor);
+  return tensor;
+}
+
+absl::StatusOr<Tensor> FromExternalData(const pb::TensorProto& proto,
+                                        ElementType type, Shape shape,
+                                        ExternalData& external) {
+  const int64_t bytes = type.RawBytes(ElementCount(shape));
+  OCTET_RETURN_IF_ERROR(external.Check(proto, bytes));
+  if (type.four_bits) {
+    std::vector<std::byte> packed(static_cast<size_t>(bytes));
+    OCTET_RETURN_IF_ERROR(external.Read(proto, absl::MakeSpan(packed)));
+    return FromPacked(packed, type.dtype, std::move(shape));
+  }
+  Tensor tensor(type.dtype, std::move(shape));
+  OCTET_RETURN_IF_ERROR(external.Read(
+      proto, {tensor.mutable_bytes(), static_cast<size_t>(bytes)}));
+  NormalizeBools(tensor);
   return tensor;
 }
 
@@ -169,24 +256,81 @@ int32_t DTypeToOnnx(DType dtype) {
   return pb::TensorProto::UNDEFINED;
 }
 
-absl::StatusOr<Tensor> TensorFromProto(const pb::TensorProto& proto) {
-  if (proto.data_location() == pb::TensorProto::EXTERNAL ||
-      proto.external_data_size() > 0) {
-    return absl::UnimplementedError(
-        "the elements are in another file (external data); store them in the "
-        "model file");
+std::optional<NarrowType> NarrowTypeFromOnnx(int32_t data_type) {
+  switch (data_type) {
+    case pb::TensorProto::FLOAT16:
+      return NarrowType::kFloat16;
+    case pb::TensorProto::BFLOAT16:
+      return NarrowType::kBFloat16;
+    case kInt4:
+      return NarrowType::kInt4;
+    case kUInt4:
+      return NarrowType::kUInt4;
+    default:
+      return std::nullopt;
   }
+}
+
+std::optional<NarrowType> NarrowTypeOf(DType dtype) {
+  return NarrowTypeFromOnnx(DTypeToOnnx(dtype));
+}
+
+absl::StatusOr<Tensor> TensorFromProto(const pb::TensorProto& proto,
+                                       ExternalData* external) {
   if (proto.has_segment()) {
     return absl::UnimplementedError("the tensor is a segment of a larger one");
   }
-  OCTET_ASSIGN_OR_RETURN(DType dtype, DTypeFromOnnx(proto.data_type()));
-  Shape shape(proto.dims().begin(), proto.dims().end());
-  const auto count = CheckedElementCount(shape, kMaxElements);
-  if (!count.ok()) return absl::DataLossError(count.status().message());
-  if (proto.has_raw_data()) {
-    return FromRawData(proto.raw_data(), dtype, std::move(shape), *count);
+  OCTET_ASSIGN_OR_RETURN(const ElementType type, ElementTypeOf(proto));
+  OCTET_ASSIGN_OR_RETURN(Shape shape, ShapeOf(proto));
+  if (proto.data_location() == pb::TensorProto::EXTERNAL ||
+      proto.external_data_size() > 0) {
+    ExternalData nowhere;
+    return FromExternalData(proto, type, std::move(shape),
+                            external == nullptr ? nowhere : *external);
   }
-  return FromTypedData(proto, dtype, std::move(shape), *count);
+  if (proto.has_raw_data()) {
+    return FromRawData(proto.raw_data(), type, std::move(shape));
+  }
+  const int64_t count = ElementCount(shape);
+  if (!type.four_bits) {
+    return FromTypedData(proto, type.dtype, std::move(shape), count);
+  }
+  // Two to an entry of int32_data, each of which holds a byte.
+  const int64_t bytes = type.RawBytes(count);
+  OCTET_ASSIGN_OR_RETURN(const Tensor packed,
+                         FromField<uint8_t>("int32_data", proto.int32_data(),
+                                            DType::kUInt8, {bytes}, bytes));
+  return FromPacked({packed.bytes(), packed.byte_size()}, type.dtype,
+                    std::move(shape));
+}
+
+absl::StatusOr<int64_t> RawByteSize(const pb::TensorProto& proto) {
+  OCTET_ASSIGN_OR_RETURN(const ElementType type, ElementTypeOf(proto));
+  OCTET_ASSIGN_OR_RETURN(const Shape shape, ShapeOf(proto));
+  return type.RawBytes(ElementCount(shape));
+}
+
+Tensor Widened(Tensor tensor) {
+  const bool half = tensor.dtype() == DType::kFloat16;
+  if (!half && tensor.dtype() != DType::kBFloat16) return tensor;
+  Tensor wide(DType::kFloat32, tensor.shape());
+  const auto* bits = reinterpret_cast<const uint16_t*>(tensor.bytes());
+  const auto values = wide.mutable_data<float>();
+  for (int64_t i = 0; i < tensor.size(); ++i) {
+    values[i] = half ? FloatFromHalf(bits[i]) : FloatFromBFloat16(bits[i]);
+  }
+  return wide;
+}
+
+Tensor Narrowed(const Tensor& tensor, DType half) {
+  Tensor narrow(half, tensor.shape());
+  auto* bits = reinterpret_cast<uint16_t*>(narrow.mutable_bytes());
+  const auto values = tensor.data<float>();
+  for (int64_t i = 0; i < tensor.size(); ++i) {
+    bits[i] = half == DType::kFloat16 ? HalfFromFloat(values[i])
+                                      : BFloat16FromFloat(values[i]);
+  }
+  return narrow;
 }
 
 pb::TensorProto TensorToProto(const std::string& name, const Tensor& tensor) {

@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "engine/base/tensor.h"
+#include "engine/onnx/limits.h"
 #include "engine/onnx/node_reader.h"
 
 // Operators whose results have shapes that depend on the elements of their
@@ -28,8 +29,6 @@ using ValueFunction = absl::StatusOr<std::vector<Tensor>> (*)(
 
 // Pairs of boxes that NonMaxSuppression compares before it gives up: seconds.
 inline constexpr int64_t kMaxComparisons = int64_t{1} << 32;
-// Elements that Range makes at most.
-inline constexpr int64_t kMaxRangeElements = int64_t{1} << 25;
 
 // The function of an operator of the default domain; null if it has none.
 ValueFunction FindValueFunction(absl::string_view op_type);

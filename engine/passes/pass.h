@@ -2,6 +2,8 @@
 #ifndef OCTET_ENGINE_PASSES_PASS_H_
 #define OCTET_ENGINE_PASSES_PASS_H_
 
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +18,12 @@ namespace octet::passes {
 
 struct PassContext {
   ir::Evaluator evaluate;
+  // What the constants of the graph may come to.
+  double max_constant_bytes = std::numeric_limits<double>::infinity();
+  // Every patch copies the graph: nodes and values that may be copied in one
+  // run of passes. A minute or two; networks of thousands of nodes take
+  // seconds.
+  int64_t max_copies = int64_t{1} << 30;
 };
 
 // A rewrite that keeps what the graph means.
@@ -36,7 +44,8 @@ struct PassCount {
 
 // Runs each pass until it finds nothing, all of them again until none does, and
 // verifies the graph after each pass that changed it. INTERNAL names the pass
-// that broke it or never stopped.
+// that broke it or never stopped, RESOURCE_EXHAUSTED the one that went
+// beyond what the context allows.
 absl::StatusOr<ir::Graph> RunPasses(ir::Graph graph,
                                     absl::Span<const Pass> passes,
                                     const PassContext& context,

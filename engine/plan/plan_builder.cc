@@ -3,6 +3,7 @@
 #include <numeric>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
 #include "engine/base/status_macros.h"
@@ -11,6 +12,26 @@
 #include "engine/plan/plan.h"
 
 namespace octet::plan {
+
+namespace {
+
+// What the weights that one plan packs may take: transformed ones are a few
+// times as large as the constants, but a file can have many nodes read the same
+// ones, each packed in its own way.
+int64_t MaxPackedBytes(const ir::Graph& graph) {
+  constexpr int64_t kFree = int64_t{1} << 30;
+  constexpr int64_t kPerByte = 8;
+  int64_t bytes = 0;
+  absl::flat_hash_set<const std::byte*> seen;
+  for (const ir::Value& value : graph.values()) {
+    if (value.is_constant() && seen.insert(value.constant->bytes()).second) {
+      bytes += static_cast<int64_t>(value.constant->byte_size());
+    }
+  }
+  return kFree + kPerByte * bytes;
+}
+
+}  // namespace
 
 // Builds a Plan: takes the input conversions out of the graph, asks the
 // backends for steps, and lays out the arena.
@@ -36,6 +57,8 @@ class PlanBuilder {
  private:
   absl::Status MakeSteps() {
     const auto count = static_cast<ir::ValueId>(plan_.graph_.values().size());
+    const int64_t before = weights_->bytes();
+    const int64_t most = MaxPackedBytes(plan_.graph_);
     storage_.resize(count);
     std::iota(storage_.begin(), storage_.end(), 0);
     for (const ir::Node& node : plan_.graph_.nodes()) {
@@ -52,6 +75,11 @@ class PlanBuilder {
       }
       OCTET_ASSIGN_OR_RETURN(std::shared_ptr<const Step> step, MakeStep(node));
       plan_.steps_.push_back({std::move(step), node});
+      if (weights_->bytes() - before > most) {
+        return absl::ResourceExhaustedError(
+            absl::StrCat("packed weights come to ", weights_->bytes() - before,
+                         " bytes; expected at most ", most));
+      }
     }
     return absl::OkStatus();
   }

@@ -20,16 +20,19 @@ void AppendQuantization(const ir::TensorType& type, std::string& key) {
 
 std::string WeightCache::KeyOf(const ir::Graph& graph,
                                const ir::Node& node) const {
-  std::string key = node.name;
   const bool by_content = keys_ == Keys::kByContent;
-  // What packing depends on beside the weights.
-  if (by_content) absl::StrAppend(&key, ir::OpAttributes(node.op));
+  // The nodes of a file may share a name, what they compute does not. Between
+  // graphs, what packing depends on beside the weights tells.
+  std::string key =
+      by_content ? absl::StrCat(ir::OpName(node.op), ir::OpAttributes(node.op))
+                 : graph.value(node.outputs[0]).name;
   for (ir::ValueId id : node.inputs) {
     const ir::Value& value = graph.value(id);
     if (by_content) AppendQuantization(value.type, key);
     if (!value.is_constant()) continue;
     absl::StrAppend(&key, "/", value.name);
     if (!by_content) continue;
+    absl::StrAppend(&key, ir::DimsToString(value.type.dims));
     const absl::string_view bytes(
         reinterpret_cast<const char*>(value.constant->bytes()),
         value.constant->byte_size());

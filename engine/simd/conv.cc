@@ -118,9 +118,23 @@ absl::StatusOr<Conv> Conv::Create(const ConvParams& params,
   OCTET_RETURN_IF_ERROR(CheckConstants(params, constants));
   const internal::Kernels& kernels = internal::KernelsFor(
       AllFitRounding(params, constants) ? isa : Isa::kPortable);
-  if (internal::IsDepthwise(params)) {
+  if (internal::IsDepthwise(params) &&
+      internal::QuadDepthwiseFits(params, kernels)) {
     return Conv(params,
-                internal::MakeDepthwiseConv(params, constants, kernels));
+                internal::MakeQuadDepthwiseConv(params, constants, kernels));
+  }
+  if (internal::IsDepthwise(params)) {
+    // By pairs of 16 bits, which AVX2 has.
+    return Conv(params,
+                internal::MakeDepthwiseConv(
+                    params, constants,
+                    internal::KernelsFor(std::min(kernels.isa, Isa::kAvx2))));
+  }
+  if (kernels.gemm_quads != nullptr) {
+    const auto make = internal::PairingFills(params)
+                          ? internal::MakePairedConv
+                          : internal::MakeQuadDirectConv;
+    return Conv(params, make(params, constants, kernels));
   }
   if (internal::WinogradIsExact(params, constants, kernels) &&
       internal::WinogradIsCheaper(params)) {

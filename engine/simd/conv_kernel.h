@@ -9,6 +9,7 @@
 
 #include "engine/simd/conv.h"
 #include "engine/simd/kernels.h"
+#include "engine/simd/packed_panels.h"
 
 // What conv.cc chooses from: one class per algorithm.
 namespace octet::simd::internal {
@@ -34,11 +35,46 @@ std::shared_ptr<const ConvKernel> MakeDirectConv(const ConvParams& params,
                                                  const ConvConstants& constants,
                                                  const Kernels& kernels);
 
+// The same by dot products of four bytes. REQUIRES: `kernels` have them.
+std::shared_ptr<const ConvKernel> MakeQuadDirectConv(
+    const ConvParams& params, const ConvConstants& constants,
+    const Kernels& kernels);
+
+// The same for few output channels, two pixels at a time so that they fill a
+// vector. REQUIRES: `kernels` have the dot products, and PairingFills().
+std::shared_ptr<const ConvKernel> MakePairedConv(const ConvParams& params,
+                                                 const ConvConstants& constants,
+                                                 const Kernels& kernels);
+bool PairingFills(const ConvParams& params);
+
+// What direct convolutions share. An equal convolution of the shape that works
+// best: pixels of a pointwise one, rows of a matrix product and steps of a
+// one-dimensional one become rows, so that blocks of rows can be as small as
+// they should be.
+ConvParams RowwiseParams(ConvParams p);
+
+// Whether one run can go through all taps of a kernel row.
+bool RowIsOneRun(const ConvParams& p);
+
+// Where the panels of a convolution come from: `constants` must outlive it.
+PanelSource DirectPanels(const ConvParams& params,
+                         const ConvConstants& constants);
+
 // Multiplies channels one by one, each with its own kernel. REQUIRES:
 // IsDepthwise(params).
 std::shared_ptr<const ConvKernel> MakeDepthwiseConv(
     const ConvParams& params, const ConvConstants& constants,
     const Kernels& kernels);
+
+// The same by dot products of four bytes. REQUIRES: IsDepthwise(params) and
+// QuadDepthwiseFits().
+std::shared_ptr<const ConvKernel> MakeQuadDepthwiseConv(
+    const ConvParams& params, const ConvConstants& constants,
+    const Kernels& kernels);
+
+// Whether `kernels` have the dot products, and stride and kernel are of usual
+// sizes. Does not depend on the image.
+bool QuadDepthwiseFits(const ConvParams& params, const Kernels& kernels);
 
 // Winograd's algorithm in integers. REQUIRES: WinogradIsExact().
 std::shared_ptr<const ConvKernel> MakeWinogradConv(

@@ -20,39 +20,11 @@ constexpr int64_t kBlockInputs = int64_t{1} << 16;
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// Rewrites `p` to an equal convolution of the shape that works best: pixels of
-// a pointwise one, rows of a matrix product and steps of a one-dimensional one
-// become rows, so that blocks of rows can be as small as they should be.
-ConvParams Canonical(ConvParams p) {
-  if (p.height == 1 && p.kernel_h == 1 && p.pad_top == 0 && p.pad_bottom == 0) {
-    std::swap(p.height, p.width);
-    std::swap(p.kernel_h, p.kernel_w);
-    std::swap(p.stride_h, p.stride_w);
-    std::swap(p.dilation_h, p.dilation_w);
-    std::swap(p.pad_top, p.pad_left);
-    std::swap(p.pad_bottom, p.pad_right);
-  }
-  const bool pads = p.pad_top != 0 || p.pad_left != 0 || p.pad_bottom != 0 ||
-                    p.pad_right != 0;
-  if (p.kernel_h == 1 && p.kernel_w == 1 && p.stride_h == 1 &&
-      p.stride_w == 1 && !pads) {
-    p.height *= p.batch * p.width;
-    p.width = 1;
-    p.batch = 1;
-  }
-  return p;
-}
-
-// Whether one run can go through all taps of a kernel row.
-bool RowIsOneRun(const ConvParams& p) {
-  return p.groups == 1 && (p.dilation_w == 1 || p.kernel_w == 1);
-}
-
 class DirectConv : public ConvKernel {
  public:
   DirectConv(const ConvParams& params,
              std::shared_ptr<const PackedPanels> panels, const Kernels& kernels)
-      : params_(Canonical(params)),
+      : params_(RowwiseParams(params)),
         kernels_(kernels),
         panels_(std::move(panels)) {
     PlanRows();
@@ -75,7 +47,7 @@ class DirectConv : public ConvKernel {
   void Run(const ConvArgs& args, int64_t begin, int64_t end,
            std::byte* scratch) const override;
   std::string name() const override {
-    return absl::StrCat("direct:", IsaName(kernels_.isa));
+    return absl::StrCat("direct:", IsaName(kernels_.product_isa));
   }
   int64_t weight_bytes() const override { return panels_->bytes(); }
 
@@ -251,10 +223,33 @@ void DirectConv::Run(const ConvArgs& args, int64_t begin, int64_t end,
 
 }  // namespace
 
-std::shared_ptr<const ConvKernel> MakeDirectConv(const ConvParams& params,
-                                                 const ConvConstants& constants,
-                                                 const Kernels& kernels) {
-  const ConvParams p = Canonical(params);
+ConvParams RowwiseParams(ConvParams p) {
+  if (p.height == 1 && p.kernel_h == 1 && p.pad_top == 0 && p.pad_bottom == 0) {
+    std::swap(p.height, p.width);
+    std::swap(p.kernel_h, p.kernel_w);
+    std::swap(p.stride_h, p.stride_w);
+    std::swap(p.dilation_h, p.dilation_w);
+    std::swap(p.pad_top, p.pad_left);
+    std::swap(p.pad_bottom, p.pad_right);
+  }
+  const bool pads = p.pad_top != 0 || p.pad_left != 0 || p.pad_bottom != 0 ||
+                    p.pad_right != 0;
+  if (p.kernel_h == 1 && p.kernel_w == 1 && p.stride_h == 1 &&
+      p.stride_w == 1 && !pads) {
+    p.height *= p.batch * p.width;
+    p.width = 1;
+    p.batch = 1;
+  }
+  return p;
+}
+
+bool RowIsOneRun(const ConvParams& p) {
+  return p.groups == 1 && (p.dilation_w == 1 || p.kernel_w == 1);
+}
+
+PanelSource DirectPanels(const ConvParams& params,
+                         const ConvConstants& constants) {
+  const ConvParams p = RowwiseParams(params);
   PanelSource source;
   source.weights = constants.weights.data();
   const int64_t inputs = p.in_channels / p.groups;
@@ -266,8 +261,15 @@ std::shared_ptr<const ConvKernel> MakeDirectConv(const ConvParams& params,
   source.run_length = one_run ? p.kernel_w * inputs : inputs;
   source.bias = constants.bias.empty() ? nullptr : constants.bias.data();
   source.multipliers = constants.multipliers.data();
-  return std::make_shared<DirectConv>(p, std::make_shared<PackedPanels>(source),
-                                      kernels);
+  return source;
+}
+
+std::shared_ptr<const ConvKernel> MakeDirectConv(const ConvParams& params,
+                                                 const ConvConstants& constants,
+                                                 const Kernels& kernels) {
+  return std::make_shared<DirectConv>(
+      params, std::make_shared<PackedPanels>(DirectPanels(params, constants)),
+      kernels);
 }
 
 }  // namespace octet::simd::internal

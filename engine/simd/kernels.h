@@ -182,14 +182,25 @@ struct TransposeTask {
   int word_bytes = 1;   // 1, 2, 4 or 8; words need no alignment
 };
 
+// Of byte_quads.h.
+struct QuadWeave;
+struct DepthwiseQuads;
+struct QuadGemm;
+
 struct Kernels {
   Isa isa;
+  Isa product_isa;  // of what multiplies and adds: widen to flip_top_bits
   // dst[i] = src[i] - zero_point for i < n; src holds u8 or s8.
   void (*widen)(const void* src, const ByteType& type, int64_t n, int16_t* dst);
   void (*gemm)(const GemmBlock& block);
   void (*weave)(const WeaveArgs& args, int16_t* dst);
   void (*depthwise)(const DepthwiseRow& row);
   // Null where the instruction set has none.
+  void (*weave_quads)(const QuadWeave& weave, uint8_t* dst);
+  void (*depthwise_quads)(const DepthwiseQuads& task);
+  void (*gemm_quads)(const QuadGemm& gemm);
+  // dst[i] = src[i] + 128, from s8 to u8.
+  void (*flip_top_bits)(const void* src, int64_t n, uint8_t* dst);
   void (*winograd_patch)(const WinogradPatch& patch);
   void (*winograd_group)(const WinogradGroup& group);
   void (*sum)(const SumTask& task);

@@ -168,7 +168,7 @@ class WinogradConv : public ConvKernel {
   void Run(const ConvArgs& args, int64_t begin, int64_t end,
            std::byte* scratch) const override;
   std::string name() const override {
-    return absl::StrCat("winograd:", IsaName(kernels_.isa));
+    return absl::StrCat("winograd:", IsaName(kernels_.product_isa));
   }
   int64_t weight_bytes() const override { return weights_->bytes(); }
 

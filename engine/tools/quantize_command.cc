@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -13,12 +15,18 @@
 #include "absl/strings/str_format.h"
 #include "engine/base/status_macros.h"
 #include "engine/engine.h"
+#include "engine/evaluation/evaluation.h"
 #include "engine/io/file.h"
-#include "engine/io/named_files.h"
+#include "engine/io/labels.h"
+#include "engine/io/progress_line.h"
+#include "engine/report/report.h"
+#include "engine/report/text_report.h"
+#include "engine/report/verdict.h"
 #include "engine/tools/command_line.h"
 #include "engine/tools/commands.h"
 #include "engine/tools/comparison.h"
 #include "engine/tools/report.h"
+#include "engine/tools/row_flags.h"
 
 namespace octet::tools {
 namespace {
@@ -28,42 +36,49 @@ struct QuantizeFlags {
   std::vector<std::string> calibration;
   std::string output;
   std::string method = "linear";
+  std::string bias_correction = "on";
   std::string activations = "asymmetric";
+  std::vector<std::string> evaluation;
+  std::string labels;
+  bool drop_first_class = false;
+  std::string report;
+  RowFlags rows;
   int threads = 1;
   bool json = false;
+
+  bool evaluates() const { return !evaluation.empty() || !report.empty(); }
+
+  QuantizationOptions ToOptions() const {
+    QuantizationOptions options;
+    options.method = method == "histogram" ? QuantizationMethod::kHistogram
+                                           : QuantizationMethod::kLinear;
+    options.activations = activations == "symmetric"
+                              ? ActivationScheme::kSymmetric
+                              : ActivationScheme::kAsymmetric;
+    options.bias_correction = bias_correction == "on";
+    options.threads = threads;
+    return options;
+  }
 };
 
-// Shows progress on standard error: in place on a terminal, else a line for
-// each phase.
-class ProgressLine : public QuantizationObserver {
+// Shows progress on standard error.
+class ShownProgress : public QuantizationObserver {
  public:
-  ~ProgressLine() override {
-    if (terminal_ && !phase_.empty()) std::fputc('\n', stderr);
-  }
-
   absl::Status OnProgress(const QuantizationProgress& progress) override {
-    const bool new_phase = progress.phase != phase_;
-    if (terminal_) {
-      if (new_phase && !phase_.empty()) std::fputc('\n', stderr);
-      std::fprintf(stderr, "\r%s %lld/%lld", progress.phase.c_str(),
-                   static_cast<long long>(progress.done),
-                   static_cast<long long>(progress.total));
-    } else if (new_phase) {
-      std::fprintf(stderr, "%s (%lld)\n", progress.phase.c_str(),
-                   static_cast<long long>(progress.total));
-    }
-    std::fflush(stderr);
-    phase_ = progress.phase;
+    line_.Update(progress.phase, progress.done, progress.total);
     return absl::OkStatus();
   }
 
  private:
-  const bool terminal_ = ::isatty(STDERR_FILENO) == 1;
-  std::string phase_;
+  io::ProgressLine line_{&std::cerr, ::isatty(STDERR_FILENO) == 1};
 };
 
 // Before the work, so that a minute of calibration is not lost to a wrong path.
 absl::Status CheckOutput(const QuantizeFlags& flags) {
+  if (!flags.labels.empty() && flags.evaluation.empty()) {
+    return absl::FailedPreconditionError(
+        "--labels are of evaluation samples: give --evaluation too");
+  }
   std::error_code error;
   const std::filesystem::path output(flags.output);
   if (std::filesystem::equivalent(flags.model, output, error)) {
@@ -84,6 +99,7 @@ Json ToJson(const QuantizeFlags& flags, const QuantizationResult& result) {
   Json json = {{"output", flags.output},
                {"method", flags.method},
                {"activations", flags.activations},
+               {"bias_correction", flags.bias_correction == "on"},
                {"samples", result.samples},
                {"float_bytes", result.float_bytes},
                {"quantized_bytes", result.quantized_bytes},
@@ -97,9 +113,19 @@ Json ToJson(const QuantizeFlags& flags, const QuantizationResult& result) {
                                {"scales", tensor.scales},
                                {"zero_points", tensor.zero_points},
                                {"min", tensor.min},
-                               {"max", tensor.max}});
+                               {"max", tensor.max},
+                               {"threshold", tensor.threshold},
+                               {"clipped_share", tensor.clipped_share}});
   }
   return json;
+}
+
+// Everything that the report tells of the whole model.
+void AddEvaluation(const report::RenderedReport& rendered, Json* json) {
+  const Json report = Json::parse(rendered.json);
+  for (const char* key : {"verdict", "headline", "advice", "evaluation"}) {
+    (*json)[key] = report.at(key);
+  }
 }
 
 void PrintVerdict(const QuantizeFlags& flags,
@@ -121,7 +147,10 @@ void PrintVerdict(const QuantizeFlags& flags,
   std::string inputs;
   for (const std::string& argument : flags.calibration) {
     absl::StrAppend(&inputs, " --input ",
-                    argument.substr(0, argument.find('=')), "=FILE.npy");
+                    argument.find('=') == std::string::npos
+                        ? "NAME"
+                        : argument.substr(0, argument.find('=')),
+                    "=FILE.npy");
   }
   std::printf(
       "next, on samples that calibrated nothing: octet-model compare "
@@ -129,31 +158,150 @@ void PrintVerdict(const QuantizeFlags& flags,
       flags.model.c_str(), flags.output.c_str(), inputs.c_str());
 }
 
-absl::Status RunQuantize(const QuantizeFlags& flags) {
-  OCTET_RETURN_IF_ERROR(CheckOutput(flags));
-  OCTET_ASSIGN_OR_RETURN(const std::string bytes, io::ReadFile(flags.model));
-  OCTET_ASSIGN_OR_RETURN(const std::vector<NamedTensor> calibration,
-                         io::ReadNamedTensors(flags.calibration));
-  QuantizationOptions options;
-  options.method = flags.method == "histogram" ? QuantizationMethod::kHistogram
-                                               : QuantizationMethod::kLinear;
-  options.activations = flags.activations == "symmetric"
-                            ? ActivationScheme::kSymmetric
-                            : ActivationScheme::kAsymmetric;
-  options.threads = flags.threads;
-  absl::StatusOr<QuantizationResult> result = absl::UnknownError("not run");
-  {
-    ProgressLine progress;
-    result = Quantize(bytes, calibration, options, &progress);
+// What the command works on.
+struct Samples {
+  std::vector<NamedTensor> calibration;
+  std::vector<NamedTensor> evaluation;  // empty: calibration's
+  std::optional<std::vector<int64_t>> labels;
+};
+
+absl::StatusOr<Samples> ReadAllSamples(const QuantizeFlags& flags,
+                                       const std::string& bytes) {
+  Samples samples;
+  OCTET_ASSIGN_OR_RETURN(samples.calibration,
+                         ReadSamples(bytes, flags.calibration, flags.rows));
+  OCTET_ASSIGN_OR_RETURN(samples.evaluation,
+                         ReadSamples(bytes, flags.evaluation, flags.rows));
+  if (!flags.labels.empty()) {
+    OCTET_ASSIGN_OR_RETURN(samples.labels, io::ReadLabels(flags.labels));
   }
-  if (!result.ok()) return InContextOf(flags.model, result.status());
-  OCTET_RETURN_IF_ERROR(io::WriteFileAtomically(flags.output, {result->model}));
+  return samples;
+}
+
+absl::StatusOr<report::ReportFacts> MakeFacts(const QuantizeFlags& flags,
+                                              const std::string& bytes,
+                                              const Samples& samples,
+                                              const QuantizationResult& result,
+                                              QuantizationObserver* observer) {
+  report::ReportFacts facts;
+  facts.model = flags.model;
+  facts.result = flags.output;
+  facts.options = flags.ToOptions();
+  facts.quantization = result;
+  facts.on_calibration_samples = samples.evaluation.empty();
+  facts.machine = DescribeMachine();
+  facts.octet_version = std::string(Version());
+  EvaluationOptions options;
+  options.labels = samples.labels;
+  options.drop_first_class = flags.drop_first_class;
+  options.threads = flags.threads;
+  // Only the report shows layers.
+  if (flags.report.empty()) options.layer_samples = 0;
+  OCTET_ASSIGN_OR_RETURN(facts.evaluation, Evaluate(bytes, result.model,
+                                                    facts.on_calibration_samples
+                                                        ? samples.calibration
+                                                        : samples.evaluation,
+                                                    options, observer));
+  return facts;
+}
+
+absl::Status WriteReport(const std::string& folder,
+                         const report::RenderedReport& rendered) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) {
+    return absl::UnavailableError(absl::StrCat(
+        "--report ", folder, ": can't make the folder: ", error.message()));
+  }
+  const std::filesystem::path path(folder);
+  OCTET_RETURN_IF_ERROR(
+      io::WriteFileAtomically(path / "report.json", {rendered.json}));
+  OCTET_RETURN_IF_ERROR(
+      io::WriteFileAtomically(path / "report.txt", {rendered.text}));
+  return io::WriteFileAtomically(path / "report.html", {rendered.html});
+}
+
+absl::Status Finish(const QuantizeFlags& flags,
+                    const QuantizationResult& result,
+                    const std::optional<report::ReportFacts>& facts) {
+  std::optional<report::RenderedReport> rendered;
+  if (facts) rendered = report::Render(*facts);
+  if (!flags.report.empty()) {
+    OCTET_RETURN_IF_ERROR(WriteReport(flags.report, *rendered));
+  }
   if (flags.json) {
-    PrintJson(ToJson(flags, *result));
+    Json json = ToJson(flags, result);
+    if (rendered) AddEvaluation(*rendered, &json);
+    PrintJson(json);
+  } else if (facts) {
+    std::printf("%s\n%s", flags.output.c_str(),
+                report::TextSummary(*facts, report::Judge(*facts)).c_str());
+    if (!flags.report.empty()) {
+      std::printf(
+          "%s tells it all\n",
+          (std::filesystem::path(flags.report) / "report.html").c_str());
+    }
   } else {
-    PrintVerdict(flags, *result);
+    PrintVerdict(flags, result);
   }
   return absl::OkStatus();
+}
+
+absl::Status RunQuantize(const QuantizeFlags& flags) {
+  OCTET_RETURN_IF_ERROR(CheckOutput(flags));
+  OCTET_ASSIGN_OR_RETURN(const std::string bytes,
+                         ReadSelfContainedModel(flags.model));
+  OCTET_ASSIGN_OR_RETURN(const Samples samples, ReadAllSamples(flags, bytes));
+  absl::StatusOr<QuantizationResult> result = absl::UnknownError("not run");
+  std::optional<report::ReportFacts> facts;
+  {
+    ShownProgress progress;
+    result = Quantize(bytes, samples.calibration, flags.ToOptions(), &progress);
+    if (!result.ok()) return InContextOf(flags.model, result.status());
+    OCTET_RETURN_IF_ERROR(
+        io::WriteFileAtomically(flags.output, {result->model}));
+    if (flags.evaluates()) {
+      OCTET_ASSIGN_OR_RETURN(
+          facts, MakeFacts(flags, bytes, samples, *result, &progress));
+    }
+  }
+  return Finish(flags, *result, facts);
+}
+
+// A flag that is repeated, one [NAME=]FILE each.
+CLI::Option* AddSamples(CLI::App& command, const std::string& flag,
+                        std::vector<std::string>* arguments,
+                        const std::string& description) {
+  return command.add_option(flag, *arguments, description)
+      ->type_name("[NAME=]FILE")
+      ->allow_extra_args(false)
+      ->take_all();
+}
+
+void AddSampleFlags(CLI::App& command, QuantizeFlags* flags) {
+  AddSamples(command, "--calibration", &flags->calibration,
+             "typical samples of an input: a .npy or .npz file whose leading "
+             "axis counts them, a picture or a sound, or a folder of such; 100 "
+             "to 500 samples are usually enough. Repeated, for each input")
+      ->required();
+  AddSamples(command, "--evaluation", &flags->evaluation,
+             "samples likewise that calibrate nothing: the verdict's, and the "
+             "report's (default: no verdict; the report takes calibration's)");
+  command
+      .add_option("--labels", flags->labels,
+                  "the right class of each evaluation sample, from 0: integers "
+                  "in a .npy, or the column 'label' of a .csv (default: none)")
+      ->type_name("FILE.npy|FILE.csv");
+  command.add_flag("--drop-first-class", flags->drop_first_class,
+                   "leave class 0 out and count from class 1: for models "
+                   "with a background class (default: off)");
+  command
+      .add_option("--report", flags->report,
+                  "write report.html, report.txt and report.json into this "
+                  "folder: what it cost and won, layer by layer (default: "
+                  "none)")
+      ->type_name("FOLDER");
+  AddRowFlags(command, &flags->rows);
 }
 
 }  // namespace
@@ -165,10 +313,7 @@ void AddQuantizeCommand(CLI::App& app, Command* command) {
       "Make an int8 model of a float one; the ranges of its tensors are seen "
       "on calibration samples");
   AddModelArgument(*quantize, "model", &flags->model);
-  AddNamedFiles(*quantize, "--calibration", &flags->calibration,
-                "typical samples of an input, its leading axis the samples; "
-                "100 to 500 are usually enough. Repeated, once for each input")
-      ->required();
+  AddSampleFlags(*quantize, flags.get());
   quantize
       ->add_option("--output", flags->output,
                    "the int8 model, ONNX with QuantizeLinear and "
@@ -178,8 +323,14 @@ void AddQuantizeCommand(CLI::App& app, Command* command) {
   quantize
       ->add_option("--method", flags->method,
                    "linear: from the least to the largest value seen; "
-                   "histogram: thresholds chosen for each tensor")
+                   "histogram: thresholds that cost each tensor least")
       ->check(CLI::IsMember({"linear", "histogram"}))
+      ->capture_default_str();
+  quantize
+      ->add_option("--bias-correction", flags->bias_correction,
+                   "whether biases take up what rounding the weights does to "
+                   "the mean of each channel")
+      ->check(CLI::IsMember({"on", "off"}))
       ->capture_default_str();
   quantize
       ->add_option("--activations", flags->activations,

@@ -18,11 +18,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "engine/base/contained_files.h"
 #include "engine/base/status_macros.h"
 #include "engine/base/tensor.h"
 #include "engine/io/npy.h"
 #include "engine/io/npz.h"
-#include "server/models/contained_files.h"
 
 namespace octet {
 namespace {

@@ -17,9 +17,9 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "engine/base/contained_files.h"
 #include "engine/base/status_macros.h"
 #include "proto/model_config.pb.h"
-#include "server/models/contained_files.h"
 #include "server/models/model_configuration.h"
 
 namespace octet {

@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "server/models/contained_files.h"
+#include "engine/base/contained_files.h"
 #include "server/models/model_configuration.h"
 
 namespace octet {

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "engine/base/contained_files.h"
 #include "engine/base/dtype.h"
 #include "engine/base/half_types.h"
 #include "engine/base/shape.h"
@@ -22,7 +23,6 @@
 #include "engine/base/tensor.h"
 #include "engine/engine.h"
 #include "engine/io/npy.h"
-#include "server/models/contained_files.h"
 #include "server/models/engine_functions.h"
 
 namespace octet {

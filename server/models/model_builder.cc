@@ -3,10 +3,13 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -23,6 +26,26 @@
 #include "server/models/warm_up.h"
 
 namespace octet {
+namespace {
+
+// Of the regular files that lie directly in `folder`; links are not followed.
+int64_t BytesOfFiles(const std::string& folder) {
+  namespace fs = std::filesystem;
+  int64_t bytes = 0;
+  std::error_code error;
+  fs::directory_iterator entry(folder, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    std::error_code ignored;
+    if (entry->symlink_status(ignored).type() != fs::file_type::regular) {
+      continue;
+    }
+    const auto size = entry->file_size(ignored);
+    if (!ignored) bytes += static_cast<int64_t>(size);
+  }
+  return bytes;
+}
+
+}  // namespace
 
 absl::Status ModelBuilder::Finish(const std::function<absl::Status()>& work) {
   absl::Status status;
@@ -59,12 +82,13 @@ absl::StatusOr<std::shared_ptr<LoadedModel>> ModelBuilder::Build(
   const std::string file = absl::StrCat(folder, "/", configuration.model_file);
   OCTET_RETURN_IF_ERROR(files_.CheckFile(file));
   OCTET_ASSIGN_OR_RETURN(const struct stat facts, files_.Stat(file));
-  // Weights in memory are not much less than the file, which is all that is
-  // known of them before.
+  // Weights in memory are not much less than the file and those beside it
+  // (external data), which is all that is known of them before.
+  const int64_t bytes = std::max<int64_t>(
+      facts.st_size, BytesOfFiles(absl::StrCat(files_.root(), "/", folder)));
   OCTET_ASSIGN_OR_RETURN(
       const std::shared_ptr<MemoryBudget::Share> share,
-      budget_.Take(absl::StrCat(identity.name, "/", identity.version),
-                   facts.st_size));
+      budget_.Take(absl::StrCat(identity.name, "/", identity.version), bytes));
   ModelOptions options = options_;
   if (configuration.max_batch.value_or(0) > 0) {
     options.max_batch = *configuration.max_batch;

@@ -9,8 +9,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "engine/base/contained_files.h"
 #include "engine/engine.h"
-#include "server/models/contained_files.h"
 #include "server/models/loaded_model.h"
 #include "server/models/memory_budget.h"
 #include "server/models/model_configuration.h"

@@ -13,7 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "server/models/contained_files.h"
+#include "engine/base/contained_files.h"
 #include "server/models/model_configuration.h"
 #include "server/models/publishing.h"
 

@@ -16,11 +16,11 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "engine/base/contained_files.h"
 #include "engine/base/dtype.h"
 #include "engine/base/status_macros.h"
 #include "engine/engine.h"
 #include "proto/model_config.pb.h"
-#include "server/models/contained_files.h"
 #include "server/models/model_configuration.h"
 
 namespace octet {

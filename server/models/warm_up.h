@@ -10,8 +10,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "engine/base/contained_files.h"
 #include "engine/engine.h"
-#include "server/models/contained_files.h"
 #include "server/models/model_configuration.h"
 
 namespace octet {

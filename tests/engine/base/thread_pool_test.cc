@@ -106,6 +106,42 @@ TEST(ThreadPoolTest, InParallelIsTrueInsideALoopOnly) {
   }
 }
 
+TEST(ThreadPoolTest, LoopsOfABurstRunEveryIndexOnce) {
+  for (int threads : {1, 2, 3}) {
+    ThreadPool pool(threads);
+    for (int burst = 0; burst < 50; ++burst) {
+      const ThreadPool::Burst looking_out(&pool);
+      for (int loop = 0; loop < 20; ++loop) {
+        std::vector<std::atomic<int>> runs(threads + 1);
+        pool.ParallelRun(threads + 1, [&](int64_t i) { ++runs[i]; });
+        for (const std::atomic<int>& run : runs) ASSERT_EQ(run, 1);
+      }
+    }
+  }
+}
+
+TEST(ThreadPoolTest, BurstsAndSingleLoopsMix) {
+  ThreadPool pool(3);
+  std::atomic<int64_t> sum = 0;
+  const auto add = [&](int64_t i) { sum += i; };
+  for (int round = 0; round < 200; ++round) {
+    if (round % 3 == 0) {
+      const ThreadPool::Burst looking_out(&pool);
+      pool.ParallelRun(3, add);
+    }
+    pool.ParallelRun(3, add);
+  }
+  EXPECT_EQ(sum, 3 * (200 + 67));
+}
+
+TEST(ThreadPoolTest, EndsWithWorkersThatLookOut) {
+  for (int round = 0; round < 20; ++round) {
+    auto pool = std::make_unique<ThreadPool>(3);
+    { const ThreadPool::Burst looking_out(pool.get()); }
+    pool.reset();
+  }
+}
+
 TEST(ThreadPoolTest, InnerLoopOnAPoolOfOneRunsInline) {
   ThreadPool outer(2);
   std::atomic<int> runs = 0;

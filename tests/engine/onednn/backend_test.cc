@@ -291,7 +291,8 @@ TEST(OneDnnBackendTest, IntegerMatMulIsWithinOneStepOfReference) {
 }
 
 TEST(OneDnnBackendTest, WithoutIntegerProductsItRefusesThemOnly) {
-  const auto backend = CreateOneDnnBackend({/*integer_products=*/false});
+  const auto backend =
+      CreateOneDnnBackend({BackendOptions::IntegerProducts::kNone});
   const ConvCase conv = ConvCases(false)[0];
   EXPECT_TRUE(absl::IsUnimplemented(
       RunSingleNode(*backend, IntegerConv(conv, {}, 1)).status()));
@@ -299,6 +300,24 @@ TEST(OneDnnBackendTest, WithoutIntegerProductsItRefusesThemOnly) {
       RunSingleNode(*backend, IntegerMatMul(MatMulCases()[0], {}, 1))
           .status()));
   EXPECT_TRUE(RunSingleNode(*backend, FloatConv(conv, 1)).ok());
+}
+
+TEST(OneDnnBackendTest, WithDenseProductsItRefusesDepthwiseConvsOnly) {
+  const auto backend =
+      CreateOneDnnBackend({BackendOptions::IntegerProducts::kDense});
+  int depthwise = 0;
+  for (const ConvCase& test : ConvCases(/*three_axes=*/false)) {
+    const bool refused = test.groups > 1 && test.groups == test.input.back() &&
+                         test.groups == test.out_channels;
+    depthwise += refused;
+    EXPECT_EQ(absl::IsUnimplemented(
+                  RunSingleNode(*backend, IntegerConv(test, {}, 1)).status()),
+              refused)
+        << test.name;
+  }
+  EXPECT_GT(depthwise, 0);
+  EXPECT_TRUE(
+      RunSingleNode(*backend, IntegerMatMul(MatMulCases()[0], {}, 1)).ok());
 }
 
 TEST(OneDnnBackendTest, ComputedWeightsAndChannelsFirstAreRefused) {

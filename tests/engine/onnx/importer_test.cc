@@ -501,7 +501,7 @@ const BadModel kBadModels[] = {
        m.proto().mutable_graph()->mutable_initializer(0)->set_dims(0, -1);
        m.Node("Add", {"x", "w"}, {"y"});
      }},
-    {"ExternalData", kUnimplemented, "external data",
+    {"ExternalData", absl::StatusCode::kFailedPrecondition, "external data",
      [](ModelBuilder& m) {
        m.Weights("w", {1});
        m.proto().mutable_graph()->mutable_initializer(0)->set_data_location(

@@ -490,5 +490,24 @@ TEST(RunPassesTest, NamesThePassThatBreaksTheGraphFailsOrNeverStops) {
   }
 }
 
+TEST(RunPassesTest, RefusesMoreConstantsThanTheContextAllows) {
+  const ir::Graph graph = SmallNetwork();
+  PassContext context = ReferenceEvaluation();
+  const Pass pass{"fold_batch_norm", FoldBatchNorm};
+  EXPECT_TRUE(RunPasses(graph, {&pass, 1}, context).ok());
+  context.max_constant_bytes = 16;
+  const auto result = RunPasses(graph, {&pass, 1}, context);
+  EXPECT_TRUE(absl::IsResourceExhausted(result.status())) << result.status();
+  EXPECT_THAT(result.status().message(), HasSubstr("fold_batch_norm"));
+}
+
+TEST(RunPassesTest, RefusesMorePatchesThanTheContextAllows) {
+  const ir::Graph graph = SmallNetwork();
+  PassContext context = ReferenceEvaluation();
+  context.max_copies = static_cast<int64_t>(graph.nodes().size());
+  const auto result = RunPasses(graph, FloatPasses(), context);
+  EXPECT_TRUE(absl::IsResourceExhausted(result.status())) << result.status();
+}
+
 }  // namespace
 }  // namespace octet::passes

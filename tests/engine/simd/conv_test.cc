@@ -47,6 +47,58 @@ TEST(ConvTest, MatchesTheOracleAtEveryChannelTail) {
   }
 }
 
+// Panels of 64, 32 and 16 output channels, whole and not, after whole ones.
+TEST(ConvTest, MatchesTheOracleOnPanelsOfEveryWidth) {
+  uint32_t seed = 300;
+  for (int64_t channels : {48, 49, 63, 64, 65, 80, 81, 96, 97, 112, 113, 128}) {
+    CheckShape(Square(5, 9, channels, 3, 1), seed++);
+    CheckShape(Square(5, channels, channels, 1, 1), seed++);
+  }
+}
+
+// One tile of pixels of every height, in rows and as rows of one pixel.
+TEST(ConvTest, MatchesTheOracleAtEveryRowLength) {
+  uint32_t seed = 400;
+  for (int64_t width = 1; width <= 30; ++width) {
+    for (int64_t channels : {16, 32, 64}) {
+      ConvParams p = Square(2, 4, channels, 3, 1);
+      p.width = width;
+      CheckShape(p, seed++);
+      p = Square(1, 8, channels, 1, 1);
+      p.width = width;
+      CheckShape(p, seed++);
+    }
+  }
+}
+
+// Few output channels are computed two pixels at a time where rows are even.
+TEST(ConvTest, FewChannelsStayExactForOtherWidths) {
+  for (Isa isa : TestedIsas()) {
+    for (int64_t width : {9, 10}) {
+      Random random(13);
+      ConvCase c;
+      c.params = Square(width, 3, 7, 3, 2);
+      c.params.input.zero_point = 77;
+      c.params.residual = ResidualSpec{{DType::kInt8, 3}, 0.5f};
+      FillRandom(random, &c);
+      const auto conv = Conv::Create(c.params, c.constants(), isa);
+      ASSERT_TRUE(conv.ok()) << conv.status();
+      for (int64_t other = 1; other <= 20; ++other) {
+        const auto resized = conv->ForInput(2, 6, other);
+        ASSERT_TRUE(resized.ok()) << resized.status();
+        ConvCase d = c;
+        d.params = resized->params();
+        d.input = RandomBytes(random, 2 * 6 * other * 3);
+        d.residual = RandomBytes(
+            random, 2 * d.params.out_height() * d.params.out_width() * 7);
+        EXPECT_TRUE(
+            SameBytes(RunConv(*resized, d, 2, random), ReferenceConv(d)))
+            << resized->name() << " width " << other;
+      }
+    }
+  }
+}
+
 TEST(ConvTest, MatchesTheOracleAtEveryPixelTail) {
   uint32_t seed = 100;
   for (int64_t size = 1; size <= 14; ++size) {

@@ -37,6 +37,33 @@ TEST(DepthwiseTest, MatchesTheOracleAtEveryChannelTail) {
   }
 }
 
+// Blocks of 64, 32 and 16 channels, whole and not, after whole ones.
+TEST(DepthwiseTest, MatchesTheOracleOnBlocksOfEveryWidth) {
+  uint32_t seed = 500;
+  for (int64_t channels :
+       {63, 64, 65, 80, 81, 96, 97, 111, 112, 113, 128, 144}) {
+    for (int64_t stride : {1, 2}) {
+      CheckShape(Depthwise(7, channels, 3, stride), seed++);
+      CheckShape(Depthwise(6, channels, 5, stride), seed++);
+    }
+  }
+}
+
+// Strips of columns, cut at every place.
+TEST(DepthwiseTest, MatchesTheOracleOnWideRows) {
+  uint32_t seed = 600;
+  for (int64_t channels : {8, 16, 32, 48, 64}) {
+    for (int64_t width = 30; width <= 130; width += 7) {
+      for (int64_t stride : {1, 2, 4}) {
+        ConvParams p = Depthwise(3, channels, 3, stride);
+        p.width = width;
+        p.dilation_w = 1 + seed % 2;
+        CheckShape(p, seed++);
+      }
+    }
+  }
+}
+
 TEST(DepthwiseTest, MatchesTheOracleAtEverySizeAndStride) {
   uint32_t seed = 1;
   for (int64_t size = 1; size <= 16; ++size) {
@@ -80,6 +107,45 @@ TEST(DepthwiseTest, MatchesTheOracleOnImagesOfSeveralBlocks) {
   CheckShape(Depthwise(60, 40, 3, 1), 1);
   CheckShape(Depthwise(61, 24, 3, 2), 2);
   CheckShape(Depthwise(45, 33, 5, 1), 3);
+}
+
+// Where few of many columns are read, and kernels beyond all reason.
+TEST(DepthwiseTest, MatchesTheOracleOnUnusualSizes) {
+  ConvParams p = Depthwise(3, 20, 3, 1);
+  p.width = 90;
+  p.stride_w = 40;
+  CheckShape(p, 1);
+  p.stride_w = 3;
+  p.dilation_w = 43;
+  CheckShape(p, 2);
+  CheckShape(Depthwise(20, 6, 31, 1), 3);
+  ConvParams wide = Depthwise(1, 4, 1, 1);
+  wide.width = 4300;
+  wide.kernel_w = 4200;
+  CheckShape(wide, 4);
+}
+
+// The sums of one size are computed with the weights packed for another.
+TEST(DepthwiseTest, SharesItsWeightsWithOtherSizes) {
+  for (Isa isa : TestedIsas()) {
+    Random random(9);
+    ConvCase small;
+    small.params = Depthwise(9, 70, 3, 1);
+    small.params.height = 1;
+    small.params.pad_top = small.params.pad_bottom = 1;
+    FillRandom(random, &small);
+    const auto conv = Conv::Create(small.params, small.constants(), isa);
+    ASSERT_TRUE(conv.ok()) << conv.status();
+    ConvCase large = small;
+    large.params.height = 8;
+    large.params.width = 11;
+    large.params.batch = 2;
+    large.input = RandomBytes(random, 2 * 8 * 11 * 70);
+    const auto other = conv->ForInput(2, 8, 11);
+    ASSERT_TRUE(other.ok()) << other.status();
+    EXPECT_TRUE(
+        SameBytes(RunConv(*other, large, 2, random), ReferenceConv(large)));
+  }
 }
 
 TEST(DepthwiseTest, SeveralOutputsPerChannelAreExactToo) {

@@ -166,10 +166,42 @@ TEST(QuantizerTest, QuantizesAsTheFormulaSaysAtEveryLength) {
   }
 }
 
+// Quotients next to a half, where a division that is not correctly rounded
+// shows, for scales of every size.
+TEST(QuantizerTest, DividesExactlyNextToHalves) {
+  Random random(11);
+  constexpr float kUp = std::numeric_limits<float>::infinity();
+  for (int i = 0; i < 400; ++i) {
+    const auto mantissa = static_cast<float>(
+        1 + static_cast<double>(Uniform(random, 0, (1 << 23) - 1)) / (1 << 23));
+    const float scale =
+        std::ldexp(mantissa, static_cast<int>(Uniform(random, -100, 100)));
+    const ByteType type = RandomByteType(random);
+    std::vector<float> x;
+    for (int k = -260; k < 260; ++k) {
+      float v = scale * (static_cast<float>(k) + 0.5f);
+      v = std::nextafter(std::nextafter(v, -kUp), -kUp);
+      for (int ulp = -2; ulp <= 2; ++ulp, v = std::nextafter(v, kUp)) {
+        x.push_back(v);
+      }
+    }
+    std::vector<uint8_t> want;
+    for (float v : x) want.push_back(ReferenceQuantize(v, scale, type));
+    const auto n = static_cast<int64_t>(x.size());
+    for (Isa isa : TestedIsas()) {
+      const auto q = Quantizer::Create(scale, type, isa);
+      ASSERT_TRUE(q.ok()) << q.status();
+      std::vector<uint8_t> out(n, 0x5A);
+      q->Quantize(x.data(), out.data(), 0, n);
+      ASSERT_TRUE(SameBytes(out, want)) << IsaName(isa) << " scale " << scale;
+    }
+  }
+}
+
 TEST(QuantizerTest, QuantizesPlanesToPixels) {
   Random random(5);
   for (int64_t channels : {1, 2, 3, 4, 7}) {
-    for (int64_t pixels : {1, 5, 31, 32, 33, 200}) {
+    for (int64_t pixels : {1, 5, 31, 32, 33, 64, 65, 200}) {
       const int64_t batch = 3;
       const ByteType type = RandomByteType(random);
       const std::vector<float> x =

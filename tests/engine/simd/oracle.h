@@ -23,7 +23,9 @@ namespace octet::simd {
 // Every variant that this machine can run.
 inline std::vector<Isa> TestedIsas() {
   std::vector<Isa> isas = {Isa::kPortable};
-  if (ActiveIsa() >= Isa::kAvx2) isas.push_back(Isa::kAvx2);
+  for (Isa isa : {Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Vnni}) {
+    if (ActiveIsa() >= isa) isas.push_back(isa);
+  }
   return isas;
 }
 

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_ENGINE_SIMD_BYTE_QUADS_H_
+#define OCTET_ENGINE_SIMD_BYTE_QUADS_H_
+
+#include <cstdint>
+
+#include "engine/simd/kernels.h"
+
+// The tasks of the kernels that multiply four bytes at a time (VNNI): a byte of
+// 0 to 255 times one of -128 to 127, four such products added to a 32-bit sum,
+// exactly. Signed inputs have their top bit flipped, which adds 128 to them and
+// to their zero point; padding is the zero point, and sums start at
+// bias - zero point * (sum of the weights).
+namespace octet::simd::internal {
+
+// Channels are computed in blocks of 64, 32 or 16 (the width), and sums come in
+// groups of 64: four vectors of 16, of 64 / width neighbouring pixels. Their
+// order is such that packing the vectors to bytes, lane by lane, takes no
+// permutation where all pixels share the vectors (depthwise), and one where
+// each pixel has its own (matrix products).
+inline constexpr int kQuadGroup = 64;
+
+// The channel of a position, 16 * vector + element, of a depthwise group.
+constexpr int DepthwiseChannel(int position, int width) {
+  const int lane = position % 16 / 4;
+  return (16 * lane + 4 * (position / 16) + position % 4) % width;
+}
+// The same of a matrix product's group.
+constexpr int ProductChannel(int position, int width) {
+  const int lane = position % 16 / 4;
+  const int vector = position / 16 % (width / 16);
+  return width / 4 * lane + 4 * vector + position % 4;
+}
+
+// Where the sums of one row of pixels begin and go. The constants are in
+// position order.
+struct QuadOutput {
+  const OutputSpec* spec = nullptr;
+  const ResidualSpec* residual = nullptr;  // null: no residual input
+  const int32_t* start = nullptr;          // [64], where the sums begin
+  const float* multiplier = nullptr;       // [64]
+  uint8_t* output = nullptr;  // of pixel 0, at the block's first channel
+  const uint8_t* residual_data = nullptr;
+  int64_t stride = 0;  // from pixel to pixel, elements
+  int channels = 0;    // valid ones, 1 to width
+  int width = kQuadGroup;
+};
+
+// Four image rows of a block of channels, woven: every channel of a column
+// becomes four bytes, one of each row. Columns are sorted by phase, their index
+// modulo the convolution's stride, so that those a stride apart are neighbours.
+//
+// Vector v of the n-th group of phase f is at
+// dst + (f * 4 + v) * plane_bytes + n * 64.
+struct QuadWeave {
+  // At the block's first channel of the image's column 0; of a row of padding,
+  // bytes of as many zero points.
+  const uint8_t* rows[4] = {};
+  // Bytes of each row that may be read, from there on.
+  int64_t readable = 0;
+  int64_t column_bytes = 0;  // from column to column
+  int64_t image_columns = 0;
+  int64_t first_column = 0;  // of the image; negative in the padding
+  int64_t columns = 0;       // to weave, those of the padding included
+  int64_t phases = 1;
+  int64_t plane_bytes = 0;
+  int channels = 0;  // valid ones, 1 to width
+  int width = kQuadGroup;
+  ByteType type;
+};
+
+// One row of depthwise outputs, or two that read the same woven rows. Group n
+// of the outputs adds, for every tap t, the products of the four vectors at
+// taps[t] + v * plane_bytes + n * 64 and those at weights + (t * 4 + v) * 64.
+struct DepthwiseQuads {
+  const uint8_t* const* taps = nullptr;  // [tap_count]
+  int tap_count = 0;
+  int64_t plane_bytes = 0;
+  const int8_t* weights = nullptr;  // [rows][tap_count][4][64]
+  int rows = 1;                     // 1 or 2
+  int64_t pixels = 0;               // of each row
+  QuadOutput out;                   // of the first row
+  int64_t row_stride = 0;           // to the second row, elements
+};
+
+// Pixels in a row times a block of `out.width` output channels. The inputs of
+// pixel i are `runs` runs of 4 * run_quads bytes, at
+// pixels + i * pixel_step + run_offset[r]; quad q of all runs, counted through,
+// meets the weights [width / 16][64] at weights + q * 4 * width.
+struct QuadGemm {
+  const uint8_t* pixels = nullptr;
+  int64_t pixel_step = 0;
+  int64_t pixel_count = 0;
+  const int32_t* run_offset = nullptr;  // [runs]
+  int runs = 0;
+  int run_quads = 0;
+  const int8_t* weights = nullptr;
+  QuadOutput out;
+};
+
+}  // namespace octet::simd::internal
+
+#endif  // OCTET_ENGINE_SIMD_BYTE_QUADS_H_
