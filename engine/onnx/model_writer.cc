@@ -104,7 +104,13 @@ pb::NodeProto* ModelWriter::AddNode(absl::string_view op_type,
                                     const std::string& output) {
   pb::NodeProto* node = model_.mutable_graph()->add_node();
   node->set_op_type(std::string(op_type));
-  node->set_name(name);
+  // Other runtimes refuse files in which two nodes have one name; nodes without
+  // are fine.
+  std::string unique = name;
+  for (int i = 1; !name.empty() && !node_names_.insert(unique).second; ++i) {
+    unique = absl::StrCat(name, "_", i);
+  }
+  node->set_name(unique);
   for (std::string& input : inputs) node->add_input(std::move(input));
   node->add_output(output);
   return node;

@@ -53,6 +53,7 @@ class ModelWriter {
   const ir::Graph& graph_;
   pb::ModelProto model_;
   absl::flat_hash_set<std::string> names_;
+  absl::flat_hash_set<std::string> node_names_;
   absl::flat_hash_set<ir::ValueId> written_;
   absl::flat_hash_map<ir::ValueId, std::pair<std::string, std::string>>
       quantizations_;

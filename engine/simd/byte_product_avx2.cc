@@ -23,13 +23,17 @@ OCTET_SIMD_INLINE void MultiplyGroups(const ByteProductTask& task,
   const ResidualReader a_reader(a_spec);  // times 1: exact
   const ResidualReader b_reader(b_spec);
   const __m256 m = _mm256_set1_ps(task.params->multiplier);
+  const __m256 zero = _mm256_setzero_ps();
   const auto value = [&](int k, __m256(&v)[2]) __attribute__((always_inline)) {
     __m256 a[2];
     __m256 b[2];
     a_reader.Read16(task.a + i + k * kGroup, out.channels, a);
     b_reader.Read16(task.b + i + k * kGroup, out.channels, b);
-    v[0] = _mm256_mul_ps(_mm256_mul_ps(a[0], b[0]), m);
-    v[1] = _mm256_mul_ps(_mm256_mul_ps(a[1], b[1]), m);
+    for (int j = 0; j < 2; ++j) {
+      // Plus 0: a whole number has no -0.
+      const __m256 product = _mm256_add_ps(_mm256_mul_ps(a[j], b[j]), zero);
+      v[j] = _mm256_mul_ps(product, m);
+    }
   };
   StoreTile<kPixels, 2>(out, i / kGroup, value);
 }
