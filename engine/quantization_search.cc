@@ -132,7 +132,10 @@ absl::Status QuantizationSearch::Search() {
     OCTET_RETURN_IF_ERROR(Try("bias correction", changed));
   }
   changed = best_;
-  changed.equalize = true;
+  changed.equalized = Equalized::kDepthwise;
+  OCTET_RETURN_IF_ERROR(Try("depthwise channel equalization", changed));
+  changed = best_;
+  changed.equalized = Equalized::kAll;
   OCTET_RETURN_IF_ERROR(Try("channel equalization", changed));
   changed = best_;
   changed.fit_thresholds = true;
@@ -198,7 +201,7 @@ absl::StatusOr<double> QuantizationSearch::HeldOutDb(const Recipe& recipe) {
 absl::StatusOr<ChosenQuantization> QuantizationSearch::Make(
     const Recipe& recipe, Basis basis) {
   OCTET_ASSIGN_OR_RETURN(Observed * observed,
-                         ObservedFrom(recipe.equalize, basis));
+                         ObservedFrom(recipe.equalized, basis));
   if (recipe.fit_thresholds && observed->kinds.empty()) {
     OCTET_RETURN_IF_ERROR(ChooseKinds(*observed, basis));
   }
@@ -229,19 +232,24 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Make(
 }
 
 absl::StatusOr<QuantizationSearch::Observed*> QuantizationSearch::ObservedFrom(
-    bool equalized, Basis basis) {
-  std::optional<Observed>& known = observed_[equalized][basis == Basis::kAll];
-  if (known) return &*known;
+    Equalized equalized, Basis basis) {
+  const auto known = observed_.find({equalized, basis});
+  if (known != observed_.end()) return &known->second;
   ir::Graph graph = graph_;
-  if (equalized) {
-    OCTET_ASSIGN_OR_RETURN(const Observed* plain, ObservedFrom(false, basis));
+  if (equalized != Equalized::kNone) {
+    OCTET_ASSIGN_OR_RETURN(const Observed* plain,
+                           ObservedFrom(Equalized::kNone, basis));
     OCTET_ASSIGN_OR_RETURN(
         quant::Equalization equalization,
-        quant::EqualizeChannels(plain->graph, plain->sites, plain->statistics));
+        quant::EqualizeChannels(plain->graph, plain->sites, plain->statistics,
+                                equalized == Equalized::kAll
+                                    ? quant::EqualizationScope::kAll
+                                    : quant::EqualizationScope::kDepthwise));
     graph = std::move(equalization.graph);
   }
-  OCTET_ASSIGN_OR_RETURN(known, Observe(std::move(graph), basis));
-  return &*known;
+  OCTET_ASSIGN_OR_RETURN(Observed observed, Observe(std::move(graph), basis));
+  return &observed_.emplace(std::pair(equalized, basis), std::move(observed))
+              .first->second;
 }
 
 absl::StatusOr<QuantizationSearch::Observed> QuantizationSearch::Observe(

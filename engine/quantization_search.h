@@ -2,9 +2,11 @@
 #ifndef OCTET_ENGINE_QUANTIZATION_SEARCH_H_
 #define OCTET_ENGINE_QUANTIZATION_SEARCH_H_
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -30,9 +32,12 @@ struct ChosenQuantization {
   std::vector<RemedyEffect> remedies;
 };
 
+// Which channels are equalized.
+enum class Equalized { kNone, kDepthwise, kAll };
+
 // The parts of a quantization that can be left out.
 struct Recipe {
-  bool equalize = false;
+  Equalized equalized = Equalized::kNone;
   bool fit_thresholds = false;
   bool fit_weights = false;
   std::optional<quant::Upstream> correction;
@@ -80,7 +85,7 @@ class QuantizationSearch {
   absl::Status Try(const std::string& name, const Recipe& changed);
 
   // What is known of the model's graph, equalized if asked for.
-  absl::StatusOr<Observed*> ObservedFrom(bool equalized, Basis basis);
+  absl::StatusOr<Observed*> ObservedFrom(Equalized equalized, Basis basis);
   absl::StatusOr<Observed> Observe(ir::Graph graph, Basis basis);
   absl::Status ChooseKinds(Observed& observed, Basis basis);
   absl::Status CorrectBiases(quant::Upstream upstream, Basis basis,
@@ -105,7 +110,7 @@ class QuantizationSearch {
   std::vector<int64_t> all_;
   std::vector<std::vector<Tensor>> answers_;  // of the float model, held out
   ir::Graph graph_;
-  std::optional<Observed> observed_[2][2];  // by equalized and basis
+  std::map<std::pair<Equalized, Basis>, Observed> observed_;
   Recipe best_;
   double best_db_ = 0;
   std::vector<RemedyEffect> remedies_;

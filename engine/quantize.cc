@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <cmath>
-#include <cstring>
+#include <cstddef>
+#include <cstdint>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
@@ -87,6 +89,40 @@ std::vector<QuantizedTensor> Describe(
   return tensors;
 }
 
+// FNV-1a, 64 bits: tells sets of samples apart; proof against nobody.
+uint64_t HashOf(absl::Span<const NamedTensor> tensors) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const NamedTensor& named : tensors) {
+    const std::byte* bytes = named.tensor.bytes();
+    for (size_t i = 0; i < named.tensor.byte_size(); ++i) {
+      hash = (hash ^ static_cast<uint64_t>(bytes[i])) * 0x100000001b3;
+    }
+  }
+  return hash;
+}
+
+// What the file says of how it was made.
+std::vector<std::pair<std::string, std::string>> Metadata(
+    const internal::ChosenQuantization& chosen,
+    const QuantizationOptions& options,
+    absl::Span<const NamedTensor> calibration, int64_t samples) {
+  std::string method =
+      options.method == QuantizationMethod::kLinear ? "linear" : "histogram";
+  for (const RemedyEffect& remedy : chosen.remedies) {
+    if (remedy.kept) absl::StrAppend(&method, "; ", remedy.name);
+  }
+  return {
+      {"octet.version", std::string(Version())},
+      {"octet.method", std::move(method)},
+      {"octet.calibration",
+       absl::StrCat(samples, " samples, fnv1a-64 ",
+                    absl::Hex(HashOf(calibration), absl::kZeroPad16))},
+      {"octet.isa",
+       "8-bit weights: exact with VNNI or AMX and in octet; elsewhere other "
+       "runtimes may saturate sums of two products at 16 bits"},
+  };
+}
+
 void CountSteps(const internal::LoadedModel& model,
                 QuantizationResult& result) {
   const plan::Plan& plan = model.PlanFor(1);
@@ -138,7 +174,10 @@ absl::StatusOr<QuantizationResult> Quantize(
       quant::QuantizeGraph(chosen.graph, chosen.sites, chosen.parameters));
 
   QuantizationResult result;
-  OCTET_ASSIGN_OR_RETURN(result.model, onnx::ExportModel(quantized));
+  OCTET_ASSIGN_OR_RETURN(
+      result.model,
+      onnx::ExportModel(quantized,
+                        Metadata(chosen, options, calibration, run.samples())));
   OCTET_RETURN_IF_ERROR(Report(observer, "quantize", 1, 1));
   result.tensors = Describe(chosen);
   result.remedies = std::move(chosen.remedies);

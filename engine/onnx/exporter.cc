@@ -509,8 +509,11 @@ class NodeExporter {
 
 }  // namespace
 
-absl::StatusOr<std::string> ExportModel(const ir::Graph& graph) {
+absl::StatusOr<std::string> ExportModel(
+    const ir::Graph& graph,
+    const std::vector<std::pair<std::string, std::string>>& metadata) {
   ModelWriter writer(graph);
+  for (const auto& [key, value] : metadata) writer.AddMetadata(key, value);
   for (const ir::Node& node : graph.nodes()) {
     OCTET_RETURN_IF_ERROR(NodeExporter(graph, node, writer).Export());
   }

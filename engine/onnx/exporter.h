@@ -3,6 +3,8 @@
 #define OCTET_ENGINE_ONNX_EXPORTER_H_
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "engine/ir/graph.h"
@@ -15,9 +17,12 @@ namespace octet::onnx {
 // becomes a DequantizeLinear of an initializer. Fused bias, residual and
 // activation come out as the plain ONNX nodes Conv/Gemm/MatMul, Add, Relu/Clip.
 // Rows become the symbolic dimension "N". Names of inputs and outputs are kept.
-// Deterministic: equal graphs give equal bytes.
+// `metadata`, keys and values, goes into the model's metadata_props as it is.
+// Deterministic: equal graphs and metadata give equal bytes.
 // UNIMPLEMENTED for operators that only exist after lowering.
-absl::StatusOr<std::string> ExportModel(const ir::Graph& graph);
+absl::StatusOr<std::string> ExportModel(
+    const ir::Graph& graph,
+    const std::vector<std::pair<std::string, std::string>>& metadata = {});
 
 }  // namespace octet::onnx
 

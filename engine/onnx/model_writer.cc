@@ -110,6 +110,13 @@ pb::NodeProto* ModelWriter::AddNode(absl::string_view op_type,
   return node;
 }
 
+void ModelWriter::AddMetadata(const std::string& key,
+                              const std::string& value) {
+  pb::StringStringEntryProto* entry = model_.add_metadata_props();
+  entry->set_key(key);
+  entry->set_value(value);
+}
+
 absl::StatusOr<std::string> ModelWriter::Finish() {
   pb::GraphProto* graph = model_.mutable_graph();
   for (ir::ValueId id : graph_.inputs()) {

@@ -43,6 +43,8 @@ class ModelWriter {
                          std::vector<std::string> inputs,
                          const std::string& output);
 
+  void AddMetadata(const std::string& key, const std::string& value);
+
   // Writes the signature and hands out the serialized model.
   // RESOURCE_EXHAUSTED beyond protobuf's limit of 2 GB.
   absl::StatusOr<std::string> Finish();

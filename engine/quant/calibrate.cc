@@ -138,7 +138,7 @@ int SiteChannelAxis(const ir::Graph& graph, ValueId id) {
     if (std::holds_alternative<ir::Conv>(node.op)) return std::min(1, last);
     if (std::holds_alternative<ir::MatMul>(node.op)) return last;
   }
-  return last;
+  return last >= 3 ? 1 : last;
 }
 
 }  // namespace octet::quant

@@ -75,7 +75,8 @@ class SiteObserver {
 };
 
 // The axis of a value that its channels run along: what the weights of the Conv
-// (1) or MatMul (the last) that reads or computes it see as channels.
+// (1) or MatMul (the last) that reads or computes it see as channels; of
+// others, 1 where there are four axes or more, else the last.
 int SiteChannelAxis(const ir::Graph& graph, ir::ValueId id);
 
 }  // namespace octet::quant

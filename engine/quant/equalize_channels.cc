@@ -45,8 +45,9 @@ struct Link {
 class Equalizer {
  public:
   Equalizer(const Graph& graph, const QuantizationSites& sites,
-            const std::vector<SiteStatistics>& statistics)
-      : source_(graph), sites_(sites), statistics_(statistics) {
+            const std::vector<SiteStatistics>& statistics,
+            EqualizationScope scope)
+      : source_(graph), sites_(sites), statistics_(statistics), scope_(scope) {
     site_of_.resize(graph.values().size());
     for (size_t i = 0; i < sites.rounded.size(); ++i) {
       site_of_[sites.rounded[i]] = i;
@@ -58,7 +59,9 @@ class Equalizer {
     std::map<ValueId, std::optional<Link>> links = FindLinks();
     for (const auto& [group, link] : links) {
       if (!link || link->producers.empty() || link->readers.empty()) continue;
-      EqualizeLink(*link);
+      if (scope_ == EqualizationScope::kAll || OnlyDepthwiseReads(*link)) {
+        EqualizeLink(*link);
+      }
     }
     return std::move(result_);
   }
@@ -136,6 +139,16 @@ class Equalizer {
     link.producers.push_back(index);
     link.origins[id] = std::move(origins);
     return true;
+  }
+
+  bool OnlyDepthwiseReads(const Link& link) const {
+    return std::all_of(
+        link.readers.begin(), link.readers.end(), [&](size_t reader) {
+          const auto* conv = std::get_if<ir::Conv>(&source_.nodes()[reader].op);
+          return conv != nullptr && conv->groups > 1 &&
+                 source_.value(source_.nodes()[reader].inputs[1])
+                         .constant->shape()[1] == 1;
+        });
   }
 
   float Magnitude(const Origin& origin) const {
@@ -284,6 +297,7 @@ class Equalizer {
   const Graph& source_;
   const QuantizationSites& sites_;
   const std::vector<SiteStatistics>& statistics_;
+  const EqualizationScope scope_;
   std::vector<std::optional<size_t>> site_of_;  // by value
   Equalization result_;
 };
@@ -292,9 +306,9 @@ class Equalizer {
 
 absl::StatusOr<Equalization> EqualizeChannels(
     const Graph& graph, const QuantizationSites& sites,
-    const std::vector<SiteStatistics>& statistics) {
+    const std::vector<SiteStatistics>& statistics, EqualizationScope scope) {
   OCTET_CHECK(statistics.size() == sites.rounded.size());
-  return Equalizer(graph, sites, statistics).Run();
+  return Equalizer(graph, sites, statistics, scope).Run();
 }
 
 }  // namespace octet::quant

@@ -11,6 +11,10 @@
 
 namespace octet::quant {
 
+// Which tensors are equalized: those that depthwise layers alone read, which
+// costs their weights nothing, or all.
+enum class EqualizationScope { kDepthwise, kAll };
+
 // A graph whose channels were given other units.
 struct Equalization {
   ir::Graph graph;  // nodes and values keep their places
@@ -41,7 +45,8 @@ struct Equalization {
 // reads or computes, or that the caller reads, stay as they are.
 absl::StatusOr<Equalization> EqualizeChannels(
     const ir::Graph& graph, const QuantizationSites& sites,
-    const std::vector<SiteStatistics>& statistics);
+    const std::vector<SiteStatistics>& statistics,
+    EqualizationScope scope = EqualizationScope::kAll);
 
 }  // namespace octet::quant
 

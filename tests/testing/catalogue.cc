@@ -15,7 +15,7 @@
 namespace octet {
 namespace {
 
-enum class Samples { kImageNet, kCifar10, kSpeech, kMachineNoise };
+enum class Samples { kImageNet, kCifar10, kSpeech, kDigits, kMachineNoise };
 
 // How a picture's bytes become a model's input: channel c of it is
 // (byte - mean[c]) * scale[c] of the file's channel source[c].
@@ -50,6 +50,8 @@ constexpr Entry kEntries[] = {
      kMinusOneToOne, true},
     {"mobilenetv1_025", "mobilenetv1_025_imagenet_fp32", Samples::kImageNet,
      kMinusOneToOne, true},
+    {"tinycnn", "tinycnn_cifar10", Samples::kCifar10, kNormalized, false},
+    {"mnist", "mnist_cntk", Samples::kDigits, {}, false},
     {"kws_dscnn", "kws_dscnn_fp32", Samples::kSpeech, {}, false},
     {"ad01", "ad01_autoencoder_fp32", Samples::kMachineNoise, {}, false},
 };
@@ -109,6 +111,17 @@ absl::StatusOr<Tensor> ReadSpeech(const std::string& file) {
   return result;
 }
 
+// uint8 [n, 28, 28] -> float32 [n, 1, 28, 28], 0 to 255.
+absl::StatusOr<Tensor> ReadDigits(const std::string& file) {
+  OCTET_ASSIGN_OR_RETURN(const Tensor bytes,
+                         io::ReadNpy(InputsFolder() + file));
+  Tensor result(DType::kFloat32, {bytes.shape()[0], 1, 28, 28});
+  const auto source = bytes.data<uint8_t>();
+  auto target = result.mutable_data<float>();
+  for (size_t i = 0; i < source.size(); ++i) target[i] = source[i];
+  return result;
+}
+
 absl::Status AddPictures(const std::string& stem, const std::string& sizes,
                          std::pair<int, int> counts, const PictureForm& form,
                          CatalogueModel& model) {
@@ -161,6 +174,13 @@ absl::Status AddSamples(const Entry& entry, CatalogueModel& model) {
       OCTET_ASSIGN_OR_RETURN(
           model.evaluation, ReadSpeech("kws01_dev_eval_mfcc_i8_49x10_300.npy"));
       return AddLabels("kws01_dev_eval_labels.npy", model);
+    }
+    case Samples::kDigits: {
+      OCTET_ASSIGN_OR_RETURN(model.calibration,
+                             ReadDigits("mnist_dev_calib_u8_28x28_200.npy"));
+      OCTET_ASSIGN_OR_RETURN(model.evaluation,
+                             ReadDigits("mnist_dev_eval_u8_28x28_1800.npy"));
+      return AddLabels("mnist_dev_eval_labels.npy", model);
     }
     case Samples::kMachineNoise:
       return AddMachineNoise(model);

@@ -156,6 +156,19 @@ TEST(ExporterTest, EqualGraphsGiveEqualBytes) {
   EXPECT_EQ(*ExportModel(Import(m)), *ExportModel(Import(m)));
 }
 
+TEST(ExporterTest, MetadataIsWrittenAsItIs) {
+  ModelBuilder m(13);
+  m.Input("x", {-1, 2}).Output("y");
+  m.Node("Relu", {"x"}, {"y"});
+  const auto bytes = ExportModel(Import(m), {{"made.by", "a test"}});
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  ::onnx::ModelProto model;
+  ASSERT_TRUE(model.ParseFromString(*bytes));
+  ASSERT_EQ(model.metadata_props_size(), 1);
+  EXPECT_EQ(model.metadata_props(0).key(), "made.by");
+  EXPECT_EQ(model.metadata_props(0).value(), "a test");
+}
+
 TEST(ExporterTest, LoweredOperatorsAreUnimplemented) {
   ir::Graph graph;
   TensorType type = Float({Dim::Rows(), Dim::Fixed(4)});
