@@ -185,6 +185,8 @@ std::optional<GraphPatch> TakeScaleOrBias(const Expressions& read,
   const auto other = Expressions::Other(scales ? *product : *sum, normalized);
   const ir::TensorType& type = graph.type(normalized);
   if (!other.has_value() || graph.type(result) != type) return std::nullopt;
+  // Over several axes, scale and bias have all of these.
+  if (norm->axis + 1 != static_cast<int>(type.dims.size())) return std::nullopt;
   const auto constant = AlongLastAxis(graph, *other, type.dims);
   if (!constant.has_value()) return std::nullopt;
   ir::LayerNorm op = *norm;

@@ -171,6 +171,17 @@ TEST(RecognizeTest, LayerNormAsPyTorchWritesIt) {
   EXPECT_FLOAT_EQ(norm.epsilon, 1e-5f);
 }
 
+// Found by the fuzzer: it became a LayerNorm whose scale had too few axes.
+TEST(RecognizeTest, LayerNormOverTwoAxesKeepsAScaleAlongOne) {
+  Formula f(RowsAnd({3, 4}));
+  ir::LayerNorm over_two_axes;
+  over_two_axes.axis = 1;
+  const ValueId norm = f.builder().Node("norm", over_two_axes, {f.x()});
+  const ir::Graph graph =
+      f.Recognized(f.Do(BinaryKind::kMul, norm, f.Vector(4, 1)));
+  EXPECT_EQ(CountOps(graph, "Mul"), 1) << ir::DumpGraph(graph);
+}
+
 // x * s + (bias - mean * s), s = scale / sqrt(var + eps).
 TEST(RecognizeTest, LayerNormAsTensorFlowWritesIt) {
   Formula f(Rows(16));
