@@ -42,7 +42,7 @@ test_packages=(clang-format git python3 python3-venv prometheus
   nghttp2-client libb64-0d openssl chromium)
 command -v go >/dev/null || [[ -x /usr/local/go/bin/go ]] ||
   test_packages+=(golang-go)
-all_packages=(clang clang-tidy)
+all_packages=(clang clang-tidy libclang-rt-dev)
 
 onednn_source=""
 with_onednn=yes

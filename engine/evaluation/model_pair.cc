@@ -13,7 +13,7 @@ namespace {
 absl::StatusOr<onnx::ImportedModel> ImportFixed(absl::string_view bytes,
                                                 absl::string_view which) {
   absl::StatusOr<onnx::ImportedModel> imported =
-      onnx::ImportModel(bytes, ReferenceContext().evaluate);
+      onnx::ImportModel(bytes, ReferenceEvaluator());
   if (!imported.ok()) {
     return absl::Status(
         imported.status().code(),

@@ -39,8 +39,8 @@ struct Slice {
 
 enum class PadMode { kConstant, kReflect, kEdge, kWrap };
 
-// inputs: x. One entry per axis, negative ones cut. `value` is in real units,
-// for kConstant. ONNX Pad-21.
+// inputs: x. One entry per axis, none negative. `value` is in real units, for
+// kConstant. ONNX Pad-21, whose negative entries become a Slice at import.
 struct Pad {
   static constexpr OpTraits kTraits = {"Pad", AxisUse::kMovable,
                                        RowUse::kKeeps};

@@ -56,10 +56,10 @@ struct QuadWeave {
   // At the block's first channel of the image's column 0; of a row of padding,
   // bytes of as many zero points.
   const uint8_t* rows[4] = {};
-  // Bytes of each row that may be read, from there on.
-  int64_t readable = 0;
   int64_t column_bytes = 0;  // from column to column
   int64_t image_columns = 0;
+  int64_t whole_columns =
+      0;                     // the first ones, of which `width` bytes are there
   int64_t first_column = 0;  // of the image; negative in the padding
   int64_t columns = 0;       // to weave, those of the padding included
   int64_t phases = 1;

@@ -31,11 +31,10 @@ OCTET_SIMD_INLINE __m512i LoadColumns(const uint8_t* p, int64_t apart) {
     const auto column = [p, apart](int i) {
       return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + i * apart));
     };
-    const __m256i low = _mm256_inserti128_si256(
-        _mm256_castsi128_si256(column(0)), column(1), 1);
-    const __m256i high = _mm256_inserti128_si256(
-        _mm256_castsi128_si256(column(2)), column(3), 1);
-    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+    __m512i x = _mm512_castsi128_si512(column(0));
+    x = _mm512_inserti32x4(x, column(1), 1);
+    x = _mm512_inserti32x4(x, column(2), 2);
+    return _mm512_inserti32x4(x, column(3), 3);
   }
 }
 
@@ -89,10 +88,9 @@ __attribute__((noinline)) void WeaveEdge(const QuadWeave& weave, int64_t first,
   StoreWoven(x, weave.plane_bytes, dst);
 }
 
-// The columns of one phase. Those in [0, whole) may be read in full.
+// The columns of one phase.
 template <int kWidth, bool kPacked, bool kSigned>
-void WeavePhase(const QuadWeave& weave, int64_t phase, int64_t whole,
-                uint8_t* dst) {
+void WeavePhase(const QuadWeave& weave, int64_t phase, uint8_t* dst) {
   constexpr int64_t kColumns = kQuadGroup / kWidth;
   const __m512i flip = _mm512_set1_epi8(kSigned ? -128 : 0);
   const __m512i padding =
@@ -104,8 +102,9 @@ void WeavePhase(const QuadWeave& weave, int64_t phase, int64_t whole,
   for (; column < end && column < 0; column += step, dst += kVectorBytes) {
     WeaveEdge<kWidth>(weave, column, padding, flip, dst);
   }
-  // From here on, groups whose last column may be read in full, too.
-  const int64_t whole_end = Smaller(end, whole - (kColumns - 1) * weave.phases);
+  // Groups whose last column is whole, too.
+  const int64_t whole_end =
+      Smaller(end, weave.whole_columns - (kColumns - 1) * weave.phases);
   const uint8_t* const rows[4] = {weave.rows[0], weave.rows[1], weave.rows[2],
                                   weave.rows[3]};
   const int64_t apart = weave.phases * weave.column_bytes;
@@ -127,11 +126,6 @@ void WeavePhase(const QuadWeave& weave, int64_t phase, int64_t whole,
 
 template <int kWidth>
 void WeaveWidth(const QuadWeave& weave, uint8_t* dst) {
-  // Columns that may be read as `kWidth` bytes.
-  int64_t whole = weave.readable < kWidth
-                      ? 0
-                      : (weave.readable - kWidth) / weave.column_bytes + 1;
-  whole = Smaller(whole, weave.image_columns);
   const bool is_signed = weave.type.dtype == DType::kInt8;
   const bool packed =
       kWidth < kQuadGroup && weave.phases * weave.column_bytes == kWidth;
@@ -140,8 +134,7 @@ void WeaveWidth(const QuadWeave& weave, uint8_t* dst) {
                            : is_signed ? WeavePhase<kWidth, false, true>
                                        : WeavePhase<kWidth, false, false>;
   for (int64_t phase = 0; phase < weave.phases; ++phase) {
-    weave_phase(weave, phase, whole,
-                dst + phase * kVectors * weave.plane_bytes);
+    weave_phase(weave, phase, dst + phase * kVectors * weave.plane_bytes);
   }
 }
 
@@ -157,7 +150,7 @@ class RowLoop {
   void Run() {
     // Of one row, two groups at a time: eight sums hide the products' latency.
     constexpr int kGroups = 2 / kRows;
-    const int group_pixels = kQuadGroup / task_.out.width;
+    const int group_pixels = finish_.group_pixels();
     const int64_t group_step = group_pixels * task_.out.stride;
     int64_t offset = 0;
     int64_t x = 0;
@@ -230,6 +223,14 @@ class RowLoop {
                 LoadVector(w + r * row_weights + v * kVectorBytes));
           }
         }
+      }
+    }
+#pragma GCC unroll 2
+    for (int g = 0; g < kGroups; ++g) {
+#pragma GCC unroll 2
+      for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) KeepInRegister(acc[g][r][v]);
       }
     }
   }

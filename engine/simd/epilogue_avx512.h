@@ -27,6 +27,10 @@ OCTET_SIMD_INLINE __m512i LoadVector(const void* p) {
   return _mm512_loadu_si512(p);
 }
 
+// Ends what the compiler knows of `v`: else it moves parts of what follows a
+// loop into the loop, and sums out of their registers.
+OCTET_SIMD_INLINE void KeepInRegister(__m512i& v) { __asm__("" : "+v"(v)); }
+
 // Turns four vectors of scaled values into bytes.
 struct QuadRounder {
   __m512i zero;  // 32 x s16
@@ -151,7 +155,9 @@ struct QuadTarget {
       : stride(out.stride),
         channels(out.channels),
         width(out.width),
-        group_pixels(kQuadGroup / out.width),
+        group_pixels(out.width == 64   ? 1
+                     : out.width == 32 ? 2
+                                       : 4),
         contiguous(out.channels == out.width &&
                    (out.width == kQuadGroup || out.stride == out.width)) {}
 
@@ -234,6 +240,8 @@ class QuadFinish {
         rounder_(*out.spec),
         target_(out),
         plain_(out.residual == nullptr && out.spec->dtype != DType::kFloat32) {}
+
+  int group_pixels() const { return target_.group_pixels; }
 
   Storing whole_groups() const {
     if (!plain_ || rounder_.clamps || !target_.contiguous) return Storing::kAny;

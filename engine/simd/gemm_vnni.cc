@@ -22,10 +22,6 @@ OCTET_SIMD_INLINE __m512i BroadcastQuad(const uint8_t* p) {
   return _mm512_set1_epi32(quad);
 }
 
-// Ends what the compiler knows of `v`: else it moves parts of what follows a
-// loop into the loop, and sums out of their registers.
-OCTET_SIMD_INLINE void KeepInRegister(__m512i& v) { __asm__("" : "+v"(v)); }
-
 // Sums of MR pixels times 16 * NV channels.
 template <int MR, int NV>
 OCTET_SIMD_INLINE void Accumulate(const QuadGemm& gemm, const uint8_t* pixels,

@@ -172,6 +172,7 @@ class QuadDepthwiseConv : public ConvKernel {
     int64_t first;
     int64_t last;
     int64_t channels;
+    int64_t whole_columns;  // see QuadWeave
   };
 
   int64_t row_bytes() const { return params_.width * params_.in_channels; }
@@ -183,6 +184,7 @@ class QuadDepthwiseConv : public ConvKernel {
 
   void Plan();
   Strip PlanStrip(int width) const;
+  int64_t WholeColumns(const ChannelBlock& channels) const;
   void PlaceTaps(int width, const Scratch& scratch) const;
   void Weave(const ConvArgs& args, const Block& block, int64_t row,
              int64_t pixel, const Scratch& scratch) const;
@@ -256,6 +258,12 @@ void QuadDepthwiseConv::PlaceTaps(int width, const Scratch& scratch) const {
   }
 }
 
+int64_t QuadDepthwiseConv::WholeColumns(const ChannelBlock& channels) const {
+  const int64_t spare = row_bytes() - channels.first - channels.width;
+  if (spare < 0) return 0;
+  return std::min(spare / params_.in_channels + 1, params_.width);
+}
+
 void QuadDepthwiseConv::Weave(const ConvArgs& args, const Block& block,
                               int64_t row, int64_t pixel,
                               const Scratch& scratch) const {
@@ -265,9 +273,9 @@ void QuadDepthwiseConv::Weave(const ConvArgs& args, const Block& block,
   const auto* image = static_cast<const uint8_t*>(args.input) +
                       block.image * p.height * row_bytes() + channels.first;
   QuadWeave weave;
-  weave.readable = row_bytes() - channels.first;
   weave.column_bytes = p.in_channels;
   weave.image_columns = p.width;
+  weave.whole_columns = block.whole_columns;
   weave.first_column = pixel * p.stride_w - p.pad_left;
   weave.columns = (std::min(s.pixels, p.out_width() - pixel) - 1) * p.stride_w +
                   Reach(p) + 1;
@@ -349,6 +357,7 @@ void QuadDepthwiseConv::Run(const ConvArgs& args, int64_t begin, int64_t end,
     const int64_t first = item % block_groups_ * group_blocks_;
     const int64_t last = std::min(first + group_blocks_, blocks);
     for (block.channels = first; block.channels < last; ++block.channels) {
+      block.whole_columns = WholeColumns(weights_->blocks()[block.channels]);
       RunBlock(args, block, scratch);
     }
   }

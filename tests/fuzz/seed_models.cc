@@ -409,10 +409,10 @@ void AddMoves(std::vector<SeedModel>& seeds) {
   AddSeed("gather_elements", elements, seeds);
 
   ModelBuilder reverse = Fixed();
-  reverse.Ints("len", {1, 2, 3});
+  reverse.Ints("len", {1, 3});
   reverse.Node("ReverseSequence", {"x", "len"}, {"y"})
-      .Int("batch_axis", 1)
-      .Int("time_axis", 2);
+      .Int("batch_axis", 0)
+      .Int("time_axis", 1);
   AddSeed("reverse_sequence", reverse, seeds);
 
   ModelBuilder center = Fixed(18);

@@ -384,7 +384,7 @@ ModelBuilder EndlessSampling() {
   model.Node("RoiAlign", {"x", "rois", "batch"}, {"y"})
       .Int("output_height", 256)
       .Int("output_width", 256)
-      .Int("sampling_ratio", 4096);
+      .Int("sampling_ratio", 4000);
   return model;
 }
 
