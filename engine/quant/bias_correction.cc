@@ -47,6 +47,7 @@ class CorrectionBuilder {
       }
     }
     corrector_.watched_.graph = std::move(builder_).Take();
+    corrector_.upstream_ = upstream_;
     return std::move(corrector_);
   }
 
@@ -106,7 +107,6 @@ class CorrectionBuilder {
     running.kept.assign(channels, 0.0f);
     running.share.assign(channels, 0.0f);
     running.correction.assign(channels, 0.0);
-    running.sums.assign(channels, 0.0);
     corrector_.running_.push_back(std::move(running));
   }
 
@@ -232,26 +232,22 @@ void BiasCorrector::Prepare(double share) {
 
 void BiasCorrector::Take(size_t layer, absl::Span<const float> shift) {
   Running& running = running_[layer];
-  OCTET_CHECK(shift.size() == running.sums.size());
+  OCTET_CHECK(shift.size() == running.correction.size());
   for (size_t c = 0; c < shift.size(); ++c) {
     running.correction[c] =
         running.kept[c] + static_cast<double>(running.share[c]) * shift[c];
-    running.sums[c] += shift[c];
   }
 }
 
 absl::Status BiasCorrector::Observe(const ActivationSource& source) {
-  before_ = seen_;
-  seen_ = 0;
-  for (Running& running : running_) {
-    std::fill(running.sums.begin(), running.sums.end(), 0.0);
-  }
   const ActivationSink sink = [&](size_t layer, absl::Span<const float> shift) {
     Take(layer, shift);
     return absl::OkStatus();
   };
   for (;;) {
-    Prepare(1.0 / static_cast<double>(std::max(before_, seen_ + 1)));
+    // By themselves, all samples count the same.
+    const double forget = upstream_ == Upstream::kRounded ? 3 : 0;
+    Prepare((1 + forget) / (static_cast<double>(seen_) + 1 + forget));
     OCTET_ASSIGN_OR_RETURN(const int64_t ran, source(sink));
     if (ran == 0) return absl::OkStatus();
     seen_ += ran;
@@ -260,10 +256,7 @@ absl::Status BiasCorrector::Observe(const ActivationSource& source) {
 
 std::vector<std::vector<double>> BiasCorrector::Shifts() const {
   std::vector<std::vector<double>> shifts;
-  for (const Running& running : running_) {
-    shifts.push_back(running.sums);
-    for (double& shift : shifts.back()) shift /= std::max<int64_t>(seen_, 1);
-  }
+  for (const Running& running : running_) shifts.push_back(running.correction);
   return shifts;
 }
 

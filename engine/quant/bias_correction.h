@@ -38,11 +38,14 @@ enum class Upstream {
 // another.
 //
 // With Upstream::kRounded, the float and the quantized model run side by side.
-// Each layer of the latter adds the mean of its shifts so far, this sample's
-// with it, before the next layer reads its result; so one pass corrects layer
-// after layer on a corrected upstream, however deep the model is. A second pass
-// measures the first samples again, on what the pass before made of the
-// upstream.
+// Each layer of the latter adds its correction so far, this sample's shift in
+// it, before the next layer reads its result; so one pass corrects layer after
+// layer on a corrected upstream, however deep the model is. A correction is an
+// average of shifts in which sample t, counted over all passes, weighs as
+// (t + 1)(t + 2)(t + 3): what was measured on an upstream that has changed
+// since is soon forgotten, and all layers end with corrections that belong
+// together.
+//
 // Thread-compatible.
 class BiasCorrector {
  public:
@@ -61,7 +64,8 @@ class BiasCorrector {
   absl::Status Observe(const ActivationSource& source);
 
   const std::vector<RoundedLayer>& layers() const { return layers_; }
-  // Of the last pass, by layer and channel; zeros before the first.
+  // What to add to the bias of each layer, by channel; zeros before the first
+  // pass.
   std::vector<std::vector<double>> Shifts() const;
 
  private:
@@ -70,7 +74,6 @@ class BiasCorrector {
     std::vector<float> kept;   // what the graph adds its share of a shift to
     std::vector<float> share;  // as many times the same number
     std::vector<double> correction;
-    std::vector<double> sums;  // of this pass
   };
 
   // Sets what the next sample's graph is to keep and to add.
@@ -80,8 +83,8 @@ class BiasCorrector {
   WatchedGraph watched_;
   std::vector<RoundedLayer> layers_;
   std::vector<Running> running_;  // by layer
-  int64_t seen_ = 0;              // samples of this pass
-  int64_t before_ = 0;            // samples of the pass before
+  Upstream upstream_ = Upstream::kFloat;
+  int64_t seen_ = 0;  // samples, of all passes
 };
 
 // `graph` with shifts[i] added to the bias of layers[i], which gets one where
