@@ -43,6 +43,9 @@ function(octet_add_library name)
   target_sources(${name} ${scope} FILE_SET HEADERS
                  BASE_DIRS "${PROJECT_SOURCE_DIR}" FILES ${headers})
   target_link_libraries(${name} ${scope} ${arg_DEPS})
+  if(sources AND TARGET octet_precompiled)
+    target_precompile_headers(${name} REUSE_FROM octet_precompiled)
+  endif()
 endfunction()
 
 # octet_add_executable(name SRCS main.cc... DEPS target...)
@@ -57,6 +60,18 @@ function(octet_add_executable name)
   add_executable(${name} ${sources})
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
   target_link_libraries(${name} PRIVATE ${arg_DEPS})
+endfunction()
+
+# Defines OCTET_SOURCE_DIR for those of `sources` that name it. No others: two
+# checkouts share what was compiled only where the command lines are the same.
+function(octet_define_source_dir)
+  foreach(source IN LISTS ARGN)
+    file(STRINGS "${source}" uses REGEX "OCTET_SOURCE_DIR" LIMIT_COUNT 1)
+    if(uses)
+      set_source_files_properties("${source}" PROPERTIES
+        COMPILE_DEFINITIONS "OCTET_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\"")
+    endif()
+  endforeach()
 endfunction()
 
 # octet_add_test(NAME x_test SRCS x_test.cc... [DEPS target...]
@@ -82,15 +97,13 @@ function(octet_add_test)
   set_target_properties(${arg_NAME} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/bin")
   target_include_directories(${arg_NAME} PRIVATE "${PROJECT_SOURCE_DIR}")
-  target_compile_definitions(${arg_NAME} PRIVATE
-    OCTET_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  if(OCTET_SANITIZE)
-    # What the sanitizers are to see is what the tests call; optimizing the
-    # expectations themselves more than doubles the time that they compile.
-    target_compile_options(${arg_NAME} PRIVATE -O0)
-  endif()
+  octet_define_source_dir(${sources})
+  target_compile_options(${arg_NAME} PRIVATE ${octet_test_options})
   target_link_libraries(${arg_NAME} PRIVATE ${arg_DEPS} GTest::gmock_main
                                             GTest::gmock GTest::gtest)
+  if(TARGET octet_precompiled_tests)
+    target_precompile_headers(${arg_NAME} REUSE_FROM octet_precompiled_tests)
+  endif()
   add_test(NAME ${arg_NAME} COMMAND ${arg_NAME}
            WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
   octet_set_test_properties(${arg_NAME} "${arg_LABELS}" ${arg_TIMEOUT})
