@@ -139,6 +139,18 @@ TEST(KeepFasterFloatTest, SegmentsAreTriedOnTopOfEachOtherWorstFirst) {
   EXPECT_THAT(FloatLayers(result->graph), ElementsAre("a_node", "e_node"));
 }
 
+TEST(KeepFasterFloatTest, GainsThatTheLayersCannotMakeAreNoise) {
+  const auto result =
+      KeepFasterFloat(FourLayers(), Times(2, 0.5, 0.5, 0.5),
+                      [&](const ir::Graph& graph) -> absl::StatusOr<double> {
+                        return FloatLayers(graph).empty() ? 9.0 : 6.0;
+                      });
+  ASSERT_TRUE(result.ok()) << result.status();
+  ASSERT_EQ(result->segments.size(), 1u);
+  EXPECT_FALSE(result->segments[0].kept_float);
+  EXPECT_THAT(FloatLayers(result->graph), IsEmpty());
+}
+
 TEST(KeepFasterFloatTest, ErrorsOfTheTimerArePassedOn) {
   const auto result =
       KeepFasterFloat(FourLayers(), Times(2, 1, 1, 1),
