@@ -134,6 +134,7 @@ std::string RepeatableCalls() {
       {kQuantization, "GetJob"},
       {kQuantization, "ListJobs"},
       {kQuantization, "GetHistory"},
+      {kQuantization, "GetReport"},
       {"octet.v1.ServerService", "Configuration"}};
   return absl::StrJoin(kCalls, ",", [](std::string* text, const auto& call) {
     absl::StrAppend(text, R"({"service":")", call.first, R"(","method":")",

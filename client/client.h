@@ -154,6 +154,11 @@ class Client {
   // How a version of the repository was made. NOT_FOUND where no job made it.
   virtual absl::StatusOr<v1::GetHistoryResponse> GetHistory(
       const ModelId& model) = 0;
+
+  // The report of a version, or of the one that a job has published. NOT_FOUND
+  // where there is none.
+  virtual absl::StatusOr<v1::GetReportResponse> GetReport(
+      const v1::GetReportRequest& request) = 0;
 };
 
 }  // namespace octet::client

@@ -296,4 +296,10 @@ absl::StatusOr<v1::GetHistoryResponse> GrpcClient::GetHistory(
               &QuantizationStub::GetHistory, request);
 }
 
+absl::StatusOr<v1::GetReportResponse> GrpcClient::GetReport(
+    const v1::GetReportRequest& request) {
+  return Call("GetReport", connection_->quantization(),
+              &QuantizationStub::GetReport, request);
+}
+
 }  // namespace octet::client

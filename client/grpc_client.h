@@ -51,6 +51,8 @@ class GrpcClient final : public Client {
       const v1::ListJobsRequest& request) override;
   absl::StatusOr<v1::GetHistoryResponse> GetHistory(
       const ModelId& model) override;
+  absl::StatusOr<v1::GetReportResponse> GetReport(
+      const v1::GetReportRequest& request) override;
 
  private:
   // Makes one call of the service that `stub` stands for.

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/wire_tensor.h"
 #include "engine/base/shape.h"
+#include "engine/base/status_macros.h"
 
 namespace octet::client {
 namespace {
@@ -14,18 +15,45 @@ namespace {
 // Well below the 4 MiB that gRPC servers take unless told otherwise.
 constexpr int64_t kMessageBytes = int64_t{2} << 20;
 
-v1::QuantizeRequest MakeChunk(absl::Span<const NamedTensor> calibration,
-                              int64_t begin, int64_t end) {
-  v1::QuantizeRequest request;
-  for (const NamedTensor& named : calibration) {
+// Rows [begin, end) of all `tensors`, behind those that are in `inputs`.
+void AddRows(
+    absl::Span<const NamedTensor> tensors, int64_t begin, int64_t end,
+    google::protobuf::RepeatedPtrField<v1::CalibrationTensor>* inputs) {
+  for (const NamedTensor& named : tensors) {
     const Tensor rows = named.tensor.Rows(begin, end);
-    v1::CalibrationTensor* tensor = request.mutable_calibration()->add_inputs();
+    v1::CalibrationTensor* tensor = inputs->Add();
     tensor->set_name(named.name);
     tensor->set_datatype(std::string(Datatype(rows.dtype())));
     for (const int64_t size : rows.shape()) tensor->add_shape(size);
     tensor->set_raw_contents(rows.bytes(), rows.byte_size());
   }
-  return request;
+}
+
+// How many samples of `tensors` make a message.
+int64_t RowsOfMessage(absl::Span<const NamedTensor> tensors, int64_t samples) {
+  int64_t sample_bytes = 1;
+  for (const NamedTensor& named : tensors) {
+    sample_bytes += static_cast<int64_t>(named.tensor.byte_size()) / samples;
+  }
+  return std::max<int64_t>(1, kMessageBytes / sample_bytes);
+}
+
+// The samples that all `tensors` agree on; 0 where there are none.
+absl::StatusOr<int64_t> CountRows(absl::Span<const NamedTensor> tensors,
+                                  absl::string_view what) {
+  std::optional<int64_t> samples;
+  for (const NamedTensor& named : tensors) {
+    const Shape& shape = named.tensor.shape();
+    if (shape.empty() || shape[0] < 1 ||
+        shape[0] != samples.value_or(shape[0])) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(what, " tensor '", named.name, "': expected shape [",
+                       samples ? absl::StrCat(*samples) : "samples",
+                       ", ...], got ", ShapeToString(shape)));
+    }
+    samples = shape[0];
+  }
+  return samples.value_or(0);
 }
 
 void Report(int64_t done, int64_t total, const QuantizeObserver& observer) {
@@ -69,19 +97,15 @@ absl::StatusOr<int64_t> CountSamples(const QuantizationWork& work) {
         "both a model of the repository and a model file were given; expected "
         "one of them");
   }
-  std::optional<int64_t> samples;
-  for (const NamedTensor& named : work.calibration) {
-    const Shape& shape = named.tensor.shape();
-    if (shape.empty() || shape[0] < 1 ||
-        shape[0] != samples.value_or(shape[0])) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "calibration tensor '", named.name, "': expected shape [",
-          samples ? absl::StrCat(*samples) : "samples", ", ...], got ",
-          ShapeToString(shape)));
-    }
-    samples = shape[0];
+  OCTET_ASSIGN_OR_RETURN(const int64_t evaluated,
+                         CountRows(work.evaluation, "evaluation"));
+  const auto labels = static_cast<int64_t>(work.labels.size());
+  if (labels > 0 && labels != evaluated) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("got ", labels, " labels for ", evaluated,
+                     " evaluation samples; expected as many"));
   }
-  return samples.value_or(0);
+  return CountRows(work.calibration, "calibration");
 }
 
 bool SendWork(const QuantizationWork& work, int64_t samples,
@@ -91,28 +115,43 @@ bool SendWork(const QuantizationWork& work, int64_t samples,
   *first.mutable_settings() = work.settings;
   const int64_t model_bytes = static_cast<int64_t>(work.model.size());
   // The last message says so: a call that merely ends may have broken off.
-  first.set_last(model_bytes == 0 && samples == 0);
+  const bool has_rows = samples > 0 || !work.evaluation.empty();
+  first.set_last(model_bytes == 0 && !has_rows);
   if (!write(first)) return false;
   for (int64_t at = 0; at < model_bytes; at += kMessageBytes) {
     const auto piece = work.model.substr(at, kMessageBytes);
     const int64_t end = at + static_cast<int64_t>(piece.size());
     v1::QuantizeRequest request;
     request.mutable_model()->set_raw_contents(piece.data(), piece.size());
-    request.set_last(end == model_bytes && samples == 0);
+    request.set_last(end == model_bytes && !has_rows);
     if (!write(request)) return false;
     Report(end, model_bytes, observer);
   }
-  int64_t sample_bytes = 1;
-  for (const NamedTensor& named : work.calibration) {
-    sample_bytes += static_cast<int64_t>(named.tensor.byte_size()) / samples;
+  const int64_t evaluated =
+      work.evaluation.empty() ? 0 : work.evaluation[0].tensor.shape()[0];
+  const int64_t evaluated_step = RowsOfMessage(work.evaluation, evaluated);
+  for (int64_t begin = 0; begin < evaluated; begin += evaluated_step) {
+    const int64_t end = std::min(evaluated, begin + evaluated_step);
+    v1::QuantizeRequest request;
+    v1::EvaluationChunk* chunk = request.mutable_evaluation();
+    AddRows(work.evaluation, begin, end, chunk->mutable_inputs());
+    if (!work.labels.empty()) {
+      chunk->mutable_labels()->Add(work.labels.begin() + begin,
+                                   work.labels.begin() + end);
+    }
+    request.set_last(end == evaluated && samples == 0);
+    if (!write(request)) return false;
+    Report(end, evaluated + samples, observer);
   }
-  const int64_t step = std::max<int64_t>(1, kMessageBytes / sample_bytes);
+  const int64_t step = RowsOfMessage(work.calibration, samples);
   for (int64_t begin = 0; begin < samples; begin += step) {
     const int64_t end = std::min(samples, begin + step);
-    v1::QuantizeRequest request = MakeChunk(work.calibration, begin, end);
+    v1::QuantizeRequest request;
+    AddRows(work.calibration, begin, end,
+            request.mutable_calibration()->mutable_inputs());
     request.set_last(end == samples);
     if (!write(request)) return false;
-    Report(end, samples, observer);
+    Report(evaluated + end, evaluated + samples, observer);
   }
   return true;
 }

@@ -27,6 +27,11 @@ struct QuantizationWork {
   // One tensor a model input, of shape [samples, ...] with the same number of
   // samples; none where settings.calibration_path is set.
   std::vector<NamedTensor> calibration = {};
+
+  // For the report: samples that calibrate nothing, in the same form, and the
+  // right class of each; both may be empty.
+  std::vector<NamedTensor> evaluation = {};
+  std::vector<int64_t> labels = {};
 };
 
 // Told of each step on the calling thread, with the job's id as soon as it is

@@ -46,6 +46,7 @@ EngineFunctions TheEngine() {
     return Executor::Create(std::move(model));
   };
   functions.quantize = Quantize;
+  functions.evaluate = Evaluate;
   return functions;
 }
 

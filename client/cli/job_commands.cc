@@ -52,8 +52,30 @@ absl::Status RunCancel(const std::string& id, const GlobalFlags& flags) {
   return absl::OkStatus();
 }
 
-absl::Status RunReport(const std::string& id, const GlobalFlags& flags) {
-  OCTET_ASSIGN_OR_RETURN(const auto client, Connect(flags, absl::Seconds(10)));
+struct ReportFlags {
+  std::string of;       // a job or a model
+  std::string version;  // of the model; empty: the highest
+  std::string format;   // empty: what is known of the job
+};
+
+const std::map<std::string, v1::ReportFormat>& Formats() {
+  static const auto* const kFormats =
+      new std::map<std::string, v1::ReportFormat>{
+          {"json", v1::REPORT_FORMAT_JSON},
+          {"text", v1::REPORT_FORMAT_TEXT},
+          {"html", v1::REPORT_FORMAT_HTML}};
+  return *kFormats;
+}
+
+// Whether `text` looks like the id of a job. A model may be called so too:
+// then --model-version tells that it is meant.
+bool IsJobId(const std::string& text) {
+  return text.size() == 16 &&
+         text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+absl::Status ShowJob(client::Client* client, const std::string& id,
+                     const GlobalFlags& flags) {
   OCTET_ASSIGN_OR_RETURN(const v1::Job job, client->GetJob(id));
   if (!flags.json) {
     std::cout << JobAsText(job);
@@ -63,6 +85,52 @@ absl::Status RunReport(const std::string& id, const GlobalFlags& flags) {
     std::cout << JobAsJson(job).dump() << "\n";
   }
   return absl::OkStatus();
+}
+
+absl::Status RunReport(const ReportFlags& report, const GlobalFlags& flags) {
+  OCTET_ASSIGN_OR_RETURN(const auto client, Connect(flags, absl::Seconds(30)));
+  const bool is_job = IsJobId(report.of) && report.version.empty();
+  if (is_job && report.format.empty()) {
+    return ShowJob(client.get(), report.of, flags);
+  }
+  v1::GetReportRequest request;
+  if (is_job) {
+    request.set_job_id(report.of);
+  } else {
+    request.set_model_name(report.of);
+    request.set_model_version(report.version);
+  }
+  request.set_format(!report.format.empty() ? Formats().at(report.format)
+                     : flags.json           ? v1::REPORT_FORMAT_JSON
+                                            : v1::REPORT_FORMAT_TEXT);
+  OCTET_ASSIGN_OR_RETURN(const v1::GetReportResponse response,
+                         client->GetReport(request));
+  std::cout << response.contents();
+  return absl::OkStatus();
+}
+
+void AddReportCommand(CLI::App* app, const GlobalFlags& flags, Action* action) {
+  CLI::App* command = app->add_subcommand(
+      "report",
+      "Show what a quantization job made, or what the quantization of a model "
+      "cost and won, layer by layer");
+  auto report = std::make_shared<ReportFlags>();
+  command
+      ->add_option("JOB|MODEL", report->of,
+                   "A job's id, as octet jobs lists them, or a model's name")
+      ->required();
+  command->add_option("--model-version", report->version,
+                      "The model's version [latest]");
+  command
+      ->add_option("--format", report->format,
+                   "The report in this form: json, text, or html for a "
+                   "browser, as octet report MODEL --format html > report.html "
+                   "[of a job what it made, of a model text]")
+      ->check(CLI::IsMember(&Formats()));
+  command->callback([report, &flags, action] {
+    RequireOneServer(flags);
+    *action = [report, &flags] { return RunReport(*report, flags); };
+  });
 }
 
 const std::map<std::string, v1::JobState>& States() {
@@ -144,10 +212,7 @@ void AddJobCommands(CLI::App* app, const GlobalFlags& flags, Action* action) {
   });
   AddJobCommand(app, "cancel", "Cancel a quantization job that has not ended",
                 RunCancel, flags, action);
-  AddJobCommand(app, "report",
-                "Show what a quantization job made; --json gives everything "
-                "that is known",
-                RunReport, flags, action);
+  AddReportCommand(app, flags, action);
 }
 
 }  // namespace octet::cli

@@ -67,6 +67,7 @@ nlohmann::json ResultAsJson(const v1::QuantizeResult& result) {
                          {"samples", result.samples()},
                          {"sqnr_db", nullptr}};
   if (result.has_sqnr_db()) json["sqnr_db"] = result.sqnr_db();
+  if (!result.verdict().empty()) json["verdict"] = result.verdict();
   if (!result.float_model_version().empty()) {
     json["float_version"] = result.float_model_version();
   }
@@ -92,7 +93,9 @@ std::string ResultAsText(const v1::QuantizeResult& result) {
         {"float version",
          absl::StrCat(result.model_name(), " ", result.float_model_version())});
   }
-  return FormatTable(rows);
+  std::string text = FormatTable(rows);
+  if (!result.summary().empty()) absl::StrAppend(&text, "\n", result.summary());
+  return text;
 }
 
 nlohmann::json JobAsJson(const v1::Job& job) {

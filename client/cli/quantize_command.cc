@@ -15,14 +15,15 @@
 #include "engine/base/status_macros.h"
 #include "engine/io/file.h"
 #include "engine/io/input_files.h"
+#include "engine/io/labels.h"
 #include "engine/io/progress_line.h"
 
 namespace octet::cli {
 namespace {
 
 const std::map<std::string, v1::Method>& Methods() {
-  static const auto* const kMethods =
-      new std::map<std::string, v1::Method>{{"linear", v1::METHOD_LINEAR}};
+  static const auto* const kMethods = new std::map<std::string, v1::Method>{
+      {"linear", v1::METHOD_LINEAR}, {"histogram", v1::METHOD_HISTOGRAM}};
   return *kMethods;
 }
 
@@ -37,6 +38,8 @@ const std::map<std::string, v1::ActivationScheme>& Schemes() {
 struct QuantizeFlags {
   v1::QuantizeSettings settings;
   std::vector<std::string> calibration;
+  std::vector<std::string> evaluation;
+  std::string labels;
   std::string model_file;
   bool detach = false;
   RowFlags rows;
@@ -73,6 +76,12 @@ absl::StatusOr<client::QuantizationWork> ReadWork(const QuantizeFlags& flags,
   OCTET_ASSIGN_OR_RETURN(
       work.calibration,
       io::ReadInputFiles(flags.calibration, MakeRowForm(flags.rows), ask));
+  OCTET_ASSIGN_OR_RETURN(
+      work.evaluation,
+      io::ReadInputFiles(flags.evaluation, MakeRowForm(flags.rows), ask));
+  if (!flags.labels.empty()) {
+    OCTET_ASSIGN_OR_RETURN(work.labels, io::ReadLabels(flags.labels));
+  }
   return work;
 }
 
@@ -183,6 +192,29 @@ void AddSourceFlags(CLI::App* command, QuantizeFlags* flags) {
   });
 }
 
+// What the report compares both models on.
+void AddEvaluationFlags(CLI::App* command, QuantizeFlags* flags) {
+  auto* evaluation =
+      command
+          ->add_option("--evaluation", flags->evaluation,
+                       "Samples as for --calibration that calibrate nothing, "
+                       "for the report [the calibration samples]")
+          ->type_name("[NAME=]FILE")
+          ->allow_extra_args(false)
+          ->take_all();
+  command
+      ->add_option("--labels", flags->labels,
+                   "The right class of each evaluation sample, from 0: a .npy "
+                   "file of integers, or the column 'label' of a .csv file")
+      ->type_name("FILE")
+      ->needs(evaluation);
+  command->add_flag_callback(
+      "--drop-first-class",
+      [flags] { flags->settings.set_drop_first_class(true); },
+      "Leave class 0 out and count labels from class 1: for models with a "
+      "background class");
+}
+
 }  // namespace
 
 void AddQuantizeCommand(CLI::App* app, const GlobalFlags& globals,
@@ -201,10 +233,19 @@ void AddQuantizeCommand(CLI::App* app, const GlobalFlags& globals,
   auto method = std::make_shared<std::string>("linear");
   command
       ->add_option("--method", *method,
-                   "How ranges are chosen: by the smallest and the largest "
-                   "value seen")
+                   "How ranges are chosen: linear: by the smallest and the "
+                   "largest value seen; histogram: by thresholds that cost "
+                   "each tensor least")
       ->check(CLI::IsMember(&Methods()))
       ->capture_default_str();
+  auto correction = std::make_shared<std::string>("on");
+  command
+      ->add_option("--bias-correction", *correction,
+                   "Whether biases take up what rounding the weights does to "
+                   "the mean of each channel")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->capture_default_str();
+  AddEvaluationFlags(command, flags.get());
   auto scheme = std::make_shared<std::string>("asymmetric");
   command
       ->add_option("--activations", *scheme,
@@ -230,6 +271,7 @@ void AddQuantizeCommand(CLI::App* app, const GlobalFlags& globals,
     RequireOneServer(globals);
     flags->settings.set_method(Methods().at(*method));
     flags->settings.set_activation_scheme(Schemes().at(*scheme));
+    flags->settings.set_bias_correction(*correction == "on");
     flags->settings.set_load_when_done(*load);
     flags->settings.set_priority(*priority);
     *action = [flags, &globals] { return RunQuantize(*flags, globals); };

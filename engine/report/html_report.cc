@@ -329,8 +329,8 @@ std::string Foot(const ReportFacts& facts) {
       "changes: paired; others: bootstrap). Layers were looked at with ",
       Count(facts.evaluation.layer_samples), " samples.</p><p class=\"soft\">",
       Escaped(facts.model), " &rarr; ", Escaped(facts.result), "<br>octet ",
-      Escaped(facts.octet_version), ", ", Escaped(facts.machine.cpu), ", ",
-      Escaped(facts.machine.isa), "</p></footer>");
+      Escaped(facts.octet_version), ", ", Escaped(Machine(facts.machine)),
+      "</p></footer>");
 }
 
 }  // namespace

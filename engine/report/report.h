@@ -23,7 +23,7 @@ struct ReportFacts {
   // The evaluation ran on the samples that calibrated, for there were no
   // others: its figures flatter.
   bool on_calibration_samples = false;
-  MachineDescription machine;
+  MachineDescription machine;  // without a CPU where that is not known
   std::string octet_version;
 };
 

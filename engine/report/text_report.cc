@@ -155,8 +155,8 @@ std::string TextReport(const ReportFacts& facts, const Verdict& verdict) {
       facts.options.bias_correction ? "on" : "off", ", ", Count(result.samples),
       " calibration samples\n", Count(result.integer_steps), " integer and ",
       Count(result.float_steps), " float steps; octet ",
-      Printable(facts.octet_version), ", ", Printable(facts.machine.cpu), "\n",
-      Remedies(result), Layers(facts.evaluation));
+      Printable(facts.octet_version), ", ", Printable(Machine(facts.machine)),
+      "\n", Remedies(result), Layers(facts.evaluation));
 }
 
 }  // namespace octet::report

@@ -89,8 +89,9 @@ std::string Winnings(const ModelEvaluation& evaluation) {
   if (evaluation.rounded_bytes > 0) {
     const double smaller = static_cast<double>(evaluation.exact_bytes) /
                            static_cast<double>(evaluation.rounded_bytes);
-    absl::StrAppend(&text, text.empty() ? "" : " and ", Times(smaller),
-                    " smaller");
+    absl::StrAppend(&text, text.empty() ? "" : " and ",
+                    Times(smaller >= 1 ? smaller : 1 / smaller),
+                    smaller >= 1 ? " smaller" : " larger");
   }
   return text;
 }

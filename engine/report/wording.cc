@@ -85,6 +85,11 @@ std::string Count(int64_t count) {
   return digits;
 }
 
+std::string Machine(const MachineDescription& machine) {
+  return absl::StrCat(machine.cpu, machine.cpu.empty() ? "" : ", ",
+                      machine.isa);
+}
+
 absl::string_view Name(QuantizationMethod method) {
   switch (method) {
     case QuantizationMethod::kLinear:

@@ -37,6 +37,9 @@ std::string Times(double factor);
 // "1,000".
 std::string Count(int64_t count);
 
+// "a processor, avx2"; the latter alone where the CPU is not known.
+std::string Machine(const MachineDescription& machine);
+
 // "histogram", "linear".
 absl::string_view Name(QuantizationMethod method);
 // "asymmetric", "symmetric".

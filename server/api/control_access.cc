@@ -65,7 +65,7 @@ Table MakeTable() {
              {"TraceSetting", "LogSettings"}, &table);
   AddService(kQuantization, RpcKind::kControl,
              {"Quantize", "SubmitJob", "WatchJob", "GetJob", "ListJobs",
-              "CancelJob", "GetHistory"},
+              "CancelJob", "GetHistory", "GetReport"},
              &table);
   AddService("octet.v1.ServerService", RpcKind::kRead, {"Configuration"},
              &table);

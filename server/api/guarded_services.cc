@@ -204,4 +204,13 @@ grpc::ServerUnaryReactor* GuardedQuantizationService::GetHistory(
   return QuantizationServiceImpl::GetHistory(context, request, response);
 }
 
+grpc::ServerUnaryReactor* GuardedQuantizationService::GetReport(
+    Context* context, const v1::GetReportRequest* request,
+    v1::GetReportResponse* response) {
+  const absl::Status status =
+      Check(access_, kQuantization, "GetReport", *context);
+  if (!status.ok()) return Answer(context, status);
+  return QuantizationServiceImpl::GetReport(context, request, response);
+}
+
 }  // namespace octet

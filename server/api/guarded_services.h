@@ -97,6 +97,9 @@ class GuardedQuantizationService final : public QuantizationServiceImpl {
   grpc::ServerUnaryReactor* GetHistory(
       Context* context, const octet::v1::GetHistoryRequest* request,
       octet::v1::GetHistoryResponse* response) override;
+  grpc::ServerUnaryReactor* GetReport(
+      Context* context, const octet::v1::GetReportRequest* request,
+      octet::v1::GetReportResponse* response) override;
 
  private:
   const ControlAccess& access_;

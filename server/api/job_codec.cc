@@ -14,6 +14,7 @@
 #include "engine/base/dtype.h"
 #include "nlohmann/json.hpp"
 #include "server/api/wire_type.h"
+#include "server/jobs/history.h"
 
 namespace octet {
 namespace {
@@ -45,7 +46,11 @@ void EncodeSettings(const QuantizationRequest& request,
   settings->set_model_name(request.model);
   settings->set_model_version(request.version);
   settings->set_output_model_name(request.output_model);
-  settings->set_method(v1::METHOD_LINEAR);
+  settings->set_method(request.options.method == QuantizationMethod::kHistogram
+                           ? v1::METHOD_HISTOGRAM
+                           : v1::METHOD_LINEAR);
+  settings->set_bias_correction(request.options.bias_correction);
+  settings->set_drop_first_class(request.drop_first_class);
   settings->set_activation_scheme(request.options.activations ==
                                           ActivationScheme::kSymmetric
                                       ? v1::ACTIVATION_SCHEME_SYMMETRIC
@@ -77,12 +82,23 @@ absl::StatusOr<QuantizationRequest> DecodeSettings(
   request.publish_float = settings.publish_float();
   request.detach = settings.detach();
   request.priority = settings.priority();
-  if (settings.method() != v1::METHOD_LINEAR) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "settings.method: got ", v1::Method_Name(settings.method()), " (",
-        static_cast<int>(settings.method()), "), expected METHOD_LINEAR"));
+  switch (settings.method()) {
+    case v1::METHOD_LINEAR:
+      request.options.method = QuantizationMethod::kLinear;
+      break;
+    case v1::METHOD_HISTOGRAM:
+      request.options.method = QuantizationMethod::kHistogram;
+      break;
+    default:
+      return absl::InvalidArgumentError(absl::StrCat(
+          "settings.method: got ", v1::Method_Name(settings.method()), " (",
+          static_cast<int>(settings.method()),
+          "), expected METHOD_LINEAR or METHOD_HISTOGRAM"));
   }
-  request.options.method = QuantizationMethod::kLinear;
+  if (settings.has_bias_correction()) {
+    request.options.bias_correction = settings.bias_correction();
+  }
+  request.drop_first_class = settings.drop_first_class();
   switch (settings.activation_scheme()) {
     case v1::ACTIVATION_SCHEME_ASYMMETRIC:
       request.options.activations = ActivationScheme::kAsymmetric;
@@ -101,10 +117,10 @@ absl::StatusOr<QuantizationRequest> DecodeSettings(
   return request;
 }
 
-absl::StatusOr<std::vector<CalibrationRows>> DecodeChunk(
-    const v1::CalibrationChunk& chunk) {
+absl::StatusOr<std::vector<CalibrationRows>> DecodeTensors(
+    const google::protobuf::RepeatedPtrField<v1::CalibrationTensor>& tensors) {
   std::vector<CalibrationRows> rows;
-  for (const v1::CalibrationTensor& tensor : chunk.inputs()) {
+  for (const v1::CalibrationTensor& tensor : tensors) {
     const std::optional<DType> dtype = ParseWireName(tensor.datatype());
     if (!dtype) {
       return absl::InvalidArgumentError(
@@ -139,6 +155,8 @@ void EncodeOutcome(const QuantizationOutcome& outcome,
   if (std::isfinite(outcome.result.sqnr_db)) {
     message->set_sqnr_db(outcome.result.sqnr_db);
   }
+  message->set_verdict(outcome.verdict);
+  message->set_summary(ToUtf8(outcome.summary));
   if (outcome.float_version) {
     message->set_float_model_version(absl::StrCat(*outcome.float_version));
   }
@@ -161,6 +179,20 @@ void EncodeJob(const JobStatus& job, ReportChoice choice, v1::Job* message) {
   EncodeTime(job.created, message->mutable_create_time());
   if (job.started) EncodeTime(*job.started, message->mutable_start_time());
   if (job.ended) EncodeTime(*job.ended, message->mutable_end_time());
+}
+
+absl::StatusOr<const char*> DecodeReportFormat(int format) {
+  switch (format) {
+    case v1::REPORT_FORMAT_JSON:
+      return kReportJsonFile;
+    case v1::REPORT_FORMAT_TEXT:
+      return kReportTextFile;
+    case v1::REPORT_FORMAT_HTML:
+      return kReportHtmlFile;
+    default:
+      return absl::InvalidArgumentError(
+          absl::StrCat("format: got ", format, ", expected 1 to 3"));
+  }
 }
 
 absl::StatusOr<JobState> DecodeState(int state) {

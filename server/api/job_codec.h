@@ -17,9 +17,9 @@ namespace octet {
 absl::StatusOr<QuantizationRequest> DecodeSettings(
     const v1::QuantizeSettings& settings);
 
-// The rows point into `chunk`. INVALID_ARGUMENT for a type that has no size.
-absl::StatusOr<std::vector<CalibrationRows>> DecodeChunk(
-    const v1::CalibrationChunk& chunk);
+// The rows point into `tensors`. INVALID_ARGUMENT for a type that has no size.
+absl::StatusOr<std::vector<CalibrationRows>> DecodeTensors(
+    const google::protobuf::RepeatedPtrField<v1::CalibrationTensor>& tensors);
 
 void EncodeProgress(const QuantizationProgress& progress,
                     v1::QuantizeProgress* message);
@@ -29,6 +29,10 @@ void EncodeOutcome(const QuantizationOutcome& outcome,
 enum class ReportChoice { kWithReport, kWithoutReport };
 
 void EncodeJob(const JobStatus& job, ReportChoice choice, v1::Job* message);
+
+// The file of history.h that a report of `format` is in. INVALID_ARGUMENT for
+// a number that is no format.
+absl::StatusOr<const char*> DecodeReportFormat(int format);
 
 // INVALID_ARGUMENT for a number that is no state.
 absl::StatusOr<JobState> DecodeState(int state);

@@ -53,8 +53,15 @@ absl::Status JobMessages::Take(const v1::QuantizeRequest& request) {
       break;
     case v1::QuantizeRequest::kCalibration: {
       OCTET_ASSIGN_OR_RETURN(const std::vector<CalibrationRows> rows,
-                             DecodeChunk(request.calibration()));
+                             DecodeTensors(request.calibration().inputs()));
       OCTET_RETURN_IF_ERROR(upload_->AppendSamples(rows));
+      break;
+    }
+    case v1::QuantizeRequest::kEvaluation: {
+      OCTET_ASSIGN_OR_RETURN(const std::vector<CalibrationRows> rows,
+                             DecodeTensors(request.evaluation().inputs()));
+      OCTET_RETURN_IF_ERROR(
+          upload_->AppendEvaluation(rows, request.evaluation().labels()));
       break;
     }
     case v1::QuantizeRequest::kModel:

@@ -5,6 +5,7 @@
 #include <grpcpp/support/server_callback.h>
 
 #include <set>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -48,6 +49,24 @@ absl::Status ListFound(const QuantizationJobs& jobs,
     EncodeJob(job, ReportChoice::kWithoutReport, response->add_jobs());
     if (response->jobs_size() == request.max_jobs()) break;
   }
+  return absl::OkStatus();
+}
+
+absl::Status EncodeReport(const QuantizationJobs& jobs,
+                          const v1::GetReportRequest& request,
+                          v1::GetReportResponse* response) {
+  OCTET_ASSIGN_OR_RETURN(const char* file,
+                         DecodeReportFormat(request.format()));
+  if (!request.job_id().empty() && !request.model_name().empty()) {
+    return absl::InvalidArgumentError(
+        "got both a job_id and a model_name, expected one of them");
+  }
+  OCTET_ASSIGN_OR_RETURN(VersionReport report,
+                         jobs.Report(request.job_id(), request.model_name(),
+                                     request.model_version(), file));
+  response->set_model_name(report.model);
+  response->set_model_version(absl::StrCat(report.version));
+  response->set_contents(std::move(report.contents));
   return absl::OkStatus();
 }
 
@@ -97,6 +116,12 @@ grpc::ServerUnaryReactor* QuantizationServiceImpl::GetHistory(
     response->set_history_json(ToUtf8(history->json));
   }
   return Answer(context, history.status());
+}
+
+grpc::ServerUnaryReactor* QuantizationServiceImpl::GetReport(
+    grpc::CallbackServerContext* context, const v1::GetReportRequest* request,
+    v1::GetReportResponse* response) {
+  return Answer(context, EncodeReport(*jobs_, *request, response));
 }
 
 }  // namespace octet

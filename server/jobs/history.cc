@@ -55,8 +55,8 @@ Json Head(const HistoryFacts& facts, const char* kind) {
 Json Settings(const QuantizationRequest& request) {
   const QuantizationOptions& options = request.options;
   Json settings = {
-      {"method",
-       options.method == QuantizationMethod::kLinear ? "linear" : "unknown"},
+      {"method", options.method == QuantizationMethod::kHistogram ? "histogram"
+                                                                  : "linear"},
       {"activation_scheme", options.activations == ActivationScheme::kSymmetric
                                 ? "symmetric"
                                 : "asymmetric"},

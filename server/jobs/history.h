@@ -14,6 +14,10 @@
 namespace octet {
 
 inline constexpr char kHistoryFile[] = "history.json";
+// What the report of the quantization is called beside it, in its three forms.
+inline constexpr char kReportJsonFile[] = "report.json";
+inline constexpr char kReportTextFile[] = "report.txt";
+inline constexpr char kReportHtmlFile[] = "report.html";
 
 // Who made a version, of what, and when.
 struct HistoryFacts {

@@ -19,6 +19,8 @@ struct QuantizationRequest {
   std::string version{};       // empty: the highest
   std::string output_model{};  // empty: the same as `model`
   QuantizationOptions options{};
+  // Of the evaluation: class 0 is "background", and labels count from class 1.
+  bool drop_first_class = false;
   bool load_when_done = false;
   // Below the calibration folder; empty: samples are uploaded.
   std::string calibration_path{};
@@ -37,6 +39,10 @@ struct QuantizationOutcome {
   std::optional<int64_t> float_version;  // where it was published as well
   QuantizationResult result;  // without the model's bytes and the tensors
   std::string report_json;    // history.json of the version
+  // The report's verdict on it: "keep", "look" or "drop", and with its figures
+  // as lines of text.
+  std::string verdict;
+  std::string summary;
 };
 
 enum class JobState { kPending, kRunning, kSucceeded, kFailed, kCancelled };

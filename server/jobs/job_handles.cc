@@ -5,8 +5,10 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
@@ -52,6 +54,34 @@ absl::Status JobUpload::AppendSamples(absl::Span<const CalibrationRows> chunk) {
   }
   OCTET_RETURN_IF_ERROR(jobs_->Reserve(job_, bytes));
   return input_.samples()->Append(chunk);
+}
+
+absl::Status JobUpload::AppendEvaluation(
+    absl::Span<const CalibrationRows> chunk, absl::Span<const int64_t> labels) {
+  int64_t bytes = static_cast<int64_t>(labels.size() * sizeof(int64_t));
+  for (const CalibrationRows& rows : chunk) {
+    bytes += static_cast<int64_t>(rows.bytes.size());
+  }
+  OCTET_RETURN_IF_ERROR(jobs_->Reserve(job_, bytes));
+  CalibrationData* const samples = input_.evaluation();
+  const bool first = samples->samples() == 0;
+  const absl::Status appended = samples->Append(chunk);
+  if (!appended.ok()) {
+    return absl::Status(appended.code(),
+                        absl::StrCat("evaluation chunk: ", appended.message()));
+  }
+  std::vector<int64_t>* const all = input_.labels();
+  if (labels.empty() != (first ? labels.empty() : all->empty()) ||
+      (!labels.empty() && static_cast<int64_t>(all->size() + labels.size()) !=
+                              samples->samples())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("evaluation chunk: got ", all->size() + labels.size(),
+                     " labels for ", samples->samples(),
+                     " samples so far, expected one for each of them, "
+                     "or none in any chunk"));
+  }
+  all->insert(all->end(), labels.begin(), labels.end());
+  return absl::OkStatus();
 }
 
 absl::Status JobUpload::Submit() {

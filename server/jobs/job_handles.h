@@ -36,6 +36,11 @@ class JobUpload {
   absl::Status AppendModel(absl::string_view bytes);
   absl::Status AppendSamples(absl::Span<const CalibrationRows> chunk);
 
+  // The next samples for the evaluation, with the right class of each row or
+  // without any, in every chunk alike. Errors likewise.
+  absl::Status AppendEvaluation(absl::Span<const CalibrationRows> chunk,
+                                absl::Span<const int64_t> labels);
+
   // Everything is there: the job waits for its turn from now on.
   //   INVALID_ARGUMENT  there is no model, or there are no samples
   //   CANCELLED         the job was cancelled meanwhile

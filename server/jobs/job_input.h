@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "server/jobs/byte_chunks.h"
@@ -14,7 +15,8 @@ namespace octet {
 // What was uploaded for a job. Thread-compatible.
 class JobInput {
  public:
-  explicit JobInput(int64_t max_bytes) : samples_(max_bytes) {}
+  explicit JobInput(int64_t max_bytes)
+      : samples_(max_bytes), evaluation_(max_bytes) {}
 
   // The next bytes of the model's file.
   void AppendModel(absl::string_view bytes) { model_.Append(bytes); }
@@ -30,9 +32,16 @@ class JobInput {
 
   CalibrationData* samples() { return &samples_; }
 
+  // Samples that calibrate nothing, and the right class of each, in the same
+  // order; no labels for none of them, or one for each.
+  CalibrationData* evaluation() { return &evaluation_; }
+  std::vector<int64_t>* labels() { return &labels_; }
+
  private:
   ByteChunks model_;
   CalibrationData samples_;
+  CalibrationData evaluation_;
+  std::vector<int64_t> labels_;
 };
 
 }  // namespace octet

@@ -277,6 +277,36 @@ absl::StatusOr<VersionHistory> QuantizationJobs::History(
   return VersionHistory{number, *std::move(json)};
 }
 
+absl::StatusOr<VersionReport> QuantizationJobs::Report(
+    const std::string& job, const std::string& model,
+    const std::string& version, const char* file) const {
+  constexpr int64_t kMaxReportBytes = int64_t{64} << 20;
+  VersionReport report{model, 0, ""};
+  if (!job.empty()) {
+    OCTET_ASSIGN_OR_RETURN(const JobStatus status, Get(job));
+    if (status.outcome == nullptr) {
+      return absl::NotFoundError(absl::StrCat(
+          "job '", job, "' has published no version, so there is no report"));
+    }
+    report.model = status.outcome->model;
+    report.version = status.outcome->version;
+  } else {
+    OCTET_RETURN_IF_ERROR(CheckModelName(model));
+    OCTET_ASSIGN_OR_RETURN(report.version, ResolveVersion(model, version));
+  }
+  absl::StatusOr<std::string> contents = environment_.repository->files().Read(
+      absl::StrCat(report.model, "/", report.version, "/", file),
+      kMaxReportBytes);
+  if (absl::IsNotFound(contents.status())) {
+    return absl::NotFoundError(
+        absl::StrCat("model '", report.model, "' version ", report.version,
+                     " has no report: no job of this release made it"));
+  }
+  OCTET_RETURN_IF_ERROR(contents.status());
+  report.contents = *std::move(contents);
+  return report;
+}
+
 void QuantizationJobs::Stop() {
   Listeners listeners;
   {

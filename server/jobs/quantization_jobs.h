@@ -29,6 +29,13 @@ struct VersionHistory {
   std::string json;
 };
 
+// A report beside a version.
+struct VersionReport {
+  std::string model;
+  int64_t version = 0;
+  std::string contents;
+};
+
 class JobUpload;
 class JobWatch;
 
@@ -83,6 +90,14 @@ class QuantizationJobs {
   // highest one. Errors as the RPC GetHistory, and as ContainedFiles::Read().
   absl::StatusOr<VersionHistory> History(const std::string& model,
                                          const std::string& version) const;
+
+  // A report beside a version: `file` is one of history.h. A `job` that has
+  // published names its version, else `model` and `version` do, as for
+  // History(). NOT_FOUND where there is no report.
+  absl::StatusOr<VersionReport> Report(const std::string& job,
+                                       const std::string& model,
+                                       const std::string& version,
+                                       const char* file) const;
 
   // Cancels all jobs and takes no more.
   void Stop();

@@ -19,6 +19,10 @@
 #include "engine/base/status_macros.h"
 #include "engine/base/tensor.h"
 #include "engine/engine.h"
+#include "engine/evaluation/evaluation.h"
+#include "engine/report/report.h"
+#include "engine/report/text_report.h"
+#include "engine/report/verdict.h"
 #include "server/jobs/calibration_folder.h"
 #include "server/jobs/history.h"
 #include "server/jobs/sha256.h"
@@ -28,6 +32,9 @@
 
 namespace octet {
 namespace {
+
+// How long a job times both models for its report.
+constexpr absl::Duration kTiming = absl::Seconds(2);
 
 absl::StatusOr<std::string> ReadModel(const JobEnvironment& environment,
                                       const std::string& model,
@@ -52,7 +59,10 @@ absl::StatusOr<std::string> PublishedFile(const JobEnvironment& environment,
                                           const std::string& model) {
   OCTET_ASSIGN_OR_RETURN(const std::string file,
                          environment.registry->ModelFile(model));
-  if (file != kHistoryFile && file != kGoldenFolder) return file;
+  const bool taken = file == kHistoryFile || file == kGoldenFolder ||
+                     file == kReportJsonFile || file == kReportTextFile ||
+                     file == kReportHtmlFile;
+  if (!taken) return file;
   return absl::FailedPreconditionError(absl::StrCat(
       "model '", model, "' has the default_model_filename '", file,
       "', which is the name of something else that a job puts beside the "
@@ -66,6 +76,60 @@ absl::StatusOr<std::vector<NamedTensor>> ReadSamples(
   return ReadCalibration(environment.calibration_folder,
                          request.calibration_path,
                          environment.job_bytes - model_bytes);
+}
+
+// The samples that the models are compared on, and what is known of them.
+struct Comparison {
+  std::vector<NamedTensor> samples;
+  EvaluationOptions options;
+  bool on_calibration_samples = false;
+};
+
+absl::StatusOr<Comparison> PrepareComparison(
+    const JobEnvironment& environment, const QuantizationRequest& request,
+    const std::vector<NamedTensor>& calibration, JobInput* input) {
+  Comparison comparison;
+  comparison.options.drop_first_class = request.drop_first_class;
+  comparison.options.threads = environment.threads;
+  comparison.options.timing = kTiming;
+  comparison.on_calibration_samples = input->evaluation()->samples() == 0;
+  if (comparison.on_calibration_samples) {
+    comparison.samples = calibration;
+    return comparison;
+  }
+  OCTET_ASSIGN_OR_RETURN(comparison.samples,
+                         input->evaluation()->TakeTensors());
+  if (!input->labels()->empty()) comparison.options.labels = *input->labels();
+  return comparison;
+}
+
+// What the report tells, but for the evaluation.
+report::ReportFacts Facts(const JobEnvironment& environment,
+                          const QuantizationRequest& request,
+                          const QuantizationResult& result) {
+  report::ReportFacts facts;
+  facts.model = request.model.empty() ? request.output_model : request.model;
+  facts.result = request.output_model;
+  facts.options = request.options;
+  facts.quantization = result;
+  facts.quantization.model.clear();
+  facts.machine.isa = environment.isa;
+  facts.octet_version = environment.octet_version;
+  return facts;
+}
+
+// What history tells, but for the source.
+HistoryFacts HistoryOf(const JobEnvironment& environment,
+                       const JobStatus& job) {
+  HistoryFacts facts;
+  facts.job_id = job.id;
+  facts.octet_version = environment.octet_version;
+  facts.isa = environment.isa;
+  facts.request = job.request;
+  facts.created = job.created;
+  facts.started = job.started.value_or(job.created);
+  facts.published = absl::Now();
+  return facts;
 }
 
 // What the new version answers here, for whoever loads it later.
@@ -102,22 +166,28 @@ absl::StatusOr<QuantizationOutcome> QuantizeAndPublish(
   OCTET_ASSIGN_OR_RETURN(
       QuantizationResult result,
       environment.engine->quantize(bytes, samples, request.options, observer));
+  OCTET_ASSIGN_OR_RETURN(
+      const Comparison comparison,
+      PrepareComparison(environment, request, samples, &input));
+  report::ReportFacts compared = Facts(environment, request, result);
+  compared.on_calibration_samples = comparison.on_calibration_samples;
+  OCTET_ASSIGN_OR_RETURN(
+      compared.evaluation,
+      environment.engine->evaluate(bytes, result.model, comparison.samples,
+                                   comparison.options, observer));
+  const report::RenderedReport report = report::Render(compared);
   // The last chance to cancel.
   OCTET_RETURN_IF_ERROR(observer->OnProgress({"publish", 0, 1}));
 
-  HistoryFacts facts;
-  facts.job_id = job.id;
-  facts.octet_version = environment.octet_version;
-  facts.isa = environment.isa;
-  facts.request = request;
+  HistoryFacts facts = HistoryOf(environment, job);
   facts.source_version = source_version;
   facts.source_sha256 = Sha256(bytes);
   facts.source_bytes = source_bytes;
-  facts.created = job.created;
-  facts.started = job.started.value_or(job.created);
-  facts.published = absl::Now();
   QuantizationOutcome outcome;
   outcome.model = request.output_model;
+  const report::Verdict verdict = report::Judge(compared);
+  outcome.verdict = report::Name(verdict.conclusion);
+  outcome.summary = report::TextSummary(compared, verdict);
   outcome.report_json = QuantizedHistory(facts, result, Sha256(result.model));
   const std::string uploaded = UploadedHistory(facts);
   OCTET_ASSIGN_OR_RETURN(const std::vector<GoldenFile> golden,
@@ -129,6 +199,9 @@ absl::StatusOr<QuantizationOutcome> QuantizeAndPublish(
   VersionFiles& quantized = versions.emplace_back();
   quantized.push_back({file, result.model});
   quantized.push_back({kHistoryFile, outcome.report_json});
+  quantized.push_back({kReportJsonFile, report.json});
+  quantized.push_back({kReportTextFile, report.text});
+  quantized.push_back({kReportHtmlFile, report.html});
   for (const GoldenFile& recorded : golden) {
     quantized.push_back({recorded.path, recorded.bytes});
   }

@@ -10,13 +10,15 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "engine/engine.h"
+#include "engine/evaluation/evaluation.h"
 
 namespace octet {
 
 // What the server asks of the engine. server/main hands in the engine's own
 // functions; tests hand in fakes.
 //
-// Each function is thread-safe and documented in engine/engine.h.
+// Each function is thread-safe and documented in engine/engine.h or
+// engine/evaluation/evaluation.h.
 struct EngineFunctions {
   // Model::FromFile.
   std::function<absl::StatusOr<std::shared_ptr<const Model>>(
@@ -38,6 +40,13 @@ struct EngineFunctions {
       absl::string_view bytes, absl::Span<const NamedTensor> calibration,
       const QuantizationOptions& options, QuantizationObserver* observer)>
       quantize;
+
+  // octet::Evaluate.
+  std::function<absl::StatusOr<ModelEvaluation>(
+      absl::string_view exact, absl::string_view rounded,
+      absl::Span<const NamedTensor> samples, const EvaluationOptions& options,
+      QuantizationObserver* observer)>
+      evaluate;
 };
 
 }  // namespace octet

@@ -106,6 +106,7 @@ EngineFunctions RealEngine() {
     return Model::FromBytes(bytes, options);
   };
   engine.quantize = Quantize;
+  engine.evaluate = Evaluate;
   return engine;
 }
 

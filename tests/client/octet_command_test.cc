@@ -197,6 +197,46 @@ TEST_F(OctetCommandTest, QuantizeShowsProgressAndResult) {
   EXPECT_TRUE(sent.load_when_done());
 }
 
+TEST_F(OctetCommandTest, QuantizeSendsEvaluationSamplesWithTheirLabels) {
+  std::ofstream(Path("labels.csv")) << "label\n2\n0\n1\n";
+  const Outcome outcome =
+      Run("quantize doubler --method histogram --bias-correction off "
+          "--drop-first-class --evaluation x=" +
+          Path("rows.npy") + " --labels " + Path("labels.csv") +
+          " --calibration x=" + Path("rows.npy"));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const auto sent = server_.quantize_requests();
+  EXPECT_EQ(sent[0].settings().method(), v1::METHOD_HISTOGRAM);
+  EXPECT_TRUE(sent[0].settings().has_bias_correction());
+  EXPECT_FALSE(sent[0].settings().bias_correction());
+  EXPECT_TRUE(sent[0].settings().drop_first_class());
+  ASSERT_EQ(sent.size(), 3);
+  EXPECT_THAT(sent[1].evaluation().labels(), ::testing::ElementsAre(2, 0, 1));
+  EXPECT_EQ(sent[1].evaluation().inputs(0).raw_contents(),
+            sent[2].calibration().inputs(0).raw_contents());
+  EXPECT_FALSE(sent[1].last());
+  EXPECT_TRUE(sent[2].last());
+
+  std::ofstream(Path("short.csv")) << "label\n2\n";
+  const Outcome refused =
+      Run("quantize doubler --evaluation x=" + Path("rows.npy") + " --labels " +
+          Path("short.csv") + " --calibration x=" + Path("rows.npy"));
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("got 1 labels for 3 evaluation samples"));
+}
+
+TEST_F(OctetCommandTest, ReportsAreFetchedByJobAndByModelInAnyForm) {
+  EXPECT_EQ(Run("report 00000000000000aa --format html").out,
+            "report of job '00000000000000aa', model '' version '' as "
+            "REPORT_FORMAT_HTML\n");
+  EXPECT_EQ(Run("report doubler_int8 --model-version 7").out,
+            "report of job '', model 'doubler_int8' version '7' as "
+            "REPORT_FORMAT_TEXT\n");
+  EXPECT_THAT(Run("--json report doubler_int8").out,
+              HasSubstr("REPORT_FORMAT_JSON"));
+  EXPECT_EQ(Run("report doubler_int8 --format pdf").exit_code, 2);
+}
+
 TEST_F(OctetCommandTest, QuantizeSaysThatItEndsWithItsConnection) {
   EXPECT_THAT(Run("quantize --help").out, HasSubstr("cancels the"));
   const std::string quantize =

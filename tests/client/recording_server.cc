@@ -301,6 +301,18 @@ class RecordingServer::Quantization final
     return record_.CurrentStatus();
   }
 
+  grpc::Status GetReport(grpc::ServerContext*,
+                         const v1::GetReportRequest* request,
+                         v1::GetReportResponse* response) override {
+    response->set_model_name("doubler_int8");
+    response->set_model_version("7");
+    response->set_contents(absl::StrCat(
+        "report of job '", request->job_id(), "', model '",
+        request->model_name(), "' version '", request->model_version(), "' as ",
+        v1::ReportFormat_Name(request->format()), "\n"));
+    return record_.CurrentStatus();
+  }
+
  private:
   static constexpr char kJob[] = "00000000000000aa";
   static constexpr char kFailedJob[] = "00000000000000ff";

@@ -75,6 +75,7 @@ class ServerEngineTest : public ::testing::Test {
       return Executor::Create(std::move(model));
     };
     engine.quantize = Quantize;
+    engine.evaluate = Evaluate;
     ServerConfig config;
     config.model_repository = folder_.path();
     config.bind_address = "127.0.0.1";

@@ -107,6 +107,7 @@ class ServerInputFormTest : public ::testing::Test {
       return Model::FromBytes(bytes, options);
     };
     engine.quantize = Quantize;
+    engine.evaluate = Evaluate;
     ServerConfig config;
     config.model_repository = folder_.path();
     config.bind_address = "127.0.0.1";

@@ -178,6 +178,43 @@ TEST_F(ServerJobsTest, AJobOutlivesItsCallAndIsWatchedFromAnywhere) {
             grpc::StatusCode::NOT_FOUND);
 }
 
+TEST_F(ServerJobsTest, TellsTheReportOfAJobAndOfAVersion) {
+  v1::QuantizeRequest settings = Settings("m");
+  settings.mutable_settings()->set_method(v1::METHOD_HISTOGRAM);
+  settings.mutable_settings()->set_bias_correction(false);
+  v1::QuantizeRequest evaluation;
+  *evaluation.mutable_evaluation()->mutable_inputs() =
+      Chunk(2, false).calibration().inputs();
+  evaluation.mutable_evaluation()->add_labels(1);
+  evaluation.mutable_evaluation()->add_labels(0);
+  const std::string id = Submit({settings, evaluation, Chunk(4, true)});
+  const v1::Job job = Watch(id).back();
+  ASSERT_EQ(job.state(), v1::JOB_STATE_SUCCEEDED) << job.error_message();
+  EXPECT_EQ(job.settings().method(), v1::METHOD_HISTOGRAM);
+  EXPECT_FALSE(job.settings().bias_correction());
+  EXPECT_EQ(job.result().verdict(), "keep");
+  EXPECT_THAT(job.result().summary(), HasSubstr("Keep it: "));
+
+  v1::GetReportRequest request;
+  request.set_job_id(id);
+  request.set_format(v1::REPORT_FORMAT_HTML);
+  v1::GetReportResponse report;
+  ASSERT_TRUE(quantization_->GetReport(Context().get(), request, &report).ok());
+  EXPECT_EQ(report.model_name(), "m");
+  EXPECT_EQ(report.model_version(), "2");
+  EXPECT_EQ(report.contents(), folder_.Read("m/2/report.html"));
+  request.clear_job_id();
+  request.set_model_name("m");
+  request.set_format(v1::REPORT_FORMAT_JSON);
+  ASSERT_TRUE(quantization_->GetReport(Context().get(), request, &report).ok());
+  EXPECT_THAT(report.contents(), HasSubstr("\"method\": \"histogram\""));
+  EXPECT_THAT(report.contents(), HasSubstr("\"bias_correction\": false"));
+  request.clear_format();
+  EXPECT_EQ(
+      quantization_->GetReport(Context().get(), request, &report).error_code(),
+      grpc::StatusCode::INVALID_ARGUMENT);
+}
+
 TEST_F(ServerJobsTest, TakesTheModelAsBytesAndKeepsIt) {
   v1::QuantizeRequest settings = Settings("");
   settings.mutable_settings()->set_output_model_name("new");

@@ -52,6 +52,12 @@ class FakeEngine {
                                 QuantizationObserver* observer) {
       return Quantize(bytes, calibration, observer);
     };
+    functions.evaluate = [](absl::string_view exact, absl::string_view rounded,
+                            absl::Span<const NamedTensor> samples,
+                            const EvaluationOptions& options,
+                            QuantizationObserver*) {
+      return Evaluate(exact, rounded, samples, options);
+    };
     return functions;
   }
 
@@ -245,6 +251,23 @@ class FakeEngine {
     result.samples = samples;
     result.sqnr_db = 33.5;
     return result;
+  }
+
+  // With labels the first output is right, and so is its int8 version.
+  static absl::StatusOr<ModelEvaluation> Evaluate(
+      absl::string_view exact, absl::string_view rounded,
+      absl::Span<const NamedTensor> samples, const EvaluationOptions& options) {
+    ModelEvaluation evaluation;
+    evaluation.samples = samples[0].tensor.shape()[0];
+    evaluation.sqnr_db = {33.5, 33, 34};
+    if (options.labels) {
+      evaluation.exact_accuracy = Estimate{1, 0.5, 1};
+      evaluation.rounded_accuracy = Estimate{1, 0.5, 1};
+      evaluation.accuracy_change = Estimate{0, -0.01, 0.01};
+    }
+    evaluation.exact_bytes = static_cast<int64_t>(exact.size());
+    evaluation.rounded_bytes = static_cast<int64_t>(rounded.size());
+    return evaluation;
   }
 
   void Enter(int64_t rows) {

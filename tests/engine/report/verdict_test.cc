@@ -92,6 +92,8 @@ TEST(JudgeTest, SlowerThanFloatWantsALookHoweverExact) {
   const Verdict verdict = Judge(facts);
   EXPECT_EQ(verdict.conclusion, Conclusion::kLook);
   EXPECT_THAT(verdict.headline, HasSubstr("1.25 times slower"));
+  facts.evaluation.rounded_bytes = 2 * facts.evaluation.exact_bytes;
+  EXPECT_THAT(Judge(facts).headline, HasSubstr("2.00 times larger"));
   EXPECT_THAT(verdict.advice, Contains(HasSubstr("slower than the float")));
 }
 

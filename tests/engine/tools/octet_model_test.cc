@@ -65,16 +65,26 @@ class OctetModelTest : public ::testing::Test {
 
 TEST_F(OctetModelTest, WrongUsageIsExitCodeTwo) {
   for (const char* arguments :
-       {"", "frobnicate", "run", "run linear.onnx --input x --output-dir d",
-        "run linear.onnx --input x=x.npy", "run --input x=x.npy --output-dir d",
-        "bench linear.onnx --batch 0", "bench linear.onnx --threads 257",
+       {"",
+        "frobnicate",
+        "run",
+        "run linear.onnx --input x --output-dir d",
+        "run linear.onnx --input x=x.npy",
+        "run --input x=x.npy --output-dir d",
+        "bench linear.onnx --batch 0",
+        "bench linear.onnx --threads 257",
         "bench linear.onnx --seconds 1 --iterations 3",
-        "bench linear.onnx --n 1", "bench linear.onnx --against linear.onnx",
+        "bench linear.onnx --n 1",
+        "bench linear.onnx --against linear.onnx",
         "dump linear.onnx --stage molten",
-        "inspect linear.onnx --backend other", "inspect linear.onnx extra",
+        "inspect linear.onnx --backend other",
+        "inspect linear.onnx extra",
         "quantize linear.onnx --calibration x=x.npy",
         "quantize linear.onnx --calibration x=x.npy --output q --method magic",
-        "compare linear.onnx --input x=x.npy", "conform . --rtol -1",
+        "quantize linear.onnx --calibration x=x.npy --output q "
+        "--bias-correction maybe",
+        "compare linear.onnx --input x=x.npy",
+        "conform . --rtol -1",
         "conform"}) {
     const Outcome outcome = Run(arguments);
     EXPECT_EQ(outcome.exit_code, 2) << arguments << outcome.err;
@@ -343,6 +353,39 @@ TEST_F(OctetModelTest, QuantizeWritesAModelThatRuns) {
     ASSERT_EQ(compared.exit_code, 0) << compared.err;
     EXPECT_GT(compared.Json()["sqnr_db"], 20);
   }
+}
+
+TEST_F(OctetModelTest, QuantizeReportsOnEvaluationSamples) {
+  std::vector<float> samples;
+  for (int i = 0; i < 60; ++i) samples.push_back(0.25f * (i * 7 % 17));
+  SaveFloats("calibration.npy", {20, 3}, samples);
+  SaveFloats("others.npy", {2, 3}, {1, 0.5f, 2, 0.25f, 3, 1});
+  folder_.Write("labels.csv", "label\n0\n1\n");
+  const std::string quantize =
+      "quantize linear.onnx --calibration calibration.npy --output q.onnx ";
+  const Outcome outcome = Run(quantize +
+                              "--evaluation x=others.npy --labels labels.csv "
+                              "--bias-correction off --report made/report");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("made/report/report.html tells it all"));
+  EXPECT_THAT(outcome.out, HasSubstr("accuracy"));
+  const auto json =
+      nlohmann::json::parse(folder_.Read("made/report/report.json"));
+  EXPECT_EQ(json["evaluation"]["samples"], 2);
+  EXPECT_EQ(json["evaluation"]["on_calibration_samples"], false);
+  EXPECT_EQ(json["quantization"]["bias_correction"], false);
+  EXPECT_FALSE(json["layers"].empty());
+  EXPECT_THAT(folder_.Read("made/report/report.txt"), HasSubstr("LAYER"));
+  EXPECT_THAT(folder_.Read("made/report/report.html"), HasSubstr("</html>"));
+
+  const Outcome flattered = Run(quantize + "--report made --json");
+  ASSERT_EQ(flattered.exit_code, 0) << flattered.err;
+  EXPECT_EQ(flattered.Json()["evaluation"]["on_calibration_samples"], true);
+  EXPECT_EQ(flattered.Json()["evaluation"]["samples"], 20);
+  ExpectFailure(quantize + "--labels labels.csv",
+                HasSubstr("give --evaluation too"));
+  ExpectFailure(quantize + "--evaluation x=calibration.npy --labels labels.csv",
+                HasSubstr("got 2 labels for 20 samples"));
 }
 
 TEST_F(OctetModelTest, QuantizeKeepsTheFloatModelAndChecksTheOutputFirst) {

@@ -14,6 +14,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "server/jobs/history.h"
 #include "server/jobs/job_handles.h"
 #include "server/metrics/metrics.h"
 #include "server/models/model_registry.h"
@@ -82,6 +83,13 @@ class QuantizationJobsTest : public ::testing::Test {
     const std::string bytes(samples * 16, '\0');
     const CalibrationRows rows = {"x", DType::kFloat32, {samples, 4}, bytes};
     return upload->AppendSamples({&rows, 1});
+  }
+
+  static absl::Status AppendEvaluation(JobUpload* upload, int64_t samples,
+                                       std::vector<int64_t> labels) {
+    const std::string bytes(samples * 16, '\0');
+    const CalibrationRows rows = {"x", DType::kFloat32, {samples, 4}, bytes};
+    return upload->AppendEvaluation({&rows, 1}, labels);
   }
 
   // Waits until the job has ended; all that was seen of it goes to seen_.
@@ -198,6 +206,70 @@ TEST_F(QuantizationJobsTest, KeepsItsHistoryBesideTheVersion) {
   EXPECT_EQ(jobs_->History("zebra", "").status().code(),
             absl::StatusCode::kNotFound);
   EXPECT_EQ(jobs_->History("../m", "").status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(QuantizationJobsTest, KeepsItsReportBesideTheVersion) {
+  const JobStatus job = Await(Submit({.model = "m", .output_model = "m8"}));
+  ASSERT_EQ(job.state, JobState::kSucceeded) << job.error;
+  const Json json = Json::parse(folder_.Read("m8/1/report.json"));
+  EXPECT_EQ(json["verdict"], "keep");
+  EXPECT_EQ(json["model"], "m");
+  EXPECT_EQ(json["evaluation"]["samples"], 3);
+  EXPECT_EQ(json["evaluation"]["on_calibration_samples"], true);
+  EXPECT_EQ(job.outcome->verdict, "keep");
+  EXPECT_THAT(job.outcome->summary, HasSubstr("33.5 dB"));
+
+  const auto page = jobs_->Report(job.id, "", "", kReportHtmlFile);
+  ASSERT_TRUE(page.ok()) << page.status();
+  EXPECT_EQ(page->model, "m8");
+  EXPECT_EQ(page->version, 1);
+  EXPECT_EQ(page->contents, folder_.Read("m8/1/report.html"));
+  EXPECT_THAT(page->contents, HasSubstr("<!DOCTYPE html>"));
+  const auto text = jobs_->Report("", "m8", "1", kReportTextFile);
+  ASSERT_TRUE(text.ok()) << text.status();
+  EXPECT_EQ(text->contents, folder_.Read("m8/1/report.txt"));
+
+  EXPECT_THAT(
+      std::string(
+          jobs_->Report("", "m", "1", kReportTextFile).status().message()),
+      HasSubstr("has no report"));
+  EXPECT_EQ(jobs_->Report("0123", "", "", kReportTextFile).status().code(),
+            absl::StatusCode::kNotFound);
+  EXPECT_EQ(jobs_->Report("", "../m", "", kReportTextFile).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(QuantizationJobsTest, EvaluatesOnSamplesOfTheirOwn) {
+  const auto upload = Begin({.model = "m"});
+  ASSERT_NE(upload, nullptr);
+  ASSERT_TRUE(AppendSamples(upload.get(), 3).ok());
+  ASSERT_TRUE(AppendEvaluation(upload.get(), 5, {0, 1, 2, 3, 0}).ok());
+  ASSERT_TRUE(AppendEvaluation(upload.get(), 2, {1, 1}).ok());
+  ASSERT_TRUE(upload->Submit().ok());
+  const JobStatus job = Await(upload->id());
+  ASSERT_EQ(job.state, JobState::kSucceeded) << job.error;
+  const Json json = Json::parse(folder_.Read("m/2/report.json"));
+  EXPECT_EQ(json["evaluation"]["samples"], 7);
+  EXPECT_EQ(json["evaluation"]["on_calibration_samples"], false);
+  EXPECT_EQ(json["evaluation"]["accuracy"]["int8"]["value"], 1);
+  EXPECT_EQ(job.outcome->result.samples, 3);
+}
+
+TEST_F(QuantizationJobsTest, RefusesLabelsThatAreNotOneForEachSample) {
+  const auto upload = Begin({.model = "m"});
+  ASSERT_NE(upload, nullptr);
+  EXPECT_THAT(std::string(AppendEvaluation(upload.get(), 3, {0, 1}).message()),
+              HasSubstr("got 2 labels for 3 samples so far"));
+  const auto mixed = Begin({.model = "m"});
+  ASSERT_NE(mixed, nullptr);
+  ASSERT_TRUE(AppendEvaluation(mixed.get(), 2, {}).ok());
+  EXPECT_EQ(AppendEvaluation(mixed.get(), 2, {0, 1}).code(),
+            absl::StatusCode::kInvalidArgument);
+  const auto forgotten = Begin({.model = "m"});
+  ASSERT_NE(forgotten, nullptr);
+  ASSERT_TRUE(AppendEvaluation(forgotten.get(), 1, {0}).ok());
+  EXPECT_EQ(AppendEvaluation(forgotten.get(), 1, {}).code(),
             absl::StatusCode::kInvalidArgument);
 }
 
