@@ -31,6 +31,10 @@ absl::Status ExpectRunnable(const ir::Op& op,
   return absl::OkStatus();
 }
 
+absl::Status InputIsMissing(int i) {
+  return absl::InvalidArgumentError(absl::StrCat("input ", i, " is missing"));
+}
+
 absl::Status ExpectSize(const ir::Dims& dims) {
   std::vector<int64_t> shape;
   for (const ir::Dim& dim : dims) shape.push_back(dim.value);
@@ -139,6 +143,7 @@ ir::ValueId GraphBuilder::Materialize(const std::string& name,
 }
 
 absl::StatusOr<ir::ValueId> GraphBuilder::Read(const NodeReader& node, int i) {
+  if (!node.HasInput(i)) return InputIsMissing(i);
   OCTET_ASSIGN_OR_RETURN(Binding * binding, Find(node.input(i)));
   return Materialize(node.input(i), *binding);
 }
@@ -211,6 +216,7 @@ absl::StatusOr<ir::Dims> GraphBuilder::RequireDims(
 
 absl::StatusOr<ir::ValueId> GraphBuilder::ReadQuantized(
     const NodeReader& node, int i, const ir::Quantization& q) {
+  if (!node.HasInput(i)) return InputIsMissing(i);
   OCTET_ASSIGN_OR_RETURN(Binding * binding, Find(node.input(i)));
   if (binding->constant.has_value()) {
     for (const auto& [known, id] : binding->quantized) {
