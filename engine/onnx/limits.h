@@ -43,7 +43,7 @@ inline constexpr int64_t kMaxRangeElements = int64_t{1} << 16;
 #else
 inline constexpr size_t kMaxNodes = 100'000;
 inline constexpr int64_t kMaxIterations = 10'000;
-inline constexpr int64_t kMaxChargedBytes = int64_t{256} << 20;
+inline constexpr int64_t kMaxChargedBytes = int64_t{1} << 30;
 inline constexpr double kMaxFoldedWork = 1e9;
 inline constexpr int64_t kMaxRangeElements = int64_t{1} << 25;
 #endif
