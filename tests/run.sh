@@ -15,10 +15,10 @@ Usage: tests/run.sh [--all | --release-only]
   (none)           release build with every test, the Python tests and the load
                    tests against its programs, then AddressSanitizer and UBSan
                    on the tests labelled unit and server, and on a server that
-                   gets good and bad requests, and a minute of fuzzing where
-                   clang has libFuzzer
+                   gets good and bad requests
   --release-only   without the sanitizers
-  --all            the load tests in full; also clang with thread-safety errors,
+  --all            the load tests in full; also a minute of fuzzing where clang
+                   has libFuzzer, clang with thread-safety errors,
                    ThreadSanitizer on engine, scheduler, repository and jobs,
                    clang-tidy, whole networks against ONNX Runtime, and the
                    container image where podman is there
@@ -162,10 +162,8 @@ if [[ $sanitize == yes ]]; then
   run_python stress-asan tests/stress "${full[@]}" \
     --server build/asan/bin/octet-server mixed_requests_test
 fi
-if [[ $sanitize == yes ]]; then
-  run_python fuzz tests/fuzz
-fi
 if [[ $everything == yes ]]; then
+  run_python fuzz tests/fuzz
   build clang
   count_part clang 1 0 ""
   run_sanitizer tsan
