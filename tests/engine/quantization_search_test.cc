@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The method "histogram" on the sample model of the quickstart.
+#include <algorithm>
 #include <cstdint>
 #include <numeric>
 #include <set>
@@ -32,11 +33,17 @@ std::string SampleModel() {
   return *std::move(bytes);
 }
 
-// The first `count` calibration images.
+// The first `count` calibration images: uint8 [n, 32, 32] in the file, what the
+// model takes is float32 [n, 1, 32, 32], grey value / 255.
 NamedTensor Samples(int64_t count) {
   auto images = io::ReadNpy(SampleFile("calibration_images.npy"));
   EXPECT_TRUE(images.ok()) << images.status();
-  return {"image", images->Rows(0, count)};
+  const Tensor bytes = images->Rows(0, count);
+  Tensor reals(DType::kFloat32, {count, 1, 32, 32});
+  std::transform(bytes.data<uint8_t>().begin(), bytes.data<uint8_t>().end(),
+                 reals.mutable_data<float>().begin(),
+                 [](uint8_t byte) { return static_cast<float>(byte) / 255; });
+  return {"image", std::move(reals)};
 }
 
 QuantizationOptions Histogram() {

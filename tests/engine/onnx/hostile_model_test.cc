@@ -276,10 +276,10 @@ ModelBuilder LongRange() {
   return model;
 }
 
-// A loop that copies a constant of 64 KB into each of its iterations.
+// A loop that copies a constant of 256 KB into each of its iterations.
 ModelBuilder CopyingLoop() {
   ModelBuilder model(13);
-  model.Input("x", {1 << 14}).Output("y");
+  model.Input("x", {1 << 16}).Output("y");
   model.Constant("trips", Tensor::Of<int64_t>({}, {9000}));
   model.Constant("go", Tensor::Of<bool>({}, {true}));
   auto* graph = model.proto().mutable_graph();
@@ -289,7 +289,7 @@ ModelBuilder CopyingLoop() {
   attribute->set_type(::onnx::AttributeProto::GRAPH);
   ModelBuilder body(13);
   body.Node("Constant", {}, {"k"})
-      .Value("value", Tensor(DType::kFloat32, {1 << 14}));
+      .Value("value", Tensor(DType::kFloat32, {1 << 16}));
   body.Node("Add", {"state", "k"}, {"next"});
   *attribute->mutable_g() = body.proto().graph();
   for (const char* input : {"i", "cond", "state"}) {
