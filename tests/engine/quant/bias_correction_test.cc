@@ -110,8 +110,10 @@ TEST(BiasCorrectorTest, LayerAfterLayerTheMeansBecomeThoseOfTheFloatModel) {
   const auto plain = QuantizeGraph(net.graph, net.sites, net.parameters);
   ASSERT_TRUE(plain.ok()) << plain.status();
   ASSERT_GT(LargestShift(net, *plain), 0.1);
+  // Early samples are forgotten, so that what is left is the noise of a mean
+  // over the later ones: 1.4 % of the shift here.
   EXPECT_LT(LargestShift(net, Corrected(net, Upstream::kRounded, 60)),
-            0.01 * LargestShift(net, *plain));
+            0.02 * LargestShift(net, *plain));
 }
 
 TEST(BiasCorrectorTest, OnePassDoesMostOfIt) {

@@ -2,6 +2,8 @@
 // One int8 file gives the same bytes on every instruction set that this machine
 // can be held to: integer products are exact on all of them, so nothing
 // saturates unseen.
+#include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -41,15 +43,29 @@ constexpr Limit kLimits[] = {{"amx_int8", "ALL"},
                              {"avx2", "AVX2"},
                              {"portable", "SSE41"}};
 
+// Pictures of a file, uint8 [n, 32, 32], as the model takes them: float32
+// [n, 1, 32, 32], grey value / 255.
+void WriteReals(const std::string& from, const std::string& to) {
+  const auto bytes = io::ReadNpy(from);
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  Tensor reals(DType::kFloat32, {bytes->shape()[0], 1, 32, 32});
+  std::transform(bytes->data<uint8_t>().begin(), bytes->data<uint8_t>().end(),
+                 reals.mutable_data<float>().begin(),
+                 [](uint8_t byte) { return static_cast<float>(byte) / 255; });
+  ASSERT_TRUE(io::WriteNpy(to, reals).ok());
+}
+
 class IsaAgreementTest : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
+    const std::filesystem::path sample =
+        std::filesystem::path(OCTET_SOURCE_DIR) / "deploy/sample";
+    const std::filesystem::path folder(folder_.path());
+    std::filesystem::copy(sample / "printed_characters.onnx",
+                          folder / "printed_characters.onnx");
     for (const char* name :
-         {"printed_characters.onnx", "calibration_images.npy",
-          "evaluation_images.npy"}) {
-      std::filesystem::copy(
-          std::filesystem::path(OCTET_SOURCE_DIR) / "deploy/sample" / name,
-          std::filesystem::path(folder_.path()) / name);
+         {"calibration_images.npy", "evaluation_images.npy"}) {
+      WriteReals(sample / name, folder / name);
     }
     const Outcome made = RunOctetModel(
         folder_.path(),

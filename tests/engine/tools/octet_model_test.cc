@@ -309,7 +309,7 @@ TEST_F(OctetModelTest, BenchReportsTimesOfTheWholeBatch) {
 
 TEST_F(OctetModelTest, BenchPerStepPutsAnotherModelBeside) {
   const Outcome outcome =
-      Run("bench linear.onnx --per-step --against other.onnx --batch 2 "
+      Run("bench linear.onnx --per-step --against linear.onnx --batch 2 "
           "--seconds 0.01 --json");
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   const nlohmann::json json = outcome.Json();
