@@ -89,7 +89,7 @@ TEST(PictureToRowTest, ConvertsBetweenGreyAndColour) {
 
 TEST(PictureToRowTest, CoverCutsTheMiddleAndStretchDoesNot) {
   const Tensor wide = Tensor::Of<uint8_t>({1, 3, 1}, {10, 20, 30});
-  const InputMetadata input = Input(DType::kUInt8, {-1, 1, 1, 1});
+  const RowInput input = Input(DType::kUInt8, {-1, 1, 1, 1});
   EXPECT_THAT(PictureToRow(wide, input, {})->data<uint8_t>(), ElementsAre(20));
   RowForm form;
   form.fit = Fit::kExact;
