@@ -77,6 +77,8 @@ struct Budget {
     double result_bytes = 0;
     for (ir::ValueId id : node.outputs) {
       outputs.push_back(graph.type(id));
+      // Evaluate() refuses those at no cost.
+      if (ir::HasRows(outputs.back().dims)) return true;
       const Shape shape = ir::ConcreteShape(outputs.back().dims);
       result_bytes += static_cast<double>(ElementCount(shape)) *
                       static_cast<double>(SizeOf(outputs.back().dtype));
