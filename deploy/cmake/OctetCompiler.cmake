@@ -47,6 +47,13 @@ if(OCTET_SANITIZE)
   set(octet_test_options -O0)
 endif()
 
+# Most of what compiling a source costs is the headers and the templates that
+# it shares with its neighbours.
+if(OCTET_UNITY)
+  set(CMAKE_UNITY_BUILD ON)
+  set(CMAKE_UNITY_BUILD_BATCH_SIZE 6)
+endif()
+
 find_program(OCTET_CCACHE ccache)
 mark_as_advanced(OCTET_CCACHE)
 if(OCTET_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)

@@ -12,14 +12,6 @@
 namespace octet::ir::internal {
 namespace {
 
-absl::Status ExpectAxis(int axis, const Dims& dims) {
-  if (axis >= 0 && static_cast<size_t>(axis) < dims.size()) {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("axis is ", axis, " for dimensions ", DimsToString(dims)));
-}
-
 // Plain ones; half types are widened before anything is computed.
 absl::Status ExpectNumbers(const TensorType& x) {
   const bool refused = x.dtype == DType::kBool || x.dtype == DType::kFloat16 ||

@@ -19,14 +19,6 @@ absl::Status ExpectIndices(const TensorType& type) {
       "the indices are ", TypeToString(type), "; expected int32 or int64"));
 }
 
-absl::Status ExpectAxis(int axis, const Dims& dims) {
-  if (axis >= 0 && static_cast<size_t>(axis) < dims.size()) {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("axis is ", axis, " for dimensions ", DimsToString(dims)));
-}
-
 // The data may have one scale for all of it: entries of several would mix.
 absl::Status ExpectOneScale(const TensorType& x) {
   if (!x.quantization.has_value() || x.quantization->per_tensor()) {

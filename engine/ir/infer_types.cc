@@ -19,6 +19,14 @@ absl::Status ExpectInputCount(InputTypes inputs, size_t expected) {
       absl::StrCat("got ", inputs.size(), " inputs; expected ", expected));
 }
 
+absl::Status ExpectAxis(int axis, const Dims& dims) {
+  if (axis >= 0 && static_cast<size_t>(axis) < dims.size()) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("axis is ", axis, " for dimensions ", DimsToString(dims)));
+}
+
 absl::Status ExpectReal(absl::string_view what, const TensorType& type) {
   const bool is_real =
       type.quantization.has_value()

@@ -63,6 +63,8 @@ absl::StatusOr<std::vector<TensorType>> InferOp(const Recurrent& op,
                                                 InputTypes inputs);
 
 absl::Status ExpectInputCount(InputTypes inputs, size_t expected);
+// One of `dims`, counted from the first.
+absl::Status ExpectAxis(int axis, const Dims& dims);
 // float32, or 8-bit integers with a quantization.
 absl::Status ExpectReal(absl::string_view what, const TensorType& type);
 // A [lower, upper] that holds at least one number.

@@ -14,10 +14,6 @@ using Dimensions = dnnl::memory::dims;
 // oneDNN's own limit is DNNL_MAX_NDIMS.
 constexpr size_t kMaxRank = 6;
 
-Shape ShapeOf(const plan::StepRequest& request, ir::ValueId id) {
-  return ir::ConcreteShape(request.graph.type(id).dims);
-}
-
 // Matrices of floats [batch..., rows, columns], dense but that the last two
 // axes may lie the other way round.
 dnnl::memory::desc MatricesDesc(Dimensions dims, bool transposed) {
@@ -63,7 +59,7 @@ Operands OperandsOf(Shape a, Shape b, Shape c) {
   return {a, b, c};
 }
 
-absl::Status CheckSupported(const plan::StepRequest& request) {
+absl::Status CheckBatched(const plan::StepRequest& request) {
   for (ir::ValueId id : request.node.inputs) {
     const ir::TensorType& type = request.graph.type(id);
     if (type.dtype != DType::kFloat32 || type.quantization) {
@@ -73,8 +69,8 @@ absl::Status CheckSupported(const plan::StepRequest& request) {
       return absl::UnimplementedError("a product of nothing");
     }
   }
-  if (ShapeOf(request, request.node.inputs[0]).size() < 2 ||
-      ShapeOf(request, request.node.inputs[1]).size() < 2) {
+  if (request.shape(request.node.inputs[0]).size() < 2 ||
+      request.shape(request.node.inputs[1]).size() < 2) {
     return absl::UnimplementedError("a product with a vector");
   }
   return absl::OkStatus();
@@ -91,13 +87,13 @@ bool IsQuantized(const ir::Graph& graph) {
 
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateBatchedMatMulStep(
     const plan::StepRequest& request, const ir::MatMul& op) {
-  OCTET_RETURN_IF_ERROR(CheckSupported(request));
+  OCTET_RETURN_IF_ERROR(CheckBatched(request));
   const ir::Node& node = request.node;
-  Shape b_shape = ShapeOf(request, node.inputs[1]);
+  Shape b_shape = request.shape(node.inputs[1]);
   if (op.transpose_b) std::swap(b_shape.end()[-1], b_shape.end()[-2]);
-  const Shape a_shape = ShapeOf(request, node.inputs[0]);
+  const Shape a_shape = request.shape(node.inputs[0]);
   Operands operands =
-      OperandsOf(a_shape, b_shape, ShapeOf(request, node.outputs[0]));
+      OperandsOf(a_shape, b_shape, request.shape(node.outputs[0]));
   if (operands.c.size() > kMaxRank) {
     return absl::UnimplementedError("a product with too many batch axes");
   }

@@ -11,10 +11,6 @@ namespace {
 
 using dnnl::convolution_forward;
 
-Shape ShapeOf(const plan::StepRequest& request, ir::ValueId id) {
-  return ir::ConcreteShape(request.graph.type(id).dims);
-}
-
 // oneDNN counts the elements between taps, ONNX the distance.
 dnnl::memory::dims Dilations(const ir::Window& window) {
   dnnl::memory::dims dilations;
@@ -33,16 +29,16 @@ absl::StatusOr<ConvDescs> DescribeTensors(const plan::StepRequest& request,
   const std::vector<ir::ValueId>& inputs = request.node.inputs;
   const ir::ValueId output = request.node.outputs[0];
   ConvDescs descs;
-  OCTET_ASSIGN_OR_RETURN(descs.source, ImageDesc(ShapeOf(request, inputs[0]),
+  OCTET_ASSIGN_OR_RETURN(descs.source, ImageDesc(request.shape(inputs[0]),
                                                  graph.type(inputs[0]).dtype));
   OCTET_ASSIGN_OR_RETURN(descs.weights,
-                         WeightsDesc(ShapeOf(request, inputs[1]), op.groups,
+                         WeightsDesc(request.shape(inputs[1]), op.groups,
                                      graph.type(inputs[1]).dtype));
   OCTET_ASSIGN_OR_RETURN(
       descs.destination,
-      ImageDesc(ShapeOf(request, output), graph.type(output).dtype));
+      ImageDesc(request.shape(output), graph.type(output).dtype));
   if (op.has_bias) {
-    descs.bias = dnnl::memory::desc({ShapeOf(request, output).back()},
+    descs.bias = dnnl::memory::desc({request.shape(output).back()},
                                     dnnl::memory::data_type::f32,
                                     dnnl::memory::format_tag::a);
   }

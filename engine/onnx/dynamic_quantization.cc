@@ -39,7 +39,7 @@ absl::StatusOr<ir::ValueId> Extreme(const NodeReader& node, GraphBuilder& graph,
 }
 
 // The elements of an 8-bit tensor.
-std::vector<int> Widened(const Tensor& tensor) {
+std::vector<int> WidenedToInt(const Tensor& tensor) {
   if (tensor.dtype() == DType::kInt8) {
     const auto data = tensor.data<int8_t>();
     return {data.begin(), data.end()};
@@ -69,9 +69,9 @@ int64_t LargestWeightSum(const GraphBuilder& graph, const IntegerOperand& w,
                      (zero_points == nullptr ||
                       (zero_points->has_value() && (*zero_points)->size() > 0));
   if (!known) return inner * kLargestFactor;
-  const std::vector<int> values = Widened(*weights);
+  const std::vector<int> values = WidenedToInt(*weights);
   std::vector<int> zeros = {0};
-  if (zero_points != nullptr) zeros = Widened(**zero_points);
+  if (zero_points != nullptr) zeros = WidenedToInt(**zero_points);
   const int64_t outputs = outputs_last ? dims.back().value : dims[0].value;
   std::vector<int64_t> sums(outputs, 0);
   for (size_t i = 0; i < values.size(); ++i) {

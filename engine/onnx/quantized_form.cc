@@ -106,7 +106,7 @@ absl::StatusOr<std::optional<ir::Quantization>> ConstantQuantization(
 }
 
 // How a tensor of dimensions `dims` is seen in blocks along `axis`.
-struct Blocks {
+struct ScaleBlocks {
   int axis = 0;
   int64_t padding = 0;  // entries that the last block lacks
   ir::Dims padded;
@@ -114,10 +114,10 @@ struct Blocks {
   ir::Dims scales;  // [..., blocks, 1, ...]
 };
 
-absl::StatusOr<Blocks> SplitIntoBlocks(const ir::Dims& dims,
-                                       const ir::Dims& scales,
-                                       const QuantizationInputs& inputs) {
-  Blocks blocks;
+absl::StatusOr<ScaleBlocks> SplitIntoScaleBlocks(
+    const ir::Dims& dims, const ir::Dims& scales,
+    const QuantizationInputs& inputs) {
+  ScaleBlocks blocks;
   OCTET_ASSIGN_OR_RETURN(blocks.axis, NormalizedAxis(inputs.axis, dims.size()));
   const ir::Dim dim = dims[blocks.axis];
   const int64_t size = inputs.block_size;
@@ -147,9 +147,10 @@ absl::StatusOr<Blocks> SplitIntoBlocks(const ir::Dims& dims,
   return blocks;
 }
 
-absl::StatusOr<ir::ValueId> IntoBlocks(const NodeReader& node,
-                                       GraphBuilder& graph,
-                                       const Blocks& blocks, ir::ValueId x) {
+absl::StatusOr<ir::ValueId> IntoScaleBlocks(const NodeReader& node,
+                                            GraphBuilder& graph,
+                                            const ScaleBlocks& blocks,
+                                            ir::ValueId x) {
   if (blocks.padding > 0) {
     ir::Pad pad;
     pad.begin.assign(blocks.padded.size(), 0);
@@ -160,9 +161,10 @@ absl::StatusOr<ir::ValueId> IntoBlocks(const NodeReader& node,
   return graph.Compute(node, ir::Reshape{blocks.split}, {x});
 }
 
-absl::StatusOr<ir::ValueId> OutOfBlocks(const NodeReader& node,
-                                        GraphBuilder& graph,
-                                        const Blocks& blocks, ir::ValueId x) {
+absl::StatusOr<ir::ValueId> OutOfScaleBlocks(const NodeReader& node,
+                                             GraphBuilder& graph,
+                                             const ScaleBlocks& blocks,
+                                             ir::ValueId x) {
   OCTET_ASSIGN_OR_RETURN(x,
                          graph.Compute(node, ir::Reshape{blocks.padded}, {x}));
   if (blocks.padding == 0) return x;
@@ -182,7 +184,7 @@ struct RealScales {
   ir::ValueId x = 0;
   ir::ValueId scale = 0;
   std::optional<ir::ValueId> zero_point;
-  std::optional<Blocks> blocks;
+  std::optional<ScaleBlocks> blocks;
 };
 
 absl::StatusOr<RealScales> ReadRealScales(const NodeReader& node,
@@ -199,9 +201,10 @@ absl::StatusOr<RealScales> ReadRealScales(const NodeReader& node,
   const ir::Dims dims = graph.dims(x);
   if (inputs.block_size != 0) {
     OCTET_ASSIGN_OR_RETURN(
-        result.blocks, SplitIntoBlocks(dims, graph.dims(result.scale), inputs));
+        result.blocks,
+        SplitIntoScaleBlocks(dims, graph.dims(result.scale), inputs));
     OCTET_ASSIGN_OR_RETURN(result.x,
-                           IntoBlocks(node, graph, *result.blocks, x));
+                           IntoScaleBlocks(node, graph, *result.blocks, x));
   }
   const auto align = [&](ir::ValueId id) -> absl::StatusOr<ir::ValueId> {
     if (result.blocks.has_value()) {
@@ -244,7 +247,7 @@ absl::StatusOr<ir::ValueId> DequantizedByArithmetic(
   OCTET_ASSIGN_OR_RETURN(x,
                          Arithmetic(node, graph, Kind::kMul, x, scales.scale));
   if (!scales.blocks.has_value()) return x;
-  return OutOfBlocks(node, graph, *scales.blocks, x);
+  return OutOfScaleBlocks(node, graph, *scales.blocks, x);
 }
 
 }  // namespace
@@ -378,8 +381,8 @@ absl::Status ResultQuantizedTo(const NodeReader& node, GraphBuilder& graph,
       ir::ValueId result,
       RoundTo(node, graph, scales.x, scales.scale, scales.zero_point, dtype));
   if (scales.blocks.has_value()) {
-    OCTET_ASSIGN_OR_RETURN(result,
-                           OutOfBlocks(node, graph, *scales.blocks, result));
+    OCTET_ASSIGN_OR_RETURN(
+        result, OutOfScaleBlocks(node, graph, *scales.blocks, result));
   }
   return graph.ResultIs(node, result);
 }

@@ -30,7 +30,7 @@ ir::AxisMap MapToLast(int rank) {
 }
 
 // Whether input 2 of `op` is a bias along the channels.
-bool HasBias(const ir::Op& op) {
+bool HasConvBias(const ir::Op& op) {
   if (const auto* conv = std::get_if<ir::Conv>(&op)) return conv->has_bias;
   const auto* transposed = std::get_if<ir::ConvTranspose>(&op);
   return transposed != nullptr && transposed->has_bias;
@@ -126,7 +126,7 @@ class Lowering {
     }
     if (!last) return First(id);
     // The bias runs along the channels, wherever they are.
-    if (i == 2 && HasBias(node.op)) return First(id);
+    if (i == 2 && HasConvBias(node.op)) return First(id);
     if (value.is_constant() && RankOf(id) != rank) return Broadcast(id, rank);
     return Last(id);
   }

@@ -66,6 +66,11 @@ struct StepRequest {
   int threads = 1;         // of the pools that the step will be bound to
   // Packed weights shared by all plans of the model. Never null.
   WeightCache* weights = nullptr;
+
+  // Of a value of `graph`.
+  Shape shape(ir::ValueId id) const {
+    return ir::ConcreteShape(graph.type(id).dims);
+  }
 };
 
 // A source of steps: oneDNN, our own kernels, plain loops. Thread-safe.

@@ -11,7 +11,7 @@
 namespace octet::reference {
 namespace {
 
-double Apply(const ir::RecurrentFunction& f, double x) {
+double ApplyFunction(const ir::RecurrentFunction& f, double x) {
   using Kind = ir::RecurrentActivation;
   switch (f.kind) {
     case Kind::kRelu:
@@ -147,7 +147,7 @@ class Sequence {
   double Activated(int function, double x) const {
     const double clip = shape_.op.clip;
     if (clip > 0) x = std::clamp(x, -clip, clip);
-    return Apply(functions_[function], x);
+    return ApplyFunction(functions_[function], x);
   }
   double& Sum(int64_t gate, int64_t unit) const {
     return sums_[gate * hidden_ + unit];
@@ -186,7 +186,7 @@ class Sequence {
       const double next = f * c + i * Activated(1, Sum(3, u));
       const double o = Activated(0, Sum(1, u) + Peephole(1, u) * next);
       c_[u] = static_cast<float>(next);
-      h_[u] = static_cast<float>(o * Apply(functions_[2], next));
+      h_[u] = static_cast<float>(o * ApplyFunction(functions_[2], next));
     }
   }
 

@@ -17,7 +17,7 @@ namespace {
 // Layers of the time chart that stand alone.
 constexpr size_t kSlowest = 14;
 // No plot needs more: 60 dB are a thousandth.
-constexpr double kMostDb = 60;
+constexpr double kMostDrawnDb = 60;
 // A relative error of more is no answer any more.
 constexpr double kMostError = 1.5;
 
@@ -101,7 +101,7 @@ std::string Trace(const std::vector<double>& values, const Axis& axis,
 }
 
 double Drawn(double db) {
-  return std::isnan(db) ? 0 : std::clamp(db, -10.0, kMostDb);
+  return std::isnan(db) ? 0 : std::clamp(db, -10.0, kMostDrawnDb);
 }
 
 // sqrt(noise / signal).

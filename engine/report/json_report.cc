@@ -14,8 +14,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kFormat = 1;
-// What JSON has no number for.
-constexpr double kMostDb = 200;
 
 // Null where nothing differs.
 Json DecibelsJson(double db) {

@@ -10,9 +10,6 @@
 namespace octet::report {
 namespace {
 
-// Decibels beyond which float32 tells no difference.
-constexpr double kMostDb = 200;
-
 std::string Number(double value) {
   if (std::abs(value) >= 100) return absl::StrFormat("%.0f", value);
   if (std::abs(value) >= 10) return absl::StrFormat("%.1f", value);

@@ -12,6 +12,10 @@
 // Figures in words, the same in every form of the report.
 namespace octet::report {
 
+// Decibels beyond which float32 tells no difference; JSON has no number for
+// infinity.
+inline constexpr double kMostDb = 200;
+
 // "29.2 dB"; "exact" where nothing differs; "none" where nothing is left of
 // the signal.
 std::string Decibels(double db);

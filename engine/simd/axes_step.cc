@@ -21,20 +21,12 @@ constexpr double kReduceNs = 0.2;
 constexpr double kSoftmaxNs = 1;
 constexpr double kNormNs = 0.6;
 
-Shape ShapeOf(const plan::StepRequest& request, ir::ValueId id) {
-  return ir::ConcreteShape(request.graph.type(id).dims);
-}
-
 const float* FloatsOf(const plan::Bindings& bindings, size_t i) {
   return reinterpret_cast<const float*>(bindings.inputs[i]);
 }
 
 float* OutputOf(const plan::Bindings& bindings) {
   return reinterpret_cast<float*>(bindings.outputs[0]);
-}
-
-std::string KernelName(absl::string_view what) {
-  return absl::StrCat("simd:", what, ":", IsaName(ActiveIsa()));
 }
 
 int64_t NsOf(int64_t elements, double each) {
@@ -48,7 +40,7 @@ StepOr CreateReduceStep(const plan::StepRequest& request,
   OCTET_RETURN_IF_ERROR(ExpectFloats(request));
   ReductionParams params;
   params.kind = op.kind;
-  params.shape = ShapeOf(request, request.node.inputs[0]);
+  params.shape = request.shape(request.node.inputs[0]);
   params.axes = op.axes;
   OCTET_ASSIGN_OR_RETURN(Reduction reduction, Reduction::Create(params));
   const int64_t ns = NsOf(reduction.input_size(), kReduceNs);
@@ -66,7 +58,7 @@ StepOr CreateReduceStep(const plan::StepRequest& request,
 StepOr CreateSoftmaxStep(const plan::StepRequest& request,
                          const ir::Softmax& op) {
   OCTET_RETURN_IF_ERROR(ExpectFloats(request));
-  const Shape shape = ShapeOf(request, request.node.inputs[0]);
+  const Shape shape = request.shape(request.node.inputs[0]);
   const absl::Span<const int64_t> dims(shape);
   const int64_t outer = ElementCount(dims.subspan(0, op.axis));
   const int64_t length = op.through_last_axis
@@ -101,7 +93,7 @@ StepOr CreateSoftmaxStep(const plan::StepRequest& request,
 StepOr CreateLayerNormStep(const plan::StepRequest& request,
                            const ir::LayerNorm& op) {
   OCTET_RETURN_IF_ERROR(ExpectFloats(request));
-  const Shape shape = ShapeOf(request, request.node.inputs[0]);
+  const Shape shape = request.shape(request.node.inputs[0]);
   internal::LayerNormTask task;
   task.length = ElementCount(absl::MakeConstSpan(shape).subspan(op.axis));
   task.epsilon = op.epsilon;
@@ -109,7 +101,7 @@ StepOr CreateLayerNormStep(const plan::StepRequest& request,
   const int64_t rows =
       ElementCount(absl::MakeConstSpan(shape).subspan(0, op.axis));
   for (size_t i = 1; i < request.node.inputs.size(); ++i) {
-    if (ElementCount(ShapeOf(request, request.node.inputs[i])) != task.length) {
+    if (ElementCount(request.shape(request.node.inputs[i])) != task.length) {
       return absl::UnimplementedError("a scale or bias of another shape");
     }
   }
@@ -134,7 +126,7 @@ StepOr CreateLayerNormStep(const plan::StepRequest& request,
 StepOr CreateBatchNormStep(const plan::StepRequest& request,
                            const ir::BatchNorm& op) {
   OCTET_RETURN_IF_ERROR(ExpectFloats(request));
-  const Shape shape = ShapeOf(request, request.node.inputs[0]);
+  const Shape shape = request.shape(request.node.inputs[0]);
   const int64_t channels = shape[1];
   const int64_t inner = ElementCount(absl::MakeConstSpan(shape).subspan(2));
   const int64_t planes = shape[0] * channels;

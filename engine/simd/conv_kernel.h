@@ -53,6 +53,12 @@ bool PairingFills(const ConvParams& params);
 // they should be.
 ConvParams RowwiseParams(ConvParams p);
 
+// Output rows of a depthwise convolution that one item of work makes, at least
+// 4: fewer would weave too many input rows twice. Every block of channels reads
+// and writes its part of the same cache lines, so what all blocks touch of
+// these rows should fill a part of an L2 cache.
+int64_t DepthwiseBlockRows(const ConvParams& params);
+
 // Whether one run can go through all taps of a kernel row.
 bool RowIsOneRun(const ConvParams& p);
 

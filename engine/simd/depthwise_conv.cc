@@ -4,19 +4,13 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/rounding.h"
 #include "engine/simd/conv_kernel.h"
 
 namespace octet::simd::internal {
 namespace {
 
-// Input and output bytes of a block of rows, all channels: part of an L2 cache.
-constexpr int64_t kSlabBytes = int64_t{1} << 17;
-// Fewer rows would weave too many input rows twice.
-constexpr int64_t kMinBlockRows = 4;
-
 constexpr int64_t kColumn = 2 * kPanelWidth;  // numbers of a woven column
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Weights per block of 16 channels, woven like the rows they meet. Rows are
 // woven in pairs (0, 1), (2, 3)... from the top of a block of output rows, so
@@ -162,12 +156,7 @@ void DepthwiseConv::Plan() {
   const int64_t row_macs =
       p.out_width() * p.kernel_h * p.kernel_w * kPanelWidth;
   row_stride_ = p.stride_h;
-  // Every block of channels reads and writes its part of the same cache lines,
-  // so the rows of a block of output rows should stay near until the last.
-  const int64_t row_bytes =
-      p.in_channels * (p.width * p.stride_h + p.out_width());
-  block_rows_ =
-      std::min(std::max(kSlabBytes / row_bytes, kMinBlockRows), p.out_height());
+  block_rows_ = std::min(DepthwiseBlockRows(p), p.out_height());
   if (p.dilation_h > 1) {
     // Rows a dilation apart are woven together, for one output row only.
     row_step_ = p.dilation_h;

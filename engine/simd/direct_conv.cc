@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/rounding.h"
 #include "engine/simd/conv_kernel.h"
 #include "engine/simd/packed_panels.h"
 
@@ -17,8 +18,6 @@ constexpr int64_t kBlockPixels = 96;
 constexpr int64_t kMinPixelsToWiden = 12;
 // Bound on the widened input of a block, elements: half of a usual L2 cache.
 constexpr int64_t kBlockInputs = int64_t{1} << 16;
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 class DirectConv : public ConvKernel {
  public:
@@ -241,6 +240,14 @@ ConvParams RowwiseParams(ConvParams p) {
     p.batch = 1;
   }
   return p;
+}
+
+int64_t DepthwiseBlockRows(const ConvParams& p) {
+  constexpr int64_t kBytes = int64_t{1} << 17;
+  constexpr int64_t kLeast = 4;
+  const int64_t row_bytes =
+      p.in_channels * (p.width * p.stride_h + p.out_width());
+  return std::max(kBytes / row_bytes, kLeast);
 }
 
 bool RowIsOneRun(const ConvParams& p) {

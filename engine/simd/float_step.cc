@@ -19,23 +19,15 @@ constexpr double kSimpleNs = 0.15;
 constexpr double kFunctionNs = 1;
 constexpr double kPowNs = 25;
 
-Shape ShapeOf(const plan::StepRequest& request, ir::ValueId id) {
-  return ir::ConcreteShape(request.graph.type(id).dims);
-}
-
 const float* FloatsOf(const plan::Bindings& bindings, int i) {
   return reinterpret_cast<const float*>(bindings.inputs[i]);
-}
-
-std::string KernelName(absl::string_view what) {
-  return absl::StrCat("simd:", what, ":", IsaName(ActiveIsa()));
 }
 
 std::unique_ptr<plan::Step> MakeRowStep(const plan::StepRequest& request,
                                         internal::UnaryRow row,
                                         const internal::FloatParams& params,
                                         double element_ns) {
-  const int64_t size = ElementCount(ShapeOf(request, request.node.outputs[0]));
+  const int64_t size = ElementCount(request.shape(request.node.outputs[0]));
   const auto ns = static_cast<int64_t>(element_ns * static_cast<double>(size));
   return MakeKernelStep(
       KernelName("elementwise"), 0,
@@ -89,9 +81,9 @@ StepOr CreateFloatBinaryStep(const plan::StepRequest& request,
   OCTET_RETURN_IF_ERROR(ExpectFloats(request));
   OCTET_ASSIGN_OR_RETURN(
       Broadcast broadcast,
-      Broadcast::Create(ShapeOf(request, request.node.outputs[0]),
-                        {ShapeOf(request, request.node.inputs[0]),
-                         ShapeOf(request, request.node.inputs[1])}));
+      Broadcast::Create(request.shape(request.node.outputs[0]),
+                        {request.shape(request.node.inputs[0]),
+                         request.shape(request.node.inputs[1])}));
   const auto repeated = broadcast.repeats(0)   ? internal::Repeated::kA
                         : broadcast.repeats(1) ? internal::Repeated::kB
                                                : internal::Repeated::kNone;

@@ -11,14 +11,23 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "engine/base/thread_pool.h"
 #include "engine/plan/step.h"
+#include "engine/simd/cpu_features.h"
 
 // What the steps of this folder are made of.
 namespace octet::simd {
 
 // Work of one thread, in nanoseconds, above which waking the team pays.
 inline constexpr int64_t kSharedWorkNs = 40'000;
+
+// What a step whose kernel was chosen for this processor says of itself:
+// "simd:relu:avx2".
+inline std::string KernelName(absl::string_view what) {
+  return absl::StrCat("simd:", what, ":", IsaName(ActiveIsa()));
+}
 
 // Roughly how long one thread takes to move `bytes`.
 inline int64_t MoveNs(int64_t bytes) { return bytes / 8; }

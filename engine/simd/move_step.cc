@@ -19,10 +19,6 @@ namespace {
 
 using StepOr = absl::StatusOr<std::unique_ptr<plan::Step>>;
 
-Shape ShapeOf(const plan::StepRequest& request, ir::ValueId id) {
-  return ir::ConcreteShape(request.graph.type(id).dims);
-}
-
 // Distances, in elements, between neighbours along each axis.
 Shape DenseStrides(const Shape& shape) {
   Shape strides(shape.size());
@@ -121,7 +117,7 @@ StepOr CreateRepeatingPadStep(const plan::StepRequest& request,
   const ir::TensorType& type = request.graph.type(request.node.outputs[0]);
   IndexedCopyParams params;
   params.element_bytes = static_cast<int64_t>(SizeOf(type.dtype));
-  params.sizes = ShapeOf(request, request.node.inputs[0]);
+  params.sizes = request.shape(request.node.inputs[0]);
   if (ElementCount(params.sizes) == 0) {
     return absl::UnimplementedError("padding of nothing");
   }
@@ -147,14 +143,14 @@ struct Piece {
 
 StepOr CreateTransposeStep(const plan::StepRequest& request,
                            const ir::Transpose& op) {
-  const Shape own = DenseStrides(ShapeOf(request, request.node.inputs[0]));
+  const Shape own = DenseStrides(request.shape(request.node.inputs[0]));
   Shape strides;
   for (int axis : op.perm) strides.push_back(own[axis]);
   return CreateStridedStep(request, "transpose", std::move(strides), 0);
 }
 
 StepOr CreateSliceStep(const plan::StepRequest& request, const ir::Slice& op) {
-  Shape strides = DenseStrides(ShapeOf(request, request.node.inputs[0]));
+  Shape strides = DenseStrides(request.shape(request.node.inputs[0]));
   int64_t offset = 0;
   for (size_t axis = 0; axis < strides.size(); ++axis) {
     offset += op.starts[axis] * strides[axis];
@@ -165,14 +161,13 @@ StepOr CreateSliceStep(const plan::StepRequest& request, const ir::Slice& op) {
 
 StepOr CreateReshapeStep(const plan::StepRequest& request) {
   return CreateStridedStep(
-      request, "copy", DenseStrides(ShapeOf(request, request.node.outputs[0])),
-      0);
+      request, "copy", DenseStrides(request.shape(request.node.outputs[0])), 0);
 }
 
 StepOr CreateExpandStep(const plan::StepRequest& request) {
-  const Shape shape = ShapeOf(request, request.node.inputs[0]);
+  const Shape shape = request.shape(request.node.inputs[0]);
   const Shape dense = DenseStrides(shape);
-  const size_t rank = ShapeOf(request, request.node.outputs[0]).size();
+  const size_t rank = request.shape(request.node.outputs[0]).size();
   Shape strides(rank, 0);
   for (size_t axis = 0; axis < shape.size(); ++axis) {
     if (shape[axis] != 1) strides[rank - shape.size() + axis] = dense[axis];
@@ -188,7 +183,7 @@ StepOr CreatePadStep(const plan::StepRequest& request, const ir::Pad& op) {
   const ir::TensorType& type = request.graph.type(request.node.outputs[0]);
   PaddedCopyParams params;
   params.element_bytes = static_cast<int64_t>(SizeOf(type.dtype));
-  params.sizes = ShapeOf(request, request.node.inputs[0]);
+  params.sizes = request.shape(request.node.inputs[0]);
   params.begin = op.begin;
   params.end = op.end;
   OCTET_ASSIGN_OR_RETURN(params.fill, FillOf(op.value, type));
@@ -207,7 +202,7 @@ StepOr CreateConcatStep(const plan::StepRequest& request,
   int64_t row = 0;
   for (size_t i = 0; i < request.node.inputs.size(); ++i) {
     OCTET_RETURN_IF_ERROR(ExpectMoved(request, i));
-    const Shape part = ShapeOf(request, request.node.inputs[i]);
+    const Shape part = request.shape(request.node.inputs[i]);
     const int64_t bytes =
         ElementCount(absl::MakeConstSpan(part).subspan(op.axis)) * element;
     pieces.push_back({bytes, row});

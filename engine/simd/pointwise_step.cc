@@ -14,10 +14,6 @@ int64_t ElementsOf(const plan::StepRequest& request, ir::ValueId id) {
   return ElementCount(ir::ConcreteShape(request.graph.type(id).dims));
 }
 
-std::string KernelName(absl::string_view what) {
-  return absl::StrCat("simd:", what, ":", IsaName(ActiveIsa()));
-}
-
 std::unique_ptr<plan::Step> MakeSumStep(absl::string_view name, const Sum& sum,
                                         int64_t elements) {
   return MakeKernelStep(

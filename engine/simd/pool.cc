@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/rounding.h"
 #include "engine/base/status_macros.h"
 #include "engine/simd/kernels.h"
 
@@ -26,8 +27,6 @@ struct Axis {
   int64_t stride;
   int64_t dilation;
 };
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 Taps TapsOf(const Axis& axis, int64_t output) {
   const int64_t origin = output * axis.stride - axis.pad_begin;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/rounding.h"
 #include "engine/simd/aligned_vector.h"
 #include "engine/simd/byte_quads.h"
 #include "engine/simd/conv_kernel.h"
@@ -12,11 +13,6 @@
 
 namespace octet::simd::internal {
 namespace {
-
-// Input and output bytes of a block of rows, all channels: part of an L2 cache.
-constexpr int64_t kSlabBytes = int64_t{1} << 17;
-// Fewer rows would weave too many input rows twice.
-constexpr int64_t kMinBlockRows = 4;
 // Woven bytes that leave room in an L1 cache for the rows they come from.
 constexpr int64_t kWovenBytes = int64_t{12} << 10;
 
@@ -29,8 +25,6 @@ constexpr int64_t kMaxWovenBytes = int64_t{1} << 20;
 
 constexpr int64_t kVectors = 4;
 constexpr int64_t kVectorBytes = 64;
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Columns between the first and the last tap.
 int64_t Reach(const ConvParams& p) { return (p.kernel_w - 1) * p.dilation_w; }
@@ -230,12 +224,7 @@ void QuadDepthwiseConv::Plan() {
     strips_[StripIndex(block.width)] = strip;
     woven_bytes_ = std::max(woven_bytes_, weights_->quads() * strip.quad_bytes);
   }
-  // Every block of channels reads and writes its part of the same cache lines,
-  // so the rows of a block of output rows should stay near until the last.
-  const int64_t row_bytes =
-      p.in_channels * (p.width * p.stride_h + p.out_width());
-  block_rows_ = std::max(kSlabBytes / row_bytes, kMinBlockRows) / 2 * 2;
-  block_rows_ = std::min(block_rows_, p.out_height());
+  block_rows_ = std::min(DepthwiseBlockRows(p) / 2 * 2, p.out_height());
   row_blocks_ = CeilDiv(p.out_height(), block_rows_);
   const int64_t macs =
       p.out_width() * p.kernel_h * p.kernel_w * kQuadGroup * block_rows_;

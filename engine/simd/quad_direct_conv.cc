@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/rounding.h"
 #include "engine/simd/byte_quads.h"
 #include "engine/simd/conv_kernel.h"
 #include "engine/simd/quad_panels.h"
@@ -16,8 +17,6 @@ namespace {
 constexpr int64_t kBlockBytes = int64_t{20} << 10;
 // Below that, a panel of weights is fetched too often.
 constexpr int64_t kMinBlockPixels = 96;
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 class QuadDirectConv : public ConvKernel {
  public:

@@ -14,16 +14,12 @@ namespace {
 
 using StepOr = absl::StatusOr<std::unique_ptr<plan::Step>>;
 
-Shape ShapeOf(const plan::StepRequest& request, ir::ValueId id) {
-  return ir::ConcreteShape(request.graph.type(id).dims);
-}
-
 absl::StatusOr<Broadcast> BroadcastOf(const plan::StepRequest& request) {
   std::vector<Shape> inputs;
   for (ir::ValueId id : request.node.inputs) {
-    inputs.push_back(ShapeOf(request, id));
+    inputs.push_back(request.shape(id));
   }
-  return Broadcast::Create(ShapeOf(request, request.node.outputs[0]), inputs);
+  return Broadcast::Create(request.shape(request.node.outputs[0]), inputs);
 }
 
 bool AnyQuantized(const plan::StepRequest& request) {
@@ -112,7 +108,7 @@ StepOr CreateCastStep(const plan::StepRequest& request) {
   if (row == nullptr || AnyQuantized(request)) {
     return absl::UnimplementedError("no kernel for these types");
   }
-  const int64_t size = ElementCount(ShapeOf(request, request.node.outputs[0]));
+  const int64_t size = ElementCount(request.shape(request.node.outputs[0]));
   const auto x_bytes = static_cast<int64_t>(SizeOf(from));
   const auto y_bytes = static_cast<int64_t>(SizeOf(to));
   return MakeKernelStep("simd:cast", 0, [=](const plan::Bindings& bindings) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/rounding.h"
 #include "engine/simd/conv_kernel.h"
 
 // Winograd's minimal filtering F(4x4, 3x3), exact in integers.
@@ -41,8 +42,6 @@ constexpr int64_t kBlockTiles = 24;
 
 constexpr int kG[kIn][kTaps] = {{6, 0, 0}, {-4, -4, -4}, {-4, 4, -4},
                                 {1, 2, 4}, {1, -2, 4},   {0, 0, 12}};
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 struct Panel {
   int64_t first_channel = 0;

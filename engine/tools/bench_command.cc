@@ -23,7 +23,6 @@ namespace {
 
 // Caches and clock frequency settle within it; at least one run is discarded.
 constexpr double kWarmUpMs = 300;
-constexpr int kMaxBatch = 1024;
 constexpr int kMaxIterations = 10'000'000;
 
 struct BenchFlags {

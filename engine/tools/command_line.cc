@@ -7,7 +7,6 @@ namespace octet::tools {
 namespace {
 
 constexpr int kMaxThreads = 256;
-constexpr int kMaxBatch = 1024;
 
 std::string CheckNamedFile(const std::string& argument) {
   return std::string(io::ParseNamedFile(argument).status().message());

@@ -11,6 +11,9 @@
 // Flags that several commands share, with one wording and one set of defaults.
 namespace octet::tools {
 
+// The most rows of a batch that a command takes.
+inline constexpr int kMaxBatch = 1024;
+
 // How a command loads its model.
 struct ModelFlags {
   std::string backend = "default";

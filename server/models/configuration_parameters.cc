@@ -29,8 +29,8 @@ constexpr char kInputPrefix[] = "input.";
 // More channels than any picture has.
 constexpr size_t kMostNumbers = 4096;
 
-absl::Status Wrong(absl::string_view key, absl::string_view got,
-                   absl::string_view expected) {
+absl::Status WrongParameter(absl::string_view key, absl::string_view got,
+                            absl::string_view expected) {
   return absl::InvalidArgumentError(absl::StrCat(
       "parameters['", absl::CHexEscape(key.substr(0, 255)), "']: got '",
       absl::CHexEscape(got.substr(0, 64)), "', expected ", expected));
@@ -40,13 +40,14 @@ absl::Status ReadLabel(absl::string_view key, const std::string& value,
                        ModelConfiguration* configuration) {
   const absl::string_view label = absl::StripPrefix(key, kLabelPrefix);
   if (!IsVersionLabel(label)) {
-    return Wrong(key, label,
-                 "a label of at most 64 letters, digits, '_', '-' and '.' "
-                 "that starts with a letter or '_'");
+    return WrongParameter(
+        key, label,
+        "a label of at most 64 letters, digits, '_', '-' and '.' "
+        "that starts with a letter or '_'");
   }
   int64_t version = 0;
   if (!absl::SimpleAtoi(value, &version) || version < 1) {
-    return Wrong(key, value, "a version's number in string_value");
+    return WrongParameter(key, value, "a version's number in string_value");
   }
   configuration->labels[std::string(label)] = version;
   return absl::OkStatus();
@@ -60,8 +61,8 @@ absl::StatusOr<std::vector<float>> ReadNumbers(absl::string_view key,
     float number = 0;
     if (!absl::SimpleAtof(part, &number) || !std::isfinite(number) ||
         numbers.size() == kMostNumbers) {
-      return Wrong(key, value,
-                   "finite numbers, comma-separated, one or one a channel");
+      return WrongParameter(
+          key, value, "finite numbers, comma-separated, one or one a channel");
     }
     numbers.push_back(number);
   }
@@ -77,7 +78,7 @@ absl::Status ReadDatatype(absl::string_view key, const std::string& value,
   } else if (value == "FP32") {
     form->dtype = DType::kFloat32;
   } else {
-    return Wrong(key, value, "UINT8, FP16 or FP32");
+    return WrongParameter(key, value, "UINT8, FP16 or FP32");
   }
   return absl::OkStatus();
 }
@@ -89,7 +90,7 @@ absl::Status ReadLayout(absl::string_view key, const std::string& value,
   } else if (value == "NCHW") {
     form->layout = InputLayout::kChannelsFirst;
   } else {
-    return Wrong(key, value, "NHWC or NCHW");
+    return WrongParameter(key, value, "NHWC or NCHW");
   }
   return absl::OkStatus();
 }
@@ -100,7 +101,7 @@ absl::Status ReadInputField(absl::string_view key, absl::string_view field,
   if (field == "layout") return ReadLayout(key, value, form);
   if (field == "channel_order") {
     if (value != "keep" && value != "reverse") {
-      return Wrong(key, value, "keep or reverse");
+      return WrongParameter(key, value, "keep or reverse");
     }
     form->reverse_channels = value == "reverse";
     return absl::OkStatus();
@@ -113,13 +114,14 @@ absl::Status ReadInputField(absl::string_view key, absl::string_view field,
     OCTET_ASSIGN_OR_RETURN(form->scale, ReadNumbers(key, value));
     if (std::find(form->scale.begin(), form->scale.end(), 0.0f) !=
         form->scale.end()) {
-      return Wrong(key, value, "numbers other than 0");
+      return WrongParameter(key, value, "numbers other than 0");
     }
     return absl::OkStatus();
   }
-  return Wrong(key, field,
-               "input.NAME. and datatype, layout, channel_order, mean or "
-               "scale");
+  return WrongParameter(
+      key, field,
+      "input.NAME. and datatype, layout, channel_order, mean or "
+      "scale");
 }
 
 absl::Status ReadInput(absl::string_view key, const std::string& value,
@@ -128,7 +130,7 @@ absl::Status ReadInput(absl::string_view key, const std::string& value,
   const absl::string_view rest = absl::StripPrefix(key, kInputPrefix);
   const size_t dot = rest.rfind('.');
   if (dot == absl::string_view::npos || dot == 0) {
-    return Wrong(key, key, "input.NAME.FIELD");
+    return WrongParameter(key, key, "input.NAME.FIELD");
   }
   const std::string name(rest.substr(0, dot));
   std::vector<InputForm>& forms = configuration->input_forms;

@@ -24,9 +24,6 @@
 namespace octet {
 namespace {
 
-// The model as it is put together inside the temporary folder.
-constexpr char kModelFolder[] = "model";
-
 // The number behind all that are taken, by whatever kind of entry.
 absl::StatusOr<int64_t> NextVersion(const std::string& folder) {
   DIR* const entries = opendir(folder.c_str());
@@ -53,7 +50,7 @@ absl::StatusOr<int64_t> NextVersion(const std::string& folder) {
 // `numbers` holds those that were moved.
 absl::Status AddTo(const std::string& staged, const std::string& folder,
                    size_t count, std::vector<int64_t>* numbers) {
-  OCTET_RETURN_IF_ERROR(CheckModelFolder(folder));
+  OCTET_RETURN_IF_ERROR(CheckStagedModel(folder));
   while (numbers->size() < count) {
     OCTET_ASSIGN_OR_RETURN(const int64_t next, NextVersion(folder));
     OCTET_ASSIGN_OR_RETURN(
@@ -73,7 +70,7 @@ absl::StatusOr<std::vector<int64_t>> PublishVersions(
     absl::Span<const VersionFiles> versions) {
   OCTET_ASSIGN_OR_RETURN(const std::unique_ptr<TemporaryFolder> temporary,
                          TemporaryFolder::Create(root));
-  const std::string staged = absl::StrCat(temporary->path(), "/", kModelFolder);
+  const std::string staged = absl::StrCat(temporary->path(), "/", kStagedModel);
   OCTET_RETURN_IF_ERROR(MakeFolder(staged));
   for (size_t i = 0; i < versions.size(); ++i) {
     OCTET_RETURN_IF_ERROR(

@@ -28,12 +28,7 @@
 #include "spdlog/spdlog.h"
 
 namespace octet {
-namespace {
-
-// The model as it is put together inside the temporary folder.
-constexpr char kModelFolder[] = "model";
-
-}  // namespace
+namespace {}  // namespace
 
 absl::StatusOr<UploadedFile> ParseUploadName(absl::string_view name) {
   const absl::string_view path = absl::StripPrefix(name, "file:");
@@ -55,7 +50,7 @@ absl::StatusOr<UploadedFile> ParseUploadName(absl::string_view name) {
 }
 
 std::string Upload::Staged() const {
-  return absl::StrCat(folder_->path(), "/", kModelFolder);
+  return absl::StrCat(folder_->path(), "/", kStagedModel);
 }
 
 std::string Upload::Target() const { return absl::StrCat(root_, "/", model_); }
@@ -124,7 +119,7 @@ void Upload::TakeBack(int64_t version, bool replaced) {
 absl::Status Upload::Publish() {
   OCTET_ASSIGN_OR_RETURN(const bool is_new, RenameToNew(Staged(), Target()));
   if (is_new) return SyncFolder(root_);
-  OCTET_RETURN_IF_ERROR(CheckModelFolder(Target()));
+  OCTET_RETURN_IF_ERROR(CheckStagedModel(Target()));
   std::vector<std::pair<int64_t, bool>> published;
   absl::Status status;
   for (const int64_t version : versions_) {

@@ -13,6 +13,7 @@
 #include "engine/ir/op.h"
 #include "engine/ir/tensor_type.h"
 #include "engine/plan/step.h"
+#include "tests/testing/not_finite.h"
 
 namespace octet {
 
@@ -45,6 +46,8 @@ class GraphBuilder {
  private:
   ir::Graph graph_;
 };
+
+inline constexpr ir::Activation kRelu{0.0f, kInfinity};
 
 // Leading rows, then fixed dimensions: RowsAnd({3, 8, 8}).
 ir::Dims RowsAnd(const Shape& rest);

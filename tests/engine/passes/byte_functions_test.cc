@@ -18,7 +18,7 @@ using ir::BinaryKind;
 using ir::UnaryKind;
 using ir::ValueId;
 
-ir::Graph ToIntegers(const ir::Graph& graph) {
+ir::Graph Integers(const ir::Graph& graph) {
   auto result = RunPasses(graph, IntegerPasses(), ReferenceEvaluation());
   EXPECT_TRUE(result.ok()) << result.status();
   return result.ok() ? *std::move(result) : graph;
@@ -48,7 +48,7 @@ ValueId Number(GraphBuilder& b, const std::string& name, float value,
 // last bit.
 void ExpectTables(const GraphBuilder& b, int tables) {
   const ir::Graph graph = b.Build();
-  const ir::Graph integers = ToIntegers(graph);
+  const ir::Graph integers = Integers(graph);
   EXPECT_EQ(CountOps(integers, "LookUp"), tables) << ir::DumpGraph(integers);
   ExpectSameAnswers(graph, integers, 0);
 }
@@ -118,7 +118,7 @@ TEST(ByteFunctionsTest, WhatFloatsReadIsATableOfFloats) {
   GraphBuilder b;
   const ValueId x = RoundedInput(b, "x");
   b.Output(b.Node("y", ir::Unary{UnaryKind::kSigmoid}, {x}));
-  const ir::Graph integers = ToIntegers(b.Build());
+  const ir::Graph integers = Integers(b.Build());
   EXPECT_EQ(CountOps(integers, "LookUp"), 1) << ir::DumpGraph(integers);
   EXPECT_EQ(CountOps(integers, "Dequantize"), 0);
   ExpectSameAnswers(b.Build(), integers, 0);
@@ -131,7 +131,7 @@ TEST(ByteFunctionsTest, TwoValuesAreNoTable) {
   const ValueId gate = b.Node("gate", ir::Unary{UnaryKind::kSigmoid}, {z});
   b.Output(Rounded(b, "y",
                    b.Node("f", ir::Binary{BinaryKind::kDiv, {}}, {x, gate})));
-  const ir::Graph integers = ToIntegers(b.Build());
+  const ir::Graph integers = Integers(b.Build());
   // The gate alone is one, of floats.
   EXPECT_EQ(CountOps(integers, "LookUp"), 1) << ir::DumpGraph(integers);
   EXPECT_EQ(CountOps(integers, "Div"), 1);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
-#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -26,7 +25,6 @@ using testing::HasSubstr;
 // operations.
 constexpr double kReordered = 1e-5;
 
-const ir::Activation kRelu{0.0f, std::numeric_limits<float>::infinity()};
 const ir::Activation kRelu6{0.0f, 6.0f};
 
 using PassFunction = absl::StatusOr<std::optional<ir::GraphPatch>> (*)(

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -25,8 +24,6 @@ using ir::ValueId;
 // a half. All test ranges give outputs whose largest magnitude is many steps,
 // so that one step is below this share.
 constexpr double kOneStep = 0.03;
-
-const ir::Activation kRelu{0.0f, std::numeric_limits<float>::infinity()};
 
 // Integer weights behind a Dequantize, per output channel.
 ValueId Weights(GraphBuilder& b, const std::string& name, const Shape& shape,

@@ -33,8 +33,8 @@ ir::Graph LowerChecked(const ir::Graph& graph) {
   return *std::move(cleaned);
 }
 
-ValueId Conv(GraphBuilder& b, const std::string& name, ValueId x, int64_t in,
-             int64_t out) {
+ValueId ConvOf(GraphBuilder& b, const std::string& name, ValueId x, int64_t in,
+               int64_t out) {
   ir::Conv conv;
   conv.window = WindowOf({3, 3}, 1, 1);
   conv.has_bias = true;
@@ -62,8 +62,8 @@ TEST(PermuteTest, ChannelsToLastAndBack) {
 TEST(LowerChannelsLastTest, ChainOfConvolutionsTurnsOnceAtEachEnd) {
   GraphBuilder b;
   const ValueId x = b.Input("x", RowsAnd({3, 5, 4}));
-  const ValueId a = Conv(b, "a", x, 3, 4);
-  b.Output(Conv(b, "y", b.Node("abs", ir::Unary{}, {a}), 4, 2));
+  const ValueId a = ConvOf(b, "a", x, 3, 4);
+  b.Output(ConvOf(b, "y", b.Node("abs", ir::Unary{}, {a}), 4, 2));
   const ir::Graph lowered = LowerChecked(b.Build());
   EXPECT_EQ(CountOps(lowered, "Transpose"), 2) << ir::DumpGraph(lowered);
   for (const ir::Node& node : lowered.nodes()) {
@@ -124,13 +124,13 @@ TEST(LowerChannelsLastTest, PoolsOfEveryKind) {
 ir::Graph Between(const ir::Op& op, int64_t channels_after,
                   std::vector<Tensor> constants = {}) {
   GraphBuilder b;
-  const ValueId a = Conv(b, "a", b.Input("x", RowsAnd({3, 6, 5})), 3, 4);
+  const ValueId a = ConvOf(b, "a", b.Input("x", RowsAnd({3, 6, 5})), 3, 4);
   std::vector<ValueId> inputs = {a};
   for (const Tensor& constant : constants) {
     inputs.push_back(b.Constant("k", constant));
   }
   const ValueId m = b.Node("m", op, inputs);
-  b.Output(Conv(b, "y", m, channels_after, 2));
+  b.Output(ConvOf(b, "y", m, channels_after, 2));
   return b.Build();
 }
 
@@ -170,9 +170,9 @@ TEST(LowerChannelsLastTest, ConstantsOfFewerAxesBroadcastAsBefore) {
 TEST(LowerChannelsLastTest, ConcatOfChannelsBecomesConcatOfTheLastAxis) {
   GraphBuilder b;
   const ValueId x = b.Input("x", RowsAnd({3, 4, 5}));
-  const ValueId a = Conv(b, "a", x, 3, 4);
-  const ValueId c = Conv(b, "c", x, 3, 2);
-  b.Output(Conv(b, "y", b.Node("cat", ir::Concat{1}, {a, c}), 6, 2));
+  const ValueId a = ConvOf(b, "a", x, 3, 4);
+  const ValueId c = ConvOf(b, "c", x, 3, 2);
+  b.Output(ConvOf(b, "y", b.Node("cat", ir::Concat{1}, {a, c}), 6, 2));
   const ir::Graph lowered = LowerChecked(b.Build());
   EXPECT_EQ(CountOps(lowered, "Transpose"), 2);
   for (const ir::Node& node : lowered.nodes()) {
@@ -184,7 +184,7 @@ TEST(LowerChannelsLastTest, ConcatOfChannelsBecomesConcatOfTheLastAxis) {
 
 TEST(LowerChannelsLastTest, OperatorsThatNeedTheOnnxOrderGetIt) {
   GraphBuilder b;
-  const ValueId a = Conv(b, "a", b.Input("x", RowsAnd({3, 4, 5})), 3, 4);
+  const ValueId a = ConvOf(b, "a", b.Input("x", RowsAnd({3, 4, 5})), 3, 4);
   const ValueId flat = b.Node("flat", ir::Reshape{RowsAnd({80})}, {a});
   const ValueId m = b.Node("m", ir::MatMul{},
                            {flat, b.Constant("w", RandomFloats({80, 3}, 1))});
@@ -220,7 +220,7 @@ TEST(LowerChannelsLastTest, PerChannelWeightsOfMatMulKeepTheirChannels) {
 TEST(LowerChannelsLastTest, OutputsKeepTheirNames) {
   GraphBuilder b;
   const ValueId x = b.Input("x", RowsAnd({3, 4, 5}));
-  const ValueId a = Conv(b, "a", x, 3, 3);
+  const ValueId a = ConvOf(b, "a", x, 3, 3);
   b.Output(a);
   b.Output(b.Node("y", ir::Unary{}, {a}));
   const ir::Graph lowered = LowerChecked(b.Build());

@@ -2,7 +2,6 @@
 #include "engine/quant/bias_correction.h"
 
 #include <cmath>
-#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,13 +10,12 @@
 #include "gtest/gtest.h"
 #include "tests/engine/quant/sample_source.h"
 #include "tests/testing/graph_builder.h"
+#include "tests/testing/not_finite.h"
 
 namespace octet::quant {
 namespace {
 
 using ir::ValueId;
-
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 // Three layers, one with a residual, and ranges that clip, so that means
 // shift.

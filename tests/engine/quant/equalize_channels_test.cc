@@ -2,7 +2,6 @@
 #include "engine/quant/equalize_channels.h"
 
 #include <cmath>
-#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,13 +10,13 @@
 #include "gtest/gtest.h"
 #include "tests/engine/quant/sample_source.h"
 #include "tests/testing/graph_builder.h"
+#include "tests/testing/not_finite.h"
 
 namespace octet::quant {
 namespace {
 
 using ir::ValueId;
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
 const ir::Activation kRelu6{0.0f, 6.0f};
 
 // Weights whose output channel c is `ratio` times as large as channel c - 1.
@@ -31,13 +30,13 @@ Tensor Graded(const Shape& shape, uint32_t seed, float ratio) {
   return weights;
 }
 
-struct Net {
+struct UnevenNet {
   ir::Graph graph;
   std::vector<Tensor> samples;
 };
 
 // A convolution whose channels differ much, and a depthwise one behind it.
-Net Depthwise(ir::Activation activation) {
+UnevenNet Depthwise(ir::Activation activation) {
   GraphBuilder b;
   const ValueId x = b.Input("x", RowsAnd({3, 5, 5}));
   ir::Conv first;
@@ -56,7 +55,7 @@ Net Depthwise(ir::Activation activation) {
   last.window = WindowOf({1, 1});
   b.Output(
       b.Node("y", last, {d, b.Constant("y_w", RandomFloats({2, 4, 1, 1}, 4))}));
-  Net net{b.Build(), {}};
+  UnevenNet net{b.Build(), {}};
   for (uint32_t i = 0; i < 4; ++i) {
     net.samples.push_back(RandomFloats({1, 3, 5, 5}, 10 + i, -3, 3));
   }
@@ -72,14 +71,14 @@ std::vector<SiteStatistics> StatisticsOf(const ir::Graph& graph,
   return *observer.Statistics();
 }
 
-Equalization Equalized(const Net& net) {
+Equalization Equalized(const UnevenNet& net) {
   const auto result = EqualizeChannels(net.graph, ChooseSites(net.graph),
                                        StatisticsOf(net.graph, net.samples));
   EXPECT_TRUE(result.ok()) << result.status();
   return *result;
 }
 
-void ExpectSameAnswers(const Net& net, const ir::Graph& changed) {
+void ExpectSameAnswers(const UnevenNet& net, const ir::Graph& changed) {
   const auto backend = reference::CreateReferenceBackend();
   for (const Tensor& sample : net.samples) {
     const auto a = Interpret(net.graph.WithRows(1), *backend, {sample});
@@ -96,14 +95,14 @@ void ExpectSameAnswers(const Net& net, const ir::Graph& changed) {
 class EachClampTest : public testing::TestWithParam<ir::Activation> {};
 
 TEST_P(EachClampTest, AnswersStayTheSame) {
-  const Net net = Depthwise(GetParam());
+  const UnevenNet net = Depthwise(GetParam());
   const Equalization equalized = Equalized(net);
   EXPECT_GE(equalized.tensors, 1);
   ExpectSameAnswers(net, equalized.graph);
 }
 
 TEST_P(EachClampTest, ADepthwiseReaderSeesChannelsOfOneRange) {
-  const Net net = Depthwise(GetParam());
+  const UnevenNet net = Depthwise(GetParam());
   const auto before = StatisticsOf(net.graph, net.samples);
   const auto after = StatisticsOf(Equalized(net).graph, net.samples);
   const auto spread = [](const ChannelStatistics& channels) {
@@ -155,7 +154,7 @@ TEST(EqualizeChannelsTest, PassesMaxPoolAndConcat) {
       "d", depthwise, {p, b.Constant("d_w", RandomFloats({6, 1, 1, 1}, 3))});
   b.Output(
       b.Node("y", conv, {d, b.Constant("y_w", RandomFloats({2, 6, 1, 1}, 4))}));
-  Net net{b.Build(), {RandomFloats({1, 3, 4, 4}, 5, -2, 2)}};
+  UnevenNet net{b.Build(), {RandomFloats({1, 3, 4, 4}, 5, -2, 2)}};
   const Equalization equalized = Equalized(net);
   EXPECT_GE(equalized.tensors, 1);
   ExpectSameAnswers(net, equalized.graph);
@@ -173,7 +172,7 @@ TEST(EqualizeChannelsTest, LeavesWhatAnAdditionReads) {
   const ValueId s = b.Node("s", ir::Binary{}, {a, c});
   b.Output(
       b.Node("y", conv, {s, b.Constant("y_w", RandomFloats({2, 4, 1, 1}, 3))}));
-  const Net net{b.Build(), {RandomFloats({1, 4, 4, 4}, 5)}};
+  const UnevenNet net{b.Build(), {RandomFloats({1, 4, 4, 4}, 5)}};
   EXPECT_EQ(Equalized(net).tensors, 0);
 }
 
@@ -199,7 +198,7 @@ TEST(EqualizeChannelsTest, LeavesAClampBelowWhatTheGroupReaches) {
                            {b.Node("cat", ir::Concat{1}, {a, c}),
                             b.Constant("d_w", RandomFloats({5, 1, 1, 1}, 3))});
   b.Output(d);
-  const Net net{b.Build(), {RandomFloats({1, 3, 4, 4}, 5, 0, 2)}};
+  const UnevenNet net{b.Build(), {RandomFloats({1, 3, 4, 4}, 5, 0, 2)}};
   EXPECT_EQ(Equalized(net).tensors, 0);
 }
 
@@ -220,7 +219,7 @@ TEST(EqualizeChannelsTest, ScalesMatricesToo) {
     // Weights as graded the other way, so that equalizing evens both.
     Tensor weights = RandomFloats(transposed ? Shape{2, 5} : Shape{5, 2}, 3);
     b.Output(b.Node("y", second, {a, b.Constant("y_w", std::move(weights))}));
-    Net net{b.Build(), {}};
+    UnevenNet net{b.Build(), {}};
     for (uint32_t i = 0; i < 8; ++i) {
       net.samples.push_back(RandomFloats({1, 3}, 20 + i, -2, 2));
     }

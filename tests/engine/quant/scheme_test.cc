@@ -7,14 +7,12 @@
 #include "engine/quant/observer.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/testing/not_finite.h"
 
 namespace octet::quant {
 namespace {
 
 using testing::HasSubstr;
-
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 // The value that comes back after a round trip through integers.
 float RoundTrip(float real, const Scheme& scheme) {

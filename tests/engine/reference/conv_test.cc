@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdint>
-#include <limits>
 #include <vector>
 
 #include "tests/engine/reference/reference_node.h"
+#include "tests/testing/not_finite.h"
 
 namespace octet::reference {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
-
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 ir::Window Window2d(int64_t kernel, int64_t stride, int64_t pad,
                     int64_t dilation = 1) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tests/engine/reference/reference_node.h"
+#include "tests/testing/not_finite.h"
 
 namespace octet::reference {
 namespace {
@@ -12,9 +13,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::FloatEq;
 using ::testing::IsNan;
-
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 Tensor Floats(const std::vector<float>& values) {
   return TensorOf<float>({static_cast<int64_t>(values.size())}, values);
@@ -81,7 +79,7 @@ TEST(ReferenceBinaryTest, PlainIntegersNeverTrap) {
 }
 
 // a = 1 * (q - 10), b = 0.5 * q, y = 2 * (q - 4).
-struct IntegerCase {
+struct IntegerBinary {
   Tensor a = TensorOf<uint8_t>({4}, {13, 10, 255, 0});
   Tensor b = TensorOf<int8_t>({4}, {4, -2, 127, -128});
   ir::Quantization a_type = ir::Quantization::PerTensor(1, 10);
@@ -96,19 +94,19 @@ struct IntegerCase {
 TEST(ReferenceBinaryTest, IntegerAddRoundsOnce) {
   // 3 + 2 = 5 -> 2.5 -> 2; 0 - 1 -> -0.5 -> 0; 245 + 63.5 -> 154.25;
   // -10 - 64 = -74 -> -37, below the least.
-  EXPECT_THAT(IntegerCase().Run({ir::BinaryKind::kAdd, {}}),
+  EXPECT_THAT(IntegerBinary().Run({ir::BinaryKind::kAdd, {}}),
               ElementsAre(6, 4, 158, 0));
   // Relu6: at most 3 steps above the zero point.
-  EXPECT_THAT(IntegerCase().Run({ir::BinaryKind::kAdd, {0, 6}}),
+  EXPECT_THAT(IntegerBinary().Run({ir::BinaryKind::kAdd, {0, 6}}),
               ElementsAre(6, 4, 7, 4));
 }
 
 TEST(ReferenceBinaryTest, OtherKindsOnIntegersGoThroughReals) {
   // 3 * 2 / 2 = 3; 0; 245 * 63.5 beyond; -10 * -64 / 2 = 320 beyond.
-  EXPECT_THAT(IntegerCase().Run({ir::BinaryKind::kMul, {}}),
+  EXPECT_THAT(IntegerBinary().Run({ir::BinaryKind::kMul, {}}),
               ElementsAre(7, 4, 255, 255));
   // (3 - 2) / 2 -> 0; (0 + 1) / 2 -> 0; 181.5 / 2 = 90.75; 54 / 2.
-  EXPECT_THAT(IntegerCase().Run({ir::BinaryKind::kSub, {}}),
+  EXPECT_THAT(IntegerBinary().Run({ir::BinaryKind::kSub, {}}),
               ElementsAre(4, 4, 95, 31));
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tests/engine/reference/reference_node.h"
+#include "tests/testing/not_finite.h"
 
 // The kinds of Binary and Unary on every type that they are for, and Where.
 namespace octet::reference {
@@ -18,9 +19,6 @@ using ::testing::Pointwise;
 
 using B = ir::BinaryKind;
 using U = ir::UnaryKind;
-
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 template <typename T>
 Tensor Vector(const std::vector<T>& values) {

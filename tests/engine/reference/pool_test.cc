@@ -15,18 +15,20 @@ const Tensor& OneToNine() {
   return *image;
 }
 
-ir::Window Window2d(int64_t kernel, int64_t stride, int64_t pad) {
+ir::Window SquareWindow(int64_t kernel, int64_t stride, int64_t pad) {
   return {{kernel, kernel}, {stride, stride}, {pad, pad}, {pad, pad}, {1, 1}};
 }
 
 TEST(ReferencePoolTest, TakesTheLargest) {
-  const ir::Pool pool{.kind = ir::PoolKind::kMax, .window = Window2d(2, 1, 0)};
+  const ir::Pool pool{.kind = ir::PoolKind::kMax,
+                      .window = SquareWindow(2, 1, 0)};
   EXPECT_THAT(RunReference<float>({pool, {OneToNine()}, {}}),
               ElementsAre(5, 6, 8, 9));
 }
 
 TEST(ReferencePoolTest, PaddingIsNeverTheLargest) {
-  const ir::Pool pool{.kind = ir::PoolKind::kMax, .window = Window2d(2, 2, 1)};
+  const ir::Pool pool{.kind = ir::PoolKind::kMax,
+                      .window = SquareWindow(2, 2, 1)};
   const Tensor x = TensorOf<float>({1, 1, 2, 2}, {-1, -2, -3, -4});
   EXPECT_THAT(RunReference<float>({pool, {x}, {}}),
               ElementsAre(-1, -2, -3, -4));
@@ -41,7 +43,7 @@ TEST(ReferencePoolTest, LargestOfADilatedWindow) {
 
 TEST(ReferencePoolTest, AverageLeavesThePaddingOut) {
   const ir::Pool pool{.kind = ir::PoolKind::kAverage,
-                      .window = Window2d(3, 2, 1)};
+                      .window = SquareWindow(3, 2, 1)};
   // (1+2+4+5)/4, (2+3+5+6)/4, ...
   EXPECT_THAT(RunReference<float>({pool, {OneToNine()}, {}}),
               ElementsAre(3, 4, 6, 7));

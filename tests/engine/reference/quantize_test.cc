@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdint>
-#include <limits>
 #include <vector>
 
 #include "tests/engine/reference/reference_node.h"
+#include "tests/testing/not_finite.h"
 
 namespace octet::reference {
 namespace {
 
 using ::testing::ElementsAre;
-
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 TEST(ReferenceQuantizeTest, RoundsHalfToEvenAndSaturates) {
   const Tensor x = TensorOf<float>({7}, {0, 1, 3, -1, 1000, -1000, 5});

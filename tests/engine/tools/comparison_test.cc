@@ -8,14 +8,13 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/testing/not_finite.h"
 
 namespace octet::tools {
 namespace {
 
 using ::testing::DoubleNear;
 using ::testing::HasSubstr;
-
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 std::vector<NamedTensor> Output(Shape shape, std::vector<float> values,
                                 std::string name = "y") {

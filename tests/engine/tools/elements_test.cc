@@ -15,7 +15,7 @@ namespace {
 
 using ::testing::ElementsAre;
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kInfiniteDouble = std::numeric_limits<double>::infinity();
 
 Tensor Halves(DType dtype, std::vector<uint16_t> bits) {
   Tensor tensor(dtype, {static_cast<int64_t>(bits.size())});
@@ -37,13 +37,13 @@ TEST(ElementsTest, Float16FollowsIeee754) {
   EXPECT_THAT(ToDoubles(Halves(DType::kFloat16, {0x3c00, 0xc000, 0x7bff, 0x0001,
                                                  0x0400, 0x7c00, 0xfc00})),
               ElementsAre(1, -2, 65504, std::ldexp(1, -24), std::ldexp(1, -14),
-                          kInfinity, -kInfinity));
+                          kInfiniteDouble, -kInfiniteDouble));
   EXPECT_TRUE(std::isnan(ToDoubles(Halves(DType::kFloat16, {0x7e00}))[0]));
 }
 
 TEST(ElementsTest, BFloat16IsTheUpperHalfOfFloat32) {
   EXPECT_THAT(ToDoubles(Halves(DType::kBFloat16, {0x3f80, 0xc040, 0xff80})),
-              ElementsAre(1, -3, -kInfinity));
+              ElementsAre(1, -3, -kInfiniteDouble));
 }
 
 }  // namespace

@@ -2,20 +2,17 @@
 #include "engine/tools/tolerance.h"
 
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/testing/not_finite.h"
 
 namespace octet::tools {
 namespace {
 
 using ::testing::HasSubstr;
-
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 Tensor Floats(std::vector<float> values) {
   const Shape shape = {static_cast<int64_t>(values.size())};

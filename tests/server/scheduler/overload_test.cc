@@ -20,9 +20,9 @@ namespace {
 constexpr absl::Duration kRow = absl::Milliseconds(1);
 
 // Counts the rows that are done before their deadlines.
-class CountingRunner : public BatchRunner {
+class TimedRunner : public BatchRunner {
  public:
-  explicit CountingRunner(FakeClock* clock) : clock_(clock) {}
+  explicit TimedRunner(FakeClock* clock) : clock_(clock) {}
 
   void RunBatch(int, absl::Span<const std::shared_ptr<Task>> batch) override {
     int64_t rows = 0;
@@ -79,7 +79,7 @@ class OverloadTest : public ::testing::Test {
   }
 
   FakeClock clock_;
-  CountingRunner runner_;
+  TimedRunner runner_;
   BatchScheduler scheduler_;
   BatchScheduler::Queue* const queue_;
   int64_t refused_ = 0;
