@@ -23,7 +23,7 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t kMaxBytes = 64 << 10;
-constexpr size_t kShownBytes = 128;
+constexpr size_t kShownKeyBytes = 128;
 
 absl::Status Wrong(const std::string& path, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(ShownText(path), ": ", what));
@@ -79,9 +79,9 @@ absl::StatusOr<json> ParseText(const std::string& path,
                                     ", expected an object of settings"));
   }
   if (!twice.empty()) {
-    return Wrong(path,
-                 absl::StrCat("key ", ShownText(twice.substr(0, kShownBytes)),
-                              " is there twice"));
+    return Wrong(
+        path, absl::StrCat("key ", ShownText(twice.substr(0, kShownKeyBytes)),
+                           " is there twice"));
   }
   return object;
 }
@@ -103,10 +103,10 @@ absl::StatusOr<std::vector<FileSetting>> ReadConfigFile(
     } else if (value.is_number()) {
       settings.push_back({key, value.dump()});
     } else {
-      return Wrong(path,
-                   absl::StrCat("key ", ShownText(key.substr(0, kShownBytes)),
-                                ": got a JSON ", value.type_name(),
-                                ", expected a string or a number"));
+      return Wrong(
+          path, absl::StrCat("key ", ShownText(key.substr(0, kShownKeyBytes)),
+                             ": got a JSON ", value.type_name(),
+                             ", expected a string or a number"));
     }
   }
   return settings;

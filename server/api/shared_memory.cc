@@ -33,7 +33,7 @@ namespace {
 constexpr size_t kLongestName = 255;
 
 // Untrusted text in messages.
-std::string Quote(absl::string_view text) {
+std::string QuoteRegion(absl::string_view text) {
   return absl::StrCat("'", absl::CHexEscape(text.substr(0, kLongestName)), "'");
 }
 
@@ -49,8 +49,8 @@ absl::Status CheckName(absl::string_view name) {
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("name: got ", Quote(name), ", expected 1 to ", kLongestName,
-                   " bytes without control characters"));
+      absl::StrCat("name: got ", QuoteRegion(name), ", expected 1 to ",
+                   kLongestName, " bytes without control characters"));
 }
 
 // shm_open() leaves names of another form to the system.
@@ -60,8 +60,8 @@ absl::Status CheckKey(absl::string_view key) {
                      !HasControlCharacter(key) && key != "/." && key != "/..";
   if (plain) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
-      "key: got ", Quote(key), ", expected a slash and 1 to ", kLongestName,
-      " bytes without another slash or control characters"));
+      "key: got ", QuoteRegion(key), ", expected a slash and 1 to ",
+      kLongestName, " bytes without another slash or control characters"));
 }
 
 absl::Status CheckPlace(const SharedMemoryRegion::Place& place) {
@@ -106,8 +106,8 @@ absl::Status SystemError(const std::string& what, int error) {
 }
 
 std::string Describe(const SharedMemoryRegion::Place& place) {
-  return absl::StrCat("shared memory region ", Quote(place.name), " (object ",
-                      Quote(place.key), ")");
+  return absl::StrCat("shared memory region ", QuoteRegion(place.name),
+                      " (object ", QuoteRegion(place.key), ")");
 }
 
 }  // namespace
@@ -222,7 +222,7 @@ absl::Status SharedMemoryRegions::CheckRoomLocked(
     const std::string& name) const {
   if (regions_.contains(name)) {
     return absl::AlreadyExistsError(
-        absl::StrCat("there is a shared memory region ", Quote(name),
+        absl::StrCat("there is a shared memory region ", QuoteRegion(name),
                      " already: unregister it first"));
   }
   if (regions_.size() >= kMost) {
@@ -241,9 +241,10 @@ absl::Status SharedMemoryRegions::Register(SharedMemoryRegion::Place place) {
   }
   OCTET_RETURN_IF_ERROR(CheckPlace(place));
   if (!absl::StartsWith(place.key, prefix_)) {
-    return absl::PermissionDeniedError(absl::StrCat(
-        "key: got ", Quote(place.key), ", expected a name that starts with '",
-        prefix_, "' (the server's --shared-memory-prefix)"));
+    return absl::PermissionDeniedError(
+        absl::StrCat("key: got ", QuoteRegion(place.key),
+                     ", expected a name that starts with '", prefix_,
+                     "' (the server's --shared-memory-prefix)"));
   }
   {
     // Before the object is touched: a name that is taken opens nothing.
@@ -275,7 +276,7 @@ SharedMemoryRegions::Find(absl::string_view name) const {
   const auto position = regions_.find(name);
   if (position != regions_.end()) return position->second;
   return absl::NotFoundError(
-      absl::StrCat("there is no shared memory region ", Quote(name),
+      absl::StrCat("there is no shared memory region ", QuoteRegion(name),
                    "; SystemSharedMemoryRegister makes one"));
 }
 

@@ -50,7 +50,7 @@ absl::StatusOr<int64_t> NextVersion(const std::string& folder) {
 // `numbers` holds those that were moved.
 absl::Status AddTo(const std::string& staged, const std::string& folder,
                    size_t count, std::vector<int64_t>* numbers) {
-  OCTET_RETURN_IF_ERROR(CheckStagedModel(folder));
+  OCTET_RETURN_IF_ERROR(CheckModelFolder(folder));
   while (numbers->size() < count) {
     OCTET_ASSIGN_OR_RETURN(const int64_t next, NextVersion(folder));
     OCTET_ASSIGN_OR_RETURN(

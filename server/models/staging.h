@@ -36,6 +36,9 @@ class TemporaryFolder {
   const int lock_;  // a descriptor
 };
 
+// The model as it is put together inside a temporary folder.
+inline constexpr char kStagedModel[] = "model";
+
 // What errno says about `path`.
 absl::Status SystemError(absl::string_view what, absl::string_view path);
 

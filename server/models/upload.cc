@@ -119,7 +119,7 @@ void Upload::TakeBack(int64_t version, bool replaced) {
 absl::Status Upload::Publish() {
   OCTET_ASSIGN_OR_RETURN(const bool is_new, RenameToNew(Staged(), Target()));
   if (is_new) return SyncFolder(root_);
-  OCTET_RETURN_IF_ERROR(CheckStagedModel(Target()));
+  OCTET_RETURN_IF_ERROR(CheckModelFolder(Target()));
   std::vector<std::pair<int64_t, bool>> published;
   absl::Status status;
   for (const int64_t version : versions_) {
