@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "CLI/App.hpp"
+#include "CLI/CLI.hpp"
 
 // Completion scripts, made from the command line's own tree, so that they know
 // what it knows.

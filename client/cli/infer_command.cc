@@ -13,7 +13,6 @@
 #include <utility>
 #include <vector>
 
-#include "CLI/Error.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/cli/class_scores.h"

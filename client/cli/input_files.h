@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "CLI/App.hpp"
+#include "CLI/CLI.hpp"
 #include "absl/status/statusor.h"
 #include "engine/io/model_rows.h"
 #include "proto/inference.pb.h"

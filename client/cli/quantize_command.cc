@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "CLI/Error.hpp"
 #include "client/cli/command.h"
 #include "client/cli/input_files.h"
 #include "client/cli/job_report.h"
