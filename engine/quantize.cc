@@ -17,6 +17,7 @@
 #include "engine/onnx/exporter.h"
 #include "engine/output_error.h"
 #include "engine/quant/quantize_graph.h"
+#include "engine/quantization_memory.h"
 #include "engine/quantization_search.h"
 
 namespace octet {
@@ -175,8 +176,17 @@ absl::StatusOr<QuantizationResult> Quantize(
     return absl::InvalidArgumentError(
         "the model is quantized already; expected a float model");
   }
-  OCTET_ASSIGN_OR_RETURN(ir::Graph graph,
-                         internal::OptimizeFloat(imported.graph));
+  const bool qlinear = options.format == QuantizedFormat::kQOperator;
+  OCTET_ASSIGN_OR_RETURN(
+      ir::Graph graph, qlinear
+                           ? internal::OptimizeFloatForQLinear(imported.graph)
+                           : internal::OptimizeFloat(imported.graph));
+  if (options.memory_budget) {
+    OCTET_RETURN_IF_ERROR(internal::CheckMemoryBudget(
+        internal::EstimateQuantizationMemory(graph, calibration,
+                                             options.method),
+        *options.memory_budget));
+  }
   const onnx::ImportedModel float_model = imported;
   OCTET_ASSIGN_OR_RETURN(auto exact, internal::LoadedModel::Create(
                                          std::move(imported), model_options));
@@ -197,6 +207,10 @@ absl::StatusOr<QuantizationResult> Quantize(
     OCTET_RETURN_IF_ERROR(
         KeepFasterLayers(*exact, observer, quantized, result));
   }
+  if (qlinear) {
+    OCTET_ASSIGN_OR_RETURN(quantized,
+                           internal::FuseIntoQLinear(std::move(quantized)));
+  }
   OCTET_ASSIGN_OR_RETURN(
       result.model,
       onnx::ExportModel(quantized,
@@ -204,6 +218,7 @@ absl::StatusOr<QuantizationResult> Quantize(
   OCTET_RETURN_IF_ERROR(Report(observer, "quantize", 1, 1));
   result.tensors = Describe(chosen);
   result.remedies = std::move(chosen.remedies);
+  result.left_out = std::move(chosen.left_out);
   result.float_bytes = static_cast<int64_t>(bytes.size());
   result.quantized_bytes = static_cast<int64_t>(result.model.size());
   result.samples = run.samples();
