@@ -9,6 +9,18 @@
 #include "engine/onnx/export_rules.h"
 
 namespace octet::onnx {
+namespace {
+
+// The integer that stands for 0.
+Tensor RealZero(const ir::TensorType& type) {
+  const int32_t zero_point = type.quantization->zero_points[0];
+  if (type.dtype == DType::kInt8) {
+    return Tensor::Of<int8_t>({}, {static_cast<int8_t>(zero_point)});
+  }
+  return Tensor::Of<uint8_t>({}, {static_cast<uint8_t>(zero_point)});
+}
+
+}  // namespace
 
 absl::Status WriteOp(const ir::Concat& op, NodeWriter& writer) {
   writer.Expect(1);
@@ -55,7 +67,8 @@ absl::Status WriteOp(const ir::Pad& op, NodeWriter& writer) {
                                      writer.Ints("pads", pads)};
   const bool constant = op.mode == ir::PadMode::kConstant;
   if (constant && writer.InputType(0).quantization.has_value()) {
-    inputs.push_back(writer.InputQuantization(0).second);
+    inputs.push_back(
+        writer.Initializer("value", RealZero(writer.InputType(0))));
   } else if (constant && writer.InputType(0).dtype == DType::kFloat32) {
     inputs.push_back(writer.Float("value", op.value));
   } else if (constant && op.value != 0) {

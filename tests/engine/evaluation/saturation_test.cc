@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "engine/evaluation/pair_sums.h"
 #include "engine/io/file.h"
 #include "engine/io/npy.h"
@@ -121,7 +122,7 @@ TEST(PairSumsTest, GroupsHaveWeightsOfTheirOwn) {
 }
 
 std::string SampleFile(const std::string& name) {
-  return std::string(OCTET_SOURCE_DIR) + "/deploy/sample/" + name;
+  return absl::StrCat(OCTET_SOURCE_DIR, "/deploy/sample/", name);
 }
 
 NamedTensor SampleImages(int64_t count) {
