@@ -11,16 +11,18 @@
 
 namespace octet::internal {
 
-// Bytes that quantizing a model takes at its peak, by what takes them. An
-// estimate from above: memory that the allocator has not given back counts too.
+// Bytes that a process takes at its peak that quantizes a model and does
+// nothing else, by what takes them. An estimate from above: memory that the
+// allocator has not given back counts too.
 struct QuantizationMemory {
+  int64_t program = 0;      // code, libraries, tables
   int64_t weights = 0;      // in all copies, packed and not
   int64_t activations = 0;  // of one sample
   int64_t statistics = 0;   // histograms, and moments of the channels
   int64_t samples = 0;      // the caller's
 
   int64_t total() const {
-    return weights + activations + statistics + samples;
+    return program + weights + activations + statistics + samples;
   }
 };
 

@@ -177,15 +177,15 @@ absl::StatusOr<QuantizationResult> Quantize(
         "the model is quantized already; expected a float model");
   }
   const bool qlinear = options.format == QuantizedFormat::kQOperator;
-  OCTET_ASSIGN_OR_RETURN(
-      ir::Graph graph, qlinear
-                           ? internal::OptimizeFloatForQLinear(imported.graph)
-                           : internal::OptimizeFloat(imported.graph));
+  OCTET_ASSIGN_OR_RETURN(ir::Graph graph,
+                         qlinear
+                             ? internal::OptimizeFloatForQLinear(imported.graph)
+                             : internal::OptimizeFloat(imported.graph));
   if (options.memory_budget) {
-    OCTET_RETURN_IF_ERROR(internal::CheckMemoryBudget(
-        internal::EstimateQuantizationMemory(graph, calibration,
-                                             options.method),
-        *options.memory_budget));
+    OCTET_RETURN_IF_ERROR(
+        internal::CheckMemoryBudget(internal::EstimateQuantizationMemory(
+                                        graph, calibration, options.method),
+                                    *options.memory_budget));
   }
   const onnx::ImportedModel float_model = imported;
   OCTET_ASSIGN_OR_RETURN(auto exact, internal::LoadedModel::Create(

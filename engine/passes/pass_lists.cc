@@ -23,9 +23,8 @@ std::vector<Pass> FloatPasses() {
 
 std::vector<Pass> FloatPassesForQLinear() {
   std::vector<Pass> passes = FloatPasses();
-  std::erase_if(passes, [](const Pass& pass) {
-    return pass.run == &FuseResidualAdd;
-  });
+  std::erase_if(passes,
+                [](const Pass& pass) { return pass.run == &FuseResidualAdd; });
   return passes;
 }
 

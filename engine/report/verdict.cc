@@ -187,10 +187,10 @@ Verdict Judge(const ReportFacts& facts) {
         "The method histogram chooses the ranges with more care: try it.");
   }
   if (!facts.quantization.left_out.empty()) {
-    verdict.advice.push_back(absl::StrCat(
-        "Left out for want of time: ",
-        absl::StrJoin(facts.quantization.left_out, ", "),
-        ". A larger time budget tries them."));
+    verdict.advice.push_back(
+        absl::StrCat("Left out for want of time: ",
+                     absl::StrJoin(facts.quantization.left_out, ", "),
+                     ". A larger time budget tries them."));
   }
   AdviseOnSamples(facts, verdict);
   return verdict;

@@ -134,7 +134,8 @@ TEST(QuantizationSearchTest, MemoryBudgetThatCannotHoldIsRefusedWithFigures) {
               AllOf(HasSubstr("the budget is 1.0 MB"),
                     HasSubstr("MB for activations")));
   options.memory_budget = 1'000'000'000;
-  EXPECT_TRUE(Quantize(SampleModel(), {&calibration, 1}, options, nullptr).ok());
+  EXPECT_TRUE(
+      Quantize(SampleModel(), {&calibration, 1}, options, nullptr).ok());
 }
 
 TEST(QuantizationSearchTest, QOperatorFileAnswersAsTheQdqFileDoes) {

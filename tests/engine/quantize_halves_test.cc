@@ -42,7 +42,8 @@ class QuantizeHalvesTest : public testing::TestWithParam<DType> {
         ->mutable_type()
         ->mutable_tensor_type()
         ->set_elem_type(onnx_type());
-    model.Constant("w", RoundedToHalf(Wave({kWidth, kWidth}, 0.7f), GetParam()));
+    model.Constant("w",
+                   RoundedToHalf(Wave({kWidth, kWidth}, 0.7f), GetParam()));
     model.Node("MatMul", {"x", "w"}, {"a"});
     model.Node("Relu", {"a"}, {"r"});
     model.Node("MatMul", {"r", "w"}, {"y"});
@@ -68,8 +69,8 @@ INSTANTIATE_TEST_SUITE_P(Types, QuantizeHalvesTest,
                          testing::Values(DType::kFloat16, DType::kBFloat16));
 
 TEST_P(QuantizeHalvesTest, DecibelsAreOfTheHalvesThatCallersGet) {
-  const NamedTensor samples = {
-      "x", RoundedToHalf(Samples().tensor, GetParam())};
+  const NamedTensor samples = {"x",
+                               RoundedToHalf(Samples().tensor, GetParam())};
   const auto result =
       Quantize(HalfModel(), {&samples, 1}, QuantizationOptions(), nullptr);
   ASSERT_TRUE(result.ok()) << result.status();
@@ -78,8 +79,7 @@ TEST_P(QuantizeHalvesTest, DecibelsAreOfTheHalvesThatCallersGet) {
 }
 
 TEST_P(QuantizeHalvesTest, Float32SamplesAreRounded) {
-  const NamedTensor halves = {"x",
-                              RoundedToHalf(Samples().tensor, GetParam())};
+  const NamedTensor halves = {"x", RoundedToHalf(Samples().tensor, GetParam())};
   const NamedTensor floats = Samples();
   const auto expected =
       Quantize(HalfModel(), {&halves, 1}, QuantizationOptions(), nullptr);

@@ -28,8 +28,8 @@ ir::Graph OneNode(ir::Op op, ir::Dims dims, DType dtype, int32_t zero_point,
   GraphBuilder b;
   const ValueId x = b.Input(
       "x", {dtype, std::move(dims), Quantization::PerTensor(0.5f, zero_point)});
-  const ValueId w = b.Constant("w", std::move(weights),
-                               Quantization::PerTensor(0.5f, 0));
+  const ValueId w =
+      b.Constant("w", std::move(weights), Quantization::PerTensor(0.5f, 0));
   b.Output(b.Node("y", std::move(op), {x, w}, DType::kFloat32, std::nullopt));
   return b.Build();
 }
@@ -67,9 +67,8 @@ TEST(PairSumsTest, TheLimitsOf16BitsAreInside) {
 }
 
 TEST(PairSumsTest, SignedDataIsCountedWith128Added) {
-  const ir::Graph graph =
-      OneNode(ir::MatMul{}, RowsAnd({2}), DType::kInt8, 0,
-              Tensor::Of<int8_t>({2, 1}, {127, 127}));
+  const ir::Graph graph = OneNode(ir::MatMul{}, RowsAnd({2}), DType::kInt8, 0,
+                                  Tensor::Of<int8_t>({2, 1}, {127, 127}));
   const PairSums sums(graph, graph.nodes()[0]);
   EXPECT_EQ(sums.Saturated(Reals({127, 127}, 0)), 1);  // 255 and 255
   EXPECT_EQ(sums.Saturated(Reals({0, 0}, 0)), 0);      // 128 and 128
@@ -96,14 +95,13 @@ TEST(PairSumsTest, DepthwiseAndFloatAreNotCounted) {
   ir::Conv conv;
   conv.window = WindowOf({1, 1});
   conv.groups = 2;
-  const ir::Graph depthwise =
-      OneNode(conv, RowsAnd({2, 2, 2}), DType::kUInt8, 0,
-              Tensor(DType::kInt8, {2, 1, 1, 1}));
+  const ir::Graph depthwise = OneNode(conv, RowsAnd({2, 2, 2}), DType::kUInt8,
+                                      0, Tensor(DType::kInt8, {2, 1, 1, 1}));
   EXPECT_FALSE(PairSums::Counts(depthwise, depthwise.nodes()[0]));
   GraphBuilder b;
-  b.Output(b.Node("y", ir::MatMul{},
-                  {b.Input("x", RowsAnd({2})),
-                   b.Constant("w", RandomFloats({2, 2}, 1))}));
+  b.Output(b.Node(
+      "y", ir::MatMul{},
+      {b.Input("x", RowsAnd({2})), b.Constant("w", RandomFloats({2, 2}, 1))}));
   const ir::Graph graph = b.Build();
   EXPECT_FALSE(PairSums::Counts(graph, graph.nodes()[0]));
 }

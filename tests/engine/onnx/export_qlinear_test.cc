@@ -58,8 +58,8 @@ ValueId ImageInput(GraphBuilder& b) {
 
 // The graph written with QLinear operators.
 ::onnx::ModelProto Written(const ir::Graph& graph) {
-  const auto fused = passes::RunPasses(graph, passes::QLinearPasses(),
-                                       ReferenceEvaluation());
+  const auto fused =
+      passes::RunPasses(graph, passes::QLinearPasses(), ReferenceEvaluation());
   EXPECT_TRUE(fused.ok()) << fused.status();
   const auto bytes = ExportModel(*fused);
   EXPECT_TRUE(bytes.ok()) << bytes.status();
@@ -101,8 +101,8 @@ TEST(ExportQLinearTest, ConvHoldsItsReluWhereTheZeroPointDoes) {
                           DType::kUInt8, 0.02f, 0));
   const ir::Graph graph = b.Build();
   const ::onnx::ModelProto model = Written(graph);
-  EXPECT_THAT(OpTypes(model), ElementsAre("QuantizeLinear", "QLinearConv",
-                                          "DequantizeLinear"));
+  EXPECT_THAT(OpTypes(model),
+              ElementsAre("QuantizeLinear", "QLinearConv", "DequantizeLinear"));
   ASSERT_EQ(model.graph().node(1).input_size(), 9);
   EXPECT_EQ(model.graph().node(1).name(), "c_node");
   EXPECT_EQ(model.opset_import_size(), 1);
@@ -126,10 +126,9 @@ TEST(ExportQLinearTest, ResultThatNobodyRoundsStaysFloat) {
   b.Output(ConvOf(b, "c", ImageInput(b), 4, kRelu));
   const ir::Graph graph = b.Build();
   const ::onnx::ModelProto model = Written(graph);
-  EXPECT_THAT(OpTypes(model),
-              ElementsAre("QuantizeLinear", "DequantizeLinear",
-                          "DequantizeLinear", "DequantizeLinear", "Conv",
-                          "Relu"));
+  EXPECT_THAT(OpTypes(model), ElementsAre("QuantizeLinear", "DequantizeLinear",
+                                          "DequantizeLinear",
+                                          "DequantizeLinear", "Conv", "Relu"));
   ExpectAnswersOf(graph, model);
 }
 
@@ -149,16 +148,15 @@ TEST(ExportQLinearTest, TypesThatDifferStayFloat) {
 TEST(ExportQLinearTest, SumsProductsAndAveragesAreOfMicrosoftsDomain) {
   GraphBuilder b;
   const ValueId x = ImageInput(b);
-  const ValueId y = b.QuantizePair("y", ConvOf(b, "c", x, 4, {}),
-                                   DType::kUInt8, 0.05f, 120);
+  const ValueId y =
+      b.QuantizePair("y", ConvOf(b, "c", x, 4, {}), DType::kUInt8, 0.05f, 120);
   ir::Binary add;
   add.activation = kRelu;
-  const ValueId sum = b.QuantizePair("s", b.Node("sum", add, {x, y}),
-                                     DType::kUInt8, 0.03f, 0);
-  const ValueId product =
-      b.QuantizePair("p", b.Node("product", ir::Binary{ir::BinaryKind::kMul},
-                                 {sum, x}),
-                     DType::kUInt8, 0.05f, 128);
+  const ValueId sum =
+      b.QuantizePair("s", b.Node("sum", add, {x, y}), DType::kUInt8, 0.03f, 0);
+  const ValueId product = b.QuantizePair(
+      "p", b.Node("product", ir::Binary{ir::BinaryKind::kMul}, {sum, x}),
+      DType::kUInt8, 0.05f, 128);
   ir::Pool pool;
   pool.kind = ir::PoolKind::kAverage;
   pool.window = WindowOf({2, 2}, 2);

@@ -106,7 +106,8 @@ TEST(JudgeTest, SaysWhereTheSamplesFlatter) {
 
 TEST(JudgeTest, SaysWhatThereWasNoTimeFor) {
   ReportFacts facts = MadeUpFacts(3);
-  facts.quantization.left_out = {"channel equalization", "histogram thresholds"};
+  facts.quantization.left_out = {"channel equalization",
+                                 "histogram thresholds"};
   EXPECT_THAT(Judge(facts).advice,
               Contains(HasSubstr("channel equalization, histogram thresholds. "
                                  "A larger time budget")));
