@@ -154,15 +154,8 @@ absl::Status KeepFasterLayers(const internal::LoadedModel& exact,
   return Report(observer, "time layers", 1, 1);
 }
 
-}  // namespace
-
-absl::StatusOr<QuantizationResult> Quantize(
-    absl::string_view bytes, absl::Span<const NamedTensor> calibration,
-    const QuantizationOptions& options, QuantizationObserver* observer) {
-  OCTET_RETURN_IF_ERROR(Report(observer, "import", 0, 1));
-  ModelOptions model_options;
-  model_options.threads = options.threads;
-  model_options.max_batch = 1;
+// A float model of fixed shapes.
+absl::StatusOr<onnx::ImportedModel> ImportFloat(absl::string_view bytes) {
   OCTET_ASSIGN_OR_RETURN(
       onnx::ImportedModel imported,
       onnx::ImportModel(bytes, internal::ReferenceEvaluator()));
@@ -176,11 +169,36 @@ absl::StatusOr<QuantizationResult> Quantize(
     return absl::InvalidArgumentError(
         "the model is quantized already; expected a float model");
   }
-  const bool qlinear = options.format == QuantizedFormat::kQOperator;
-  OCTET_ASSIGN_OR_RETURN(ir::Graph graph,
-                         qlinear
-                             ? internal::OptimizeFloatForQLinear(imported.graph)
-                             : internal::OptimizeFloat(imported.graph));
+  return imported;
+}
+
+// The graph that is quantized, in the form that its file can hold.
+absl::StatusOr<ir::Graph> Optimized(const ir::Graph& graph,
+                                    QuantizedFormat format) {
+  return format == QuantizedFormat::kQOperator
+             ? internal::OptimizeFloatForQLinear(graph)
+             : internal::OptimizeFloat(graph);
+}
+
+// The graph with pairs as the file has it.
+absl::StatusOr<ir::Graph> AsWritten(ir::Graph quantized,
+                                    QuantizedFormat format) {
+  if (format == QuantizedFormat::kQdq) return quantized;
+  return internal::FuseIntoQLinear(std::move(quantized));
+}
+
+}  // namespace
+
+absl::StatusOr<QuantizationResult> Quantize(
+    absl::string_view bytes, absl::Span<const NamedTensor> calibration,
+    const QuantizationOptions& options, QuantizationObserver* observer) {
+  OCTET_RETURN_IF_ERROR(Report(observer, "import", 0, 1));
+  ModelOptions model_options;
+  model_options.threads = options.threads;
+  model_options.max_batch = 1;
+  OCTET_ASSIGN_OR_RETURN(onnx::ImportedModel imported, ImportFloat(bytes));
+  OCTET_ASSIGN_OR_RETURN(const ir::Graph graph,
+                         Optimized(imported.graph, options.format));
   if (options.memory_budget) {
     OCTET_RETURN_IF_ERROR(
         internal::CheckMemoryBudget(internal::EstimateQuantizationMemory(
@@ -207,10 +225,8 @@ absl::StatusOr<QuantizationResult> Quantize(
     OCTET_RETURN_IF_ERROR(
         KeepFasterLayers(*exact, observer, quantized, result));
   }
-  if (qlinear) {
-    OCTET_ASSIGN_OR_RETURN(quantized,
-                           internal::FuseIntoQLinear(std::move(quantized)));
-  }
+  OCTET_ASSIGN_OR_RETURN(quantized,
+                         AsWritten(std::move(quantized), options.format));
   OCTET_ASSIGN_OR_RETURN(
       result.model,
       onnx::ExportModel(quantized,
