@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "engine/base/half_tensors.h"
 #include "engine/base/status_macros.h"
 #include "engine/base/thread_pool.h"
 #include "engine/compile.h"
@@ -34,8 +35,9 @@ absl::Status CheckTensor(const TensorSpec& spec, const Tensor& tensor,
                      ShapeToString(tensor.shape()), "; expected [samples, ",
                      absl::StrJoin(spec.row_shape, ", "), "]"));
   }
-  if (tensor.dtype() != DType::kFloat32) return absl::OkStatus();
-  const auto values = tensor.data<float>();
+  const Tensor reals = WithoutHalves(tensor);
+  if (reals.dtype() != DType::kFloat32) return absl::OkStatus();
+  const auto values = reals.data<float>();
   const auto bad = std::find_if(values.begin(), values.end(), [](float value) {
     return !std::isfinite(value);
   });
@@ -141,15 +143,19 @@ absl::StatusOr<CalibrationRun> CalibrationRun::Create(
       return absl::InvalidArgumentError(absl::StrCat(
           "no ", what, " tensor for the model's input ", spec.name));
     }
-    OCTET_RETURN_IF_ERROR(CheckTensor(spec, named->tensor, what));
-    const int64_t samples = named->tensor.shape()[0];
+    Tensor tensor = named->tensor;
+    if (IsHalf(spec.dtype) && tensor.dtype() == DType::kFloat32) {
+      tensor = RoundedToHalf(tensor, spec.dtype);
+    }
+    OCTET_RETURN_IF_ERROR(CheckTensor(spec, tensor, what));
+    const int64_t samples = tensor.shape()[0];
     if (!run.tensors_.empty() && samples != run.samples_) {
       return absl::InvalidArgumentError(
           absl::StrCat(what, " tensor ", spec.name, " has ", samples,
                        " samples; the one before it has ", run.samples_));
     }
     run.samples_ = samples;
-    run.tensors_.push_back(named->tensor);
+    run.tensors_.push_back(std::move(tensor));
   }
   if (run.samples_ == 0) {
     return absl::InvalidArgumentError(

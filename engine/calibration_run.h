@@ -29,6 +29,7 @@ struct SampleRuns {
 // Thread-compatible; the tensors share their bytes with the caller's.
 class CalibrationRun {
  public:
+  // float32 is rounded where the model's input is of a half type.
   // INVALID_ARGUMENT  an input without a tensor, a tensor without an input, a
   //                   wrong dtype or shape, unequal sample counts, none at all,
   //                   NaN or infinity: names tensor, got and expected.

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -233,8 +234,20 @@ enum class ActivationScheme {
   kSymmetric,  // s8, zero point 0 (u8, zero point 0, where nothing is negative)
 };
 
+// How the file says what is computed in integers.
+enum class QuantizedFormat {
+  // QuantizeLinear and DequantizeLinear around float operators, exactly where
+  // octet rounds.
+  kQdq,
+  // QLinearConv, QGemm and the like, for runtimes that read these only; a
+  // residual add then is an operator of its own, with one rounding more. What
+  // has no such operator stays float between the pairs.
+  kQOperator,
+};
+
 struct QuantizationOptions {
   QuantizationMethod method = QuantizationMethod::kLinear;
+  QuantizedFormat format = QuantizedFormat::kQdq;
   ActivationScheme activations = ActivationScheme::kAsymmetric;
   // Whether the biases take up what rounding the weights does to the mean of
   // each channel, measured on the calibration samples. Costs one more run of
@@ -244,6 +257,13 @@ struct QuantizationOptions {
   // that makes the whole network faster. Which these are is measured, so that
   // the result may differ from run to run; without it, it never does.
   bool keep_faster_float = false;
+  // How long Quantize() may try remedies of kHistogram: one that is not likely
+  // to end in time is left out. What is kept is then made and measured, so that
+  // the whole takes longer. With a limit the result may differ from run to run.
+  absl::Duration time_budget = absl::InfiniteDuration();
+  // Bytes that quantizing may take, by an estimate made before; none: any
+  // number.
+  std::optional<int64_t> memory_budget;
   int threads = 1;
 };
 
@@ -300,7 +320,7 @@ struct SlowerLayers {
 };
 
 struct QuantizationResult {
-  std::string model;  // ONNX bytes with QuantizeLinear/DequantizeLinear pairs
+  std::string model;  // ONNX bytes
   std::vector<QuantizedTensor> tensors;
   int64_t float_bytes = 0;             // size of the model that came in
   int64_t quantized_bytes = 0;         // size of `model`
@@ -308,6 +328,8 @@ struct QuantizationResult {
   int64_t float_steps = 0;             // operators that stay float
   int64_t samples = 0;                 // calibration samples seen
   std::vector<RemedyEffect> remedies;  // in the order they were applied
+  // Remedies that the time budget left no room for.
+  std::vector<std::string> left_out;
   // With keep_faster_float: in the order in which they were tried.
   std::vector<SlowerLayers> slower_layers;
   // Of the quantized model's outputs against float, on the calibration
@@ -331,6 +353,7 @@ class QuantizationObserver {
 // Deterministic, unless it measures: the same input gives the same bytes.
 // INVALID_ARGUMENT  the calibration tensors do not match the model's inputs, or
 //                   hold NaN or infinity, or the model is already quantized.
+// RESOURCE_EXHAUSTED  it takes more than the memory budget.
 // Otherwise as Model::FromBytes().
 absl::StatusOr<QuantizationResult> Quantize(
     absl::string_view bytes, absl::Span<const NamedTensor> calibration,

@@ -134,6 +134,18 @@ absl::StatusOr<ir::Graph> OptimizeFloat(ir::Graph graph) {
   return RunFloatPasses(std::move(graph), context);
 }
 
+absl::StatusOr<ir::Graph> OptimizeFloatForQLinear(ir::Graph graph) {
+  const passes::PassContext context = ReferenceContext(graph);
+  return passes::RunPasses(std::move(graph), passes::FloatPassesForQLinear(),
+                           context);
+}
+
+absl::StatusOr<ir::Graph> FuseIntoQLinear(ir::Graph quantized) {
+  const passes::PassContext context = ReferenceContext(quantized);
+  return passes::RunPasses(std::move(quantized), passes::QLinearPasses(),
+                           context);
+}
+
 absl::StatusOr<ir::Graph> Optimize(ir::Graph graph, bool exact_qdq) {
   const passes::PassContext context = ReferenceContext(graph);
   OCTET_ASSIGN_OR_RETURN(graph, RunFloatPasses(std::move(graph), context));

@@ -26,6 +26,11 @@ passes::PassContext ReferenceContext(const ir::Graph& graph);
 // The float simplifications of `graph`.
 absl::StatusOr<ir::Graph> OptimizeFloat(ir::Graph graph);
 
+// The same for a graph whose quantized form is to be written with QLinear
+// operators, and that form with integers wherever a file can hold them.
+absl::StatusOr<ir::Graph> OptimizeFloatForQLinear(ir::Graph graph);
+absl::StatusOr<ir::Graph> FuseIntoQLinear(ir::Graph quantized);
+
 // OptimizeFloat(), then integers wherever Dequantize and Quantize allow
 // (nowhere if `exact_qdq`), then operators that the file writes as many.
 absl::StatusOr<ir::Graph> Optimize(ir::Graph graph, bool exact_qdq);

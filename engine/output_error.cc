@@ -3,14 +3,17 @@
 
 #include <cmath>
 
+#include "engine/base/half_tensors.h"
 #include "engine/base/status_macros.h"
 
 namespace octet::internal {
 
 void OutputError::Add(const Tensor& exact, const Tensor& rounded) {
-  if (exact.dtype() != DType::kFloat32) return;
-  const auto a = exact.data<float>();
-  const auto b = rounded.data<float>();
+  const Tensor exact_reals = WithoutHalves(exact);
+  const Tensor rounded_reals = WithoutHalves(rounded);
+  if (exact_reals.dtype() != DType::kFloat32) return;
+  const auto a = exact_reals.data<float>();
+  const auto b = rounded_reals.data<float>();
   for (size_t i = 0; i < a.size(); ++i) {
     const double difference = static_cast<double>(a[i]) - b[i];
     signal_ += static_cast<double>(a[i]) * a[i];

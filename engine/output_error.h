@@ -16,7 +16,7 @@ namespace octet::internal {
 // all elements. Thread-compatible.
 class OutputError {
  public:
-  // Outputs that are not float32 do not count. REQUIRES: tensors of one shape.
+  // Outputs that are not floats do not count. REQUIRES: tensors of one shape.
   void Add(const Tensor& exact, const Tensor& rounded);
 
   // 10 * log10(signal / noise), within 200 dB, beyond what float32 can tell

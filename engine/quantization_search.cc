@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "engine/base/status_macros.h"
 #include "engine/loaded_model.h"
 #include "engine/output_error.h"
@@ -91,7 +92,8 @@ QuantizationSearch::QuantizationSearch(const onnx::ImportedModel& float_model,
       run_(run),
       options_(options),
       observer_(observer),
-      grid_(GridOf(options.activations)) {}
+      grid_(GridOf(options.activations)),
+      deadline_(absl::Now() + options.time_budget) {}
 
 absl::StatusOr<ChosenQuantization> QuantizationSearch::Run(
     const ir::Graph& graph) {
@@ -100,6 +102,7 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Run(
   OCTET_RETURN_IF_ERROR(Search());
   OCTET_ASSIGN_OR_RETURN(ChosenQuantization chosen, Make(best_, Basis::kAll));
   chosen.remedies = remedies_;
+  chosen.left_out = left_out_;
   return chosen;
 }
 
@@ -125,7 +128,7 @@ absl::Status QuantizationSearch::Search() {
     return absl::OkStatus();
   }
   OCTET_RETURN_IF_ERROR(ComputeAnswers());
-  OCTET_ASSIGN_OR_RETURN(best_db_, HeldOutDb(best_));
+  OCTET_ASSIGN_OR_RETURN(best_db_, TimedTrial(best_));
   Recipe changed = best_;
   if (options_.bias_correction) {
     changed.correction = quant::Upstream::kFloat;
@@ -149,9 +152,20 @@ absl::Status QuantizationSearch::Search() {
   return Try("bias correction, layer after layer", changed);
 }
 
+absl::StatusOr<double> QuantizationSearch::TimedTrial(const Recipe& recipe) {
+  const absl::Time start = absl::Now();
+  OCTET_ASSIGN_OR_RETURN(const double db, HeldOutDb(recipe));
+  longest_trial_ = std::max(longest_trial_, absl::Now() - start);
+  return db;
+}
+
 absl::Status QuantizationSearch::Try(const std::string& name,
                                      const Recipe& changed) {
-  OCTET_ASSIGN_OR_RETURN(const double db, HeldOutDb(changed));
+  if (absl::Now() + longest_trial_ >= deadline_) {
+    left_out_.push_back(name);
+    return absl::OkStatus();
+  }
+  OCTET_ASSIGN_OR_RETURN(const double db, TimedTrial(changed));
   RemedyEffect effect{name, best_db_, db, db >= best_db_ + kLeastGainDb, ""};
   if (!effect.kept) {
     effect.note = "answers the samples that were held out no better";

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "engine/calibration_run.h"
 #include "engine/engine.h"
 #include "engine/ir/graph.h"
@@ -30,6 +31,7 @@ struct ChosenQuantization {
   std::vector<quant::Threshold> thresholds;  // by site
   std::vector<quant::SiteStatistics> statistics;
   std::vector<RemedyEffect> remedies;
+  std::vector<std::string> left_out;  // remedies that there was no time for
 };
 
 // Which channels are equalized.
@@ -49,6 +51,10 @@ struct Recipe {
 // model made from the others, with it, answers these better than without. What
 // is kept is then made again from all samples. With fewer than kFewest
 // samples, nothing is held out and all of them do both.
+//
+// Remedies are tried in one order, the most useful first. One is left out where
+// the longest trial so far, taken again, would end after the time budget, which
+// counts from when the search is made.
 // Thread-compatible.
 class QuantizationSearch {
  public:
@@ -80,8 +86,10 @@ class QuantizationSearch {
   absl::Status ComputeAnswers();
   absl::StatusOr<ChosenQuantization> Make(const Recipe& recipe, Basis basis);
   absl::StatusOr<double> HeldOutDb(const Recipe& recipe);
-  // Adds to best_ what `change` does to it where the held-out samples are
-  // answered better then.
+  // HeldOutDb(), its time remembered.
+  absl::StatusOr<double> TimedTrial(const Recipe& recipe);
+  // Makes `changed` best_ where the held-out samples are answered better then
+  // and there is time to see that.
   absl::Status Try(const std::string& name, const Recipe& changed);
 
   // What is known of the model's graph, equalized if asked for.
@@ -104,6 +112,8 @@ class QuantizationSearch {
   const QuantizationOptions& options_;
   QuantizationObserver* const observer_;
   const quant::Grid grid_;
+  const absl::Time deadline_;
+  absl::Duration longest_trial_ = absl::ZeroDuration();
 
   std::vector<int64_t> fit_;       // samples that trials are made from
   std::vector<int64_t> held_out_;  // samples that judge them
@@ -114,6 +124,7 @@ class QuantizationSearch {
   Recipe best_;
   double best_db_ = 0;
   std::vector<RemedyEffect> remedies_;
+  std::vector<std::string> left_out_;
 };
 
 }  // namespace octet::internal

@@ -17,6 +17,7 @@
 #include "engine/onnx/exporter.h"
 #include "engine/output_error.h"
 #include "engine/quant/quantize_graph.h"
+#include "engine/quantization_memory.h"
 #include "engine/quantization_search.h"
 
 namespace octet {
@@ -153,15 +154,8 @@ absl::Status KeepFasterLayers(const internal::LoadedModel& exact,
   return Report(observer, "time layers", 1, 1);
 }
 
-}  // namespace
-
-absl::StatusOr<QuantizationResult> Quantize(
-    absl::string_view bytes, absl::Span<const NamedTensor> calibration,
-    const QuantizationOptions& options, QuantizationObserver* observer) {
-  OCTET_RETURN_IF_ERROR(Report(observer, "import", 0, 1));
-  ModelOptions model_options;
-  model_options.threads = options.threads;
-  model_options.max_batch = 1;
+// A float model of fixed shapes.
+absl::StatusOr<onnx::ImportedModel> ImportFloat(absl::string_view bytes) {
   OCTET_ASSIGN_OR_RETURN(
       onnx::ImportedModel imported,
       onnx::ImportModel(bytes, internal::ReferenceEvaluator()));
@@ -175,8 +169,42 @@ absl::StatusOr<QuantizationResult> Quantize(
     return absl::InvalidArgumentError(
         "the model is quantized already; expected a float model");
   }
-  OCTET_ASSIGN_OR_RETURN(ir::Graph graph,
-                         internal::OptimizeFloat(imported.graph));
+  return imported;
+}
+
+// The graph that is quantized, in the form that its file can hold.
+absl::StatusOr<ir::Graph> Optimized(const ir::Graph& graph,
+                                    QuantizedFormat format) {
+  return format == QuantizedFormat::kQOperator
+             ? internal::OptimizeFloatForQLinear(graph)
+             : internal::OptimizeFloat(graph);
+}
+
+// The graph with pairs as the file has it.
+absl::StatusOr<ir::Graph> AsWritten(ir::Graph quantized,
+                                    QuantizedFormat format) {
+  if (format == QuantizedFormat::kQdq) return quantized;
+  return internal::FuseIntoQLinear(std::move(quantized));
+}
+
+}  // namespace
+
+absl::StatusOr<QuantizationResult> Quantize(
+    absl::string_view bytes, absl::Span<const NamedTensor> calibration,
+    const QuantizationOptions& options, QuantizationObserver* observer) {
+  OCTET_RETURN_IF_ERROR(Report(observer, "import", 0, 1));
+  ModelOptions model_options;
+  model_options.threads = options.threads;
+  model_options.max_batch = 1;
+  OCTET_ASSIGN_OR_RETURN(onnx::ImportedModel imported, ImportFloat(bytes));
+  OCTET_ASSIGN_OR_RETURN(const ir::Graph graph,
+                         Optimized(imported.graph, options.format));
+  if (options.memory_budget) {
+    OCTET_RETURN_IF_ERROR(
+        internal::CheckMemoryBudget(internal::EstimateQuantizationMemory(
+                                        graph, calibration, options.method),
+                                    *options.memory_budget));
+  }
   const onnx::ImportedModel float_model = imported;
   OCTET_ASSIGN_OR_RETURN(auto exact, internal::LoadedModel::Create(
                                          std::move(imported), model_options));
@@ -197,6 +225,8 @@ absl::StatusOr<QuantizationResult> Quantize(
     OCTET_RETURN_IF_ERROR(
         KeepFasterLayers(*exact, observer, quantized, result));
   }
+  OCTET_ASSIGN_OR_RETURN(quantized,
+                         AsWritten(std::move(quantized), options.format));
   OCTET_ASSIGN_OR_RETURN(
       result.model,
       onnx::ExportModel(quantized,
@@ -204,6 +234,7 @@ absl::StatusOr<QuantizationResult> Quantize(
   OCTET_RETURN_IF_ERROR(Report(observer, "quantize", 1, 1));
   result.tensors = Describe(chosen);
   result.remedies = std::move(chosen.remedies);
+  result.left_out = std::move(chosen.left_out);
   result.float_bytes = static_cast<int64_t>(bytes.size());
   result.quantized_bytes = static_cast<int64_t>(result.model.size());
   result.samples = run.samples();

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/half_tensors.h"
 #include "engine/base/status_macros.h"
 #include "engine/calibration_run.h"
 #include "engine/evaluation/estimates.h"
@@ -36,7 +37,8 @@ int64_t ClassesOf(const Model& model) {
   const auto wide =
       std::count_if(first.row_shape.begin(), first.row_shape.end(),
                     [](int64_t extent) { return extent != 1; });
-  if (first.dtype != DType::kFloat32 || wide != 1) return 0;
+  const bool reals = first.dtype == DType::kFloat32 || IsHalf(first.dtype);
+  if (!reals || wide != 1) return 0;
   return first.row_elements();
 }
 
@@ -77,7 +79,7 @@ class Answers {
     return answers;
   }
 
-  // The outputs stay until the next call.
+  // Half types as float32. The outputs stay until the next call.
   absl::StatusOr<const std::vector<Tensor>*> To(int64_t sample) {
     std::vector<const void*> inputs;
     for (size_t i = 0; i < model_->inputs().size(); ++i) {
@@ -85,7 +87,11 @@ class Answers {
     }
     const RowBlock block{1, inputs, addresses_};
     OCTET_RETURN_IF_ERROR(executor_->Run({&block, 1}, nullptr));
-    return &outputs_;
+    answers_.clear();
+    for (const Tensor& output : outputs_) {
+      answers_.push_back(WithoutHalves(output));
+    }
+    return &answers_;
   }
 
  private:
@@ -98,6 +104,7 @@ class Answers {
   std::unique_ptr<Executor> executor_;
   std::vector<Tensor> outputs_;
   std::vector<void*> addresses_;
+  std::vector<Tensor> answers_;
 };
 
 // What all samples said.

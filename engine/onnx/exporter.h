@@ -16,10 +16,14 @@ namespace octet::onnx {
 // nodes where the graph has Quantize/Dequantize; a Dequantize of a constant
 // becomes a DequantizeLinear of an initializer. Fused bias, residual and
 // activation come out as the plain ONNX nodes Conv/Gemm/MatMul, Add, Relu/Clip.
+// Operators on integers become QLinear operators (of com.microsoft, too), move
+// the integers, or stay float between DequantizeLinear and QuantizeLinear where
+// there are none.
 // Rows become the symbolic dimension "N". Names of inputs and outputs are kept.
 // `metadata`, keys and values, goes into the model's metadata_props as it is.
 // Deterministic: equal graphs and metadata give equal bytes.
-// UNIMPLEMENTED for operators that only exist after lowering.
+// UNIMPLEMENTED for operators that only exist in plans, tables of bytes among
+// them.
 absl::StatusOr<std::string> ExportModel(
     const ir::Graph& graph,
     const std::vector<std::pair<std::string, std::string>>& metadata = {});

@@ -10,6 +10,7 @@ namespace {
 // The oldest pair that knows scales per channel.
 constexpr int64_t kIrVersion = 8;
 constexpr int64_t kOpset = 13;
+constexpr char kMicrosoftDomain[] = "com.microsoft";
 
 void WriteType(const ir::TensorType& type, pb::ValueInfoProto* info) {
   auto* tensor = info->mutable_type()->mutable_tensor_type();
@@ -114,6 +115,14 @@ pb::NodeProto* ModelWriter::AddNode(absl::string_view op_type,
   for (std::string& input : inputs) node->add_input(std::move(input));
   node->add_output(output);
   return node;
+}
+
+void ModelWriter::SetMicrosoftDomain(pb::NodeProto* node) {
+  node->set_domain(kMicrosoftDomain);
+  if (model_.opset_import_size() > 1) return;
+  auto* opset = model_.add_opset_import();
+  opset->set_domain(kMicrosoftDomain);
+  opset->set_version(1);
 }
 
 void ModelWriter::AddMetadata(const std::string& key,

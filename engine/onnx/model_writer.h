@@ -43,6 +43,10 @@ class ModelWriter {
                          std::vector<std::string> inputs,
                          const std::string& output);
 
+  // Makes `node` one of ONNX Runtime's domain com.microsoft, version 1, which
+  // the model then imports.
+  void SetMicrosoftDomain(pb::NodeProto* node);
+
   void AddMetadata(const std::string& key, const std::string& value);
 
   // Writes the signature and hands out the serialized model.

@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "engine/base/half_types.h"
+#include "engine/base/half_tensors.h"
 #include "engine/base/status_macros.h"
 #include "engine/onnx/external_data.h"
 #include "engine/onnx/importer.h"
@@ -310,27 +310,10 @@ absl::StatusOr<int64_t> RawByteSize(const pb::TensorProto& proto) {
   return type.RawBytes(ElementCount(shape));
 }
 
-Tensor Widened(Tensor tensor) {
-  const bool half = tensor.dtype() == DType::kFloat16;
-  if (!half && tensor.dtype() != DType::kBFloat16) return tensor;
-  Tensor wide(DType::kFloat32, tensor.shape());
-  const auto* bits = reinterpret_cast<const uint16_t*>(tensor.bytes());
-  const auto values = wide.mutable_data<float>();
-  for (int64_t i = 0; i < tensor.size(); ++i) {
-    values[i] = half ? FloatFromHalf(bits[i]) : FloatFromBFloat16(bits[i]);
-  }
-  return wide;
-}
+Tensor Widened(Tensor tensor) { return WithoutHalves(std::move(tensor)); }
 
 Tensor Narrowed(const Tensor& tensor, DType half) {
-  Tensor narrow(half, tensor.shape());
-  auto* bits = reinterpret_cast<uint16_t*>(narrow.mutable_bytes());
-  const auto values = tensor.data<float>();
-  for (int64_t i = 0; i < tensor.size(); ++i) {
-    bits[i] = half == DType::kFloat16 ? HalfFromFloat(values[i])
-                                      : BFloat16FromFloat(values[i]);
-  }
-  return narrow;
+  return RoundedToHalf(tensor, half);
 }
 
 pb::TensorProto TensorToProto(const std::string& name, const Tensor& tensor) {

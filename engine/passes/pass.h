@@ -55,6 +55,10 @@ absl::StatusOr<ir::Graph> RunPasses(ir::Graph graph,
 // residual add and activation fused into the operator before them.
 std::vector<Pass> FloatPasses();
 
+// The same for a graph that is to be written with QLinear operators: a residual
+// add stays an operator of its own, for none of them holds one.
+std::vector<Pass> FloatPassesForQLinear();
+
 // Puts operators together again that exporters write as many: on a graph that
 // is to be planned, not on one that is to be quantized and exported.
 std::vector<Pass> RecognitionPasses();
@@ -62,6 +66,9 @@ std::vector<Pass> RecognitionPasses();
 // Turns float operators between Dequantize and Quantize into integer ones, and
 // folds away every pair in between.
 std::vector<Pass> IntegerPasses();
+
+// Those of IntegerPasses() whose results an ONNX file can hold: no tables.
+std::vector<Pass> QLinearPasses();
 
 }  // namespace octet::passes
 

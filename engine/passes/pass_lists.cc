@@ -23,6 +23,13 @@ std::vector<Pass> FloatPasses() {
   };
 }
 
+std::vector<Pass> FloatPassesForQLinear() {
+  std::vector<Pass> passes = FloatPasses();
+  std::erase_if(passes,
+                [](const Pass& pass) { return pass.run == &FuseResidualAdd; });
+  return passes;
+}
+
 std::vector<Pass> RecognitionPasses() {
   return {
       {"recognize_gated_activation", RecognizeGatedActivation},
@@ -44,6 +51,15 @@ std::vector<Pass> IntegerPasses() {
       {"remove_no_ops", RemoveNoOps},
       {"fold_byte_functions_to_floats", FoldByteFunctionsToFloats},
   };
+}
+
+std::vector<Pass> QLinearPasses() {
+  std::vector<Pass> passes = IntegerPasses();
+  std::erase_if(passes, [](const Pass& pass) {
+    return pass.run == &FoldByteFunctions ||
+           pass.run == &FoldByteFunctionsToFloats;
+  });
+  return passes;
 }
 
 }  // namespace octet::passes

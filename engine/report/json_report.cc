@@ -124,6 +124,7 @@ Json QuantizationJson(const ReportFacts& facts) {
                {"float_steps", result.float_steps},
                {"sqnr_db", DecibelsJson(result.sqnr_db)},
                {"remedies", Json::array()},
+               {"left_out", result.left_out},
                {"tensors", Json::array()}};
   for (const RemedyEffect& remedy : result.remedies) {
     json["remedies"].push_back({{"name", remedy.name},

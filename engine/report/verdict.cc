@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "engine/report/wording.h"
 
 namespace octet::report {
@@ -184,6 +185,12 @@ Verdict Judge(const ReportFacts& facts) {
       facts.options.method == QuantizationMethod::kLinear) {
     verdict.advice.push_back(
         "The method histogram chooses the ranges with more care: try it.");
+  }
+  if (!facts.quantization.left_out.empty()) {
+    verdict.advice.push_back(
+        absl::StrCat("Left out for want of time: ",
+                     absl::StrJoin(facts.quantization.left_out, ", "),
+                     ". A larger time budget tries them."));
   }
   AdviseOnSamples(facts, verdict);
   return verdict;

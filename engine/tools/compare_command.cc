@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
 #include "engine/engine.h"
+#include "engine/evaluation/saturation.h"
 #include "engine/io/labels.h"
 #include "engine/io/named_files.h"
 #include "engine/tools/command_line.h"
@@ -25,6 +28,7 @@ struct CompareFlags {
   std::vector<std::string> inputs;
   std::string labels;
   bool drop_first_class = false;
+  int64_t count_saturation = 0;  // samples
   ModelFlags load;
   bool json = false;
 };
@@ -50,7 +54,13 @@ std::vector<NamedTensor> Renamed(std::vector<NamedTensor> inputs,
   return inputs;
 }
 
-absl::StatusOr<Comparison> CompareFiles(const CompareFlags& flags) {
+// What the command finds out.
+struct Findings {
+  Comparison comparison;
+  std::optional<Saturation> saturation;  // of B
+};
+
+absl::StatusOr<Findings> CompareFiles(const CompareFlags& flags) {
   ComparisonOptions options;
   options.drop_first_class = flags.drop_first_class;
   if (!flags.labels.empty()) {
@@ -66,7 +76,50 @@ absl::StatusOr<Comparison> CompareFiles(const CompareFlags& flags) {
   if (!answer_a.ok()) return InContextOf(flags.model_a, answer_a.status());
   const auto answer_b = RunSamples(*b, Renamed(inputs, **a, **b));
   if (!answer_b.ok()) return InContextOf(flags.model_b, answer_b.status());
-  return Compare(answer_a->outputs, answer_b->outputs, options);
+  Findings findings;
+  OCTET_ASSIGN_OR_RETURN(
+      findings.comparison,
+      Compare(answer_a->outputs, answer_b->outputs, options));
+  if (flags.count_saturation == 0) return findings;
+  OCTET_ASSIGN_OR_RETURN(const std::string bytes,
+                         ReadSelfContainedModel(flags.model_b));
+  const auto saturation = CountSaturation(bytes, Renamed(inputs, **a, **b),
+                                          flags.count_saturation, nullptr);
+  if (!saturation.ok()) return InContextOf(flags.model_b, saturation.status());
+  findings.saturation = *saturation;
+  return findings;
+}
+
+void PrintSaturation(const Saturation& result) {
+  std::printf(
+      "saturation  %lld of %lld sums of two products leave 16 bits (%lld "
+      "samples):\n"
+      "            what a runtime loses that multiplies B by vpmaddubsw, on a "
+      "processor without VNNI; octet does not\n",
+      static_cast<long long>(result.saturated()),
+      static_cast<long long>(result.sums()),
+      static_cast<long long>(result.samples));
+  for (const LayerSaturation& layer : result.layers) {
+    if (layer.saturated == 0) continue;
+    std::printf("  %12lld  %8.4f %%  %s\n",
+                static_cast<long long>(layer.saturated),
+                100.0 * static_cast<double>(layer.saturated) /
+                    static_cast<double>(layer.sums),
+                layer.name.c_str());
+  }
+}
+
+Json ToJson(const Saturation& result) {
+  Json json = {{"samples", result.samples},
+               {"sums", result.sums()},
+               {"saturated", result.saturated()},
+               {"layers", Json::array()}};
+  for (const LayerSaturation& layer : result.layers) {
+    json["layers"].push_back({{"name", layer.name},
+                              {"sums", layer.sums},
+                              {"saturated", layer.saturated}});
+  }
+  return json;
 }
 
 void PrintText(const CompareFlags& flags, const Comparison& result) {
@@ -87,9 +140,11 @@ void PrintText(const CompareFlags& flags, const Comparison& result) {
 }
 
 absl::Status RunCompare(const CompareFlags& flags) {
-  OCTET_ASSIGN_OR_RETURN(const Comparison result, CompareFiles(flags));
+  OCTET_ASSIGN_OR_RETURN(const Findings findings, CompareFiles(flags));
+  const Comparison& result = findings.comparison;
   if (!flags.json) {
     PrintText(flags, result);
+    if (findings.saturation) PrintSaturation(*findings.saturation);
     return absl::OkStatus();
   }
   Json json = {{"rows", result.rows},
@@ -98,6 +153,7 @@ absl::Status RunCompare(const CompareFlags& flags) {
                {"identical", result.identical}};
   if (result.top1_a) json["top1_a"] = *result.top1_a;
   if (result.top1_b) json["top1_b"] = *result.top1_b;
+  if (findings.saturation) json["saturation"] = ToJson(*findings.saturation);
   PrintJson(json);
   return absl::OkStatus();
 }
@@ -124,6 +180,14 @@ void AddCompareCommand(CLI::App& app, Command* command) {
   compare->add_flag("--drop-first-class", flags->drop_first_class,
                     "leave class 0 out and count from class 1: for models "
                     "with a background class (default: off)");
+  compare
+      ->add_option("--count-saturation", flags->count_saturation,
+                   "count, on the first N rows, the sums of two products u8 * "
+                   "s8 of neighbouring input channels that leave 16 bits in "
+                   "B, layer by layer: runtimes that use vpmaddubsw saturate "
+                   "there on processors without VNNI (default: not counted)")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 30))
+      ->type_name("N");
   AddModelFlags(*compare, &flags->load);
   AddMaxBatchFlag(*compare, &flags->load);
   AddExactQdqFlag(*compare, &flags->load);
@@ -131,7 +195,8 @@ void AddCompareCommand(CLI::App& app, Command* command) {
   compare->footer(absl::StrCat(
       "JSON: rows, agreement (0 to 1), sqnr_db (decibels; ", kInfiniteDb,
       " when every element is equal), identical;\nwith labels top1_a and "
-      "top1_b (0 to 1)."));
+      "top1_b (0 to 1); with --count-saturation saturation: samples, sums, "
+      "saturated, layers."));
   compare->callback([=] { *command = [=] { return RunCompare(*flags); }; });
 }
 

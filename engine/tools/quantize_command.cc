@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
@@ -13,6 +14,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/time.h"
 #include "engine/base/status_macros.h"
 #include "engine/engine.h"
 #include "engine/evaluation/evaluation.h"
@@ -31,14 +34,19 @@
 namespace octet::tools {
 namespace {
 
+constexpr int64_t kMegabyte = 1'000'000;
+
 struct QuantizeFlags {
   std::string model;
   std::vector<std::string> calibration;
   std::string output;
   std::string method = "linear";
+  std::string format = "qdq";
   std::string bias_correction = "on";
   std::string activations = "asymmetric";
   bool keep_faster_float = false;
+  std::optional<double> time_budget;     // seconds
+  std::optional<int64_t> memory_budget;  // MB
   std::vector<std::string> evaluation;
   std::string labels;
   bool drop_first_class = false;
@@ -53,11 +61,15 @@ struct QuantizeFlags {
     QuantizationOptions options;
     options.method = method == "histogram" ? QuantizationMethod::kHistogram
                                            : QuantizationMethod::kLinear;
+    options.format = format == "qoperator" ? QuantizedFormat::kQOperator
+                                           : QuantizedFormat::kQdq;
     options.activations = activations == "symmetric"
                               ? ActivationScheme::kSymmetric
                               : ActivationScheme::kAsymmetric;
     options.bias_correction = bias_correction == "on";
     options.keep_faster_float = keep_faster_float;
+    if (time_budget) options.time_budget = absl::Seconds(*time_budget);
+    if (memory_budget) options.memory_budget = *memory_budget * kMegabyte;
     options.threads = threads;
     return options;
   }
@@ -100,6 +112,7 @@ absl::Status CheckOutput(const QuantizeFlags& flags) {
 Json ToJson(const QuantizeFlags& flags, const QuantizationResult& result) {
   Json json = {{"output", flags.output},
                {"method", flags.method},
+               {"format", flags.format},
                {"activations", flags.activations},
                {"bias_correction", flags.bias_correction == "on"},
                {"samples", result.samples},
@@ -108,6 +121,7 @@ Json ToJson(const QuantizeFlags& flags, const QuantizationResult& result) {
                {"integer_steps", result.integer_steps},
                {"float_steps", result.float_steps},
                {"sqnr_db", BoundedDb(result.sqnr_db)},
+               {"left_out", result.left_out},
                {"tensors", Json::array()}};
   for (const QuantizedTensor& tensor : result.tensors) {
     json["tensors"].push_back({{"name", tensor.name},
@@ -165,6 +179,12 @@ void PrintVerdict(const QuantizeFlags& flags,
               static_cast<long long>(result.integer_steps),
               static_cast<long long>(result.float_steps));
   if (flags.keep_faster_float) PrintSlowerLayers(result);
+  if (!result.left_out.empty()) {
+    std::printf(
+        "left out for want of time: %s; a larger --time-budget tries "
+        "them\n",
+        absl::StrJoin(result.left_out, ", ").c_str());
+  }
   const double sqnr_db = BoundedDb(result.sqnr_db);
   std::printf("SQNR of the outputs on the %lld calibration samples: %s\n",
               static_cast<long long>(result.samples),
@@ -331,6 +351,23 @@ void AddSampleFlags(CLI::App& command, QuantizeFlags* flags) {
   AddRowFlags(command, &flags->rows);
 }
 
+void AddBudgetFlags(CLI::App& command, QuantizeFlags* flags) {
+  command
+      .add_option("--time-budget", flags->time_budget,
+                  "seconds that --method histogram may try remedies for; what "
+                  "it leaves out is said. The result may then differ from run "
+                  "to run (default: no limit)")
+      ->check(CLI::Range(0.0, 1e9))
+      ->type_name("SECONDS");
+  command
+      .add_option(
+          "--memory-budget", flags->memory_budget,
+          "megabytes that quantizing may take: more, by an estimate, is "
+          "refused before it starts (default: no limit)")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
+      ->type_name("MB");
+}
+
 }  // namespace
 
 void AddQuantizeCommand(CLI::App& app, Command* command) {
@@ -343,8 +380,7 @@ void AddQuantizeCommand(CLI::App& app, Command* command) {
   AddSampleFlags(*quantize, flags.get());
   quantize
       ->add_option("--output", flags->output,
-                   "the int8 model, ONNX with QuantizeLinear and "
-                   "DequantizeLinear; replaced when it is there")
+                   "the int8 model, ONNX; replaced when it is there")
       ->type_name("FILE.onnx")
       ->required();
   quantize
@@ -352,6 +388,14 @@ void AddQuantizeCommand(CLI::App& app, Command* command) {
                    "linear: from the least to the largest value seen; "
                    "histogram: thresholds that cost each tensor least")
       ->check(CLI::IsMember({"linear", "histogram"}))
+      ->capture_default_str();
+  quantize
+      ->add_option("--format", flags->format,
+                   "qdq: QuantizeLinear and DequantizeLinear where octet "
+                   "rounds; qoperator: QLinearConv, QGemm and the like for "
+                   "runtimes that want these, with one rounding more at each "
+                   "residual add")
+      ->check(CLI::IsMember({"qdq", "qoperator"}))
       ->capture_default_str();
   quantize
       ->add_option("--bias-correction", flags->bias_correction,
@@ -368,6 +412,7 @@ void AddQuantizeCommand(CLI::App& app, Command* command) {
                      "layers that are slower in int8 on this machine stay "
                      "float where the whole network gains; timed, so that the "
                      "result may differ from run to run");
+  AddBudgetFlags(*quantize, flags.get());
   AddThreadsFlag(*quantize, &flags->threads);
   AddJsonFlag(*quantize, &flags->json);
   quantize->callback([=] { *command = [=] { return RunQuantize(*flags); }; });

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "engine/engine.h"
 #include "engine/io/file.h"
 #include "engine/io/npy.h"
@@ -17,8 +18,10 @@
 namespace octet {
 namespace {
 
+using testing::AllOf;
 using testing::AnyOf;
 using testing::Contains;
+using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 using testing::StartsWith;
@@ -103,6 +106,48 @@ TEST(QuantizationSearchTest, WithoutBiasCorrectionNoneIsTried) {
   for (const RemedyEffect& remedy : Quantized(20, options).remedies) {
     EXPECT_THAT(remedy.name, Not(StartsWith("bias correction")));
   }
+}
+
+TEST(QuantizationSearchTest, WithoutTimeEveryRemedyIsLeftOutAndSaid) {
+  QuantizationOptions options = Histogram();
+  options.time_budget = absl::ZeroDuration();
+  const QuantizationResult hurried = Quantized(20, options);
+  EXPECT_THAT(hurried.remedies, IsEmpty());
+  std::vector<std::string> tried;
+  const QuantizationResult patient = Quantized(20, Histogram());
+  for (const RemedyEffect& remedy : patient.remedies) {
+    tried.push_back(remedy.name);
+  }
+  EXPECT_EQ(hurried.left_out, tried);
+  EXPECT_THAT(patient.left_out, IsEmpty());
+  EXPECT_GT(hurried.sqnr_db, 10);
+}
+
+TEST(QuantizationSearchTest, MemoryBudgetThatCannotHoldIsRefusedWithFigures) {
+  const NamedTensor calibration = Samples(4);
+  QuantizationOptions options = Histogram();
+  options.memory_budget = 1'000'000;
+  const auto refused =
+      Quantize(SampleModel(), {&calibration, 1}, options, nullptr);
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(refused.status().message()),
+              AllOf(HasSubstr("the budget is 1.0 MB"),
+                    HasSubstr("MB for activations")));
+  options.memory_budget = 1'000'000'000;
+  EXPECT_TRUE(
+      Quantize(SampleModel(), {&calibration, 1}, options, nullptr).ok());
+}
+
+TEST(QuantizationSearchTest, QOperatorFileAnswersAsTheQdqFileDoes) {
+  const NamedTensor calibration = Samples(40);
+  QuantizationOptions options;
+  const QuantizationResult qdq = Quantized(40, options);
+  options.format = QuantizedFormat::kQOperator;
+  const QuantizationResult qoperator = Quantized(40, options);
+  EXPECT_THAT(qoperator.model, HasSubstr("QLinearConv"));
+  EXPECT_THAT(qdq.model, Not(HasSubstr("QLinearConv")));
+  EXPECT_EQ(qoperator.float_steps, qdq.float_steps);
+  EXPECT_GT(qoperator.sqnr_db, qdq.sqnr_db - 2);
 }
 
 TEST(QuantizationSearchTest, SymmetricActivationsHaveNoZeroPoint) {

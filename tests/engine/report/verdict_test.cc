@@ -104,6 +104,15 @@ TEST(JudgeTest, SaysWhereTheSamplesFlatter) {
               Contains(HasSubstr("measure again on others")));
 }
 
+TEST(JudgeTest, SaysWhatThereWasNoTimeFor) {
+  ReportFacts facts = MadeUpFacts(3);
+  facts.quantization.left_out = {"channel equalization",
+                                 "histogram thresholds"};
+  EXPECT_THAT(Judge(facts).advice,
+              Contains(HasSubstr("channel equalization, histogram thresholds. "
+                                 "A larger time budget")));
+}
+
 TEST(WorstLayerTest, IsNoneWhereNothingIsLost) {
   ReportFacts facts = MadeUpFacts(2);
   for (LayerEvaluation& layer : facts.evaluation.layers) {

@@ -101,9 +101,14 @@ TEST_P(IsaAgreementTest, AnswersAreTheSameBytesOnEach) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Methods, IsaAgreementTest,
-                         testing::Values("linear", "histogram"),
+                         testing::Values("linear", "histogram",
+                                         "linear --format qoperator"),
                          [](const auto& info) {
-                           return std::string(info.param);
+                           std::string name(info.param);
+                           std::erase_if(name, [](char c) {
+                             return c == ' ' || c == '-';
+                           });
+                           return name;
                          });
 
 }  // namespace

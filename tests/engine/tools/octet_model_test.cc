@@ -355,6 +355,68 @@ TEST_F(OctetModelTest, QuantizeWritesAModelThatRuns) {
   }
 }
 
+TEST_F(OctetModelTest, QuantizeWritesQLinearOperatorsWhereAskedFor) {
+  SaveFloats("calibration.npy", {3, 3}, {1, 3, 3, 0, 2, 0, 1, 2, 8});
+  const std::string quantize =
+      "quantize linear.onnx --calibration calibration.npy --output q.onnx "
+      "--json --format ";
+  const Outcome qdq = Run(quantize + "qdq");
+  ASSERT_EQ(qdq.exit_code, 0) << qdq.err;
+  EXPECT_EQ(qdq.Json()["format"], "qdq");
+  EXPECT_THAT(folder_.Read("q.onnx"), Not(HasSubstr("QGemm")));
+  const Outcome qoperator = Run(quantize + "qoperator");
+  ASSERT_EQ(qoperator.exit_code, 0) << qoperator.err;
+  EXPECT_EQ(qoperator.Json()["format"], "qoperator");
+  EXPECT_THAT(folder_.Read("q.onnx"), HasSubstr("QGemm"));
+  const Outcome compared =
+      Run("compare linear.onnx q.onnx --input x=calibration.npy --json");
+  ASSERT_EQ(compared.exit_code, 0) << compared.err;
+  EXPECT_GT(compared.Json()["sqnr_db"], 20);
+}
+
+TEST_F(OctetModelTest, QuantizeKeepsToItsBudgets) {
+  std::vector<float> samples;
+  for (int i = 0; i < 60; ++i) samples.push_back(0.25f * (i * 7 % 17));
+  SaveFloats("calibration.npy", {20, 3}, samples);
+  const std::string quantize =
+      "quantize linear.onnx --calibration calibration.npy --output q.onnx "
+      "--method histogram ";
+  const Outcome hurried = Run(quantize + "--time-budget 0");
+  ASSERT_EQ(hurried.exit_code, 0) << hurried.err;
+  EXPECT_THAT(hurried.out,
+              HasSubstr("left out for want of time: bias correction, "));
+  const Outcome json = Run(quantize + "--time-budget 0 --json");
+  EXPECT_FALSE(json.Json()["left_out"].empty());
+  EXPECT_TRUE(Run(quantize + "--json").Json()["left_out"].empty());
+  std::filesystem::remove(Path("q.onnx"));
+  ExpectFailure(quantize + "--memory-budget 1",
+                HasSubstr("the budget is 1.0 MB"));
+  EXPECT_FALSE(std::filesystem::exists(Path("q.onnx")));
+}
+
+TEST_F(OctetModelTest, CompareCountsSaturation) {
+  SaveFloats("calibration.npy", {3, 3}, {1, 3, 3, 0, 2, 0, 1, 2, 8});
+  ASSERT_EQ(Run("quantize linear.onnx --calibration calibration.npy --output "
+                "q.onnx")
+                .exit_code,
+            0);
+  const std::string compare = "compare linear.onnx q.onnx --input x=x.npy ";
+  const Outcome outcome = Run(compare + "--count-saturation 2 --json");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const nlohmann::json saturation = outcome.Json()["saturation"];
+  EXPECT_EQ(saturation["samples"], 2);
+  // Two results a row of three products each: one sum of two.
+  EXPECT_EQ(saturation["sums"], 4);
+  EXPECT_EQ(saturation["layers"].size(), 1);
+  EXPECT_THAT(Run(compare + "--count-saturation 2").out,
+              HasSubstr("of 4 sums of two products leave 16 bits"));
+  EXPECT_FALSE(Run(compare + "--json").Json().contains("saturation"));
+  ExpectFailure(
+      "compare q.onnx linear.onnx --input x=x.npy "
+      "--count-saturation 1",
+      HasSubstr("the model is float"));
+}
+
 TEST_F(OctetModelTest, QuantizeReportsOnEvaluationSamples) {
   std::vector<float> samples;
   for (int i = 0; i < 60; ++i) samples.push_back(0.25f * (i * 7 % 17));
