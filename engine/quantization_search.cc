@@ -2,6 +2,7 @@
 #include "engine/quantization_search.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "engine/loaded_model.h"
 #include "engine/output_error.h"
 #include "engine/quant/equalize_channels.h"
+#include "engine/quant/probe_builder.h"
 #include "engine/quant/quantize_weights.h"
 #include "engine/quant/threshold_choice.h"
 #include "engine/quant/weight_channels.h"
@@ -26,6 +28,8 @@ constexpr size_t kMostHeldOut = 32;
 constexpr size_t kMostForThresholds = 16;
 // A remedy that gives less is noise.
 constexpr double kLeastGainDb = 0.05;
+// How much further real values reach than synthetic ones of equal moments.
+constexpr float kTailRoom = 1.25f;
 
 // At most `most` of `samples`, evenly spaced.
 std::vector<int64_t> Spread(const std::vector<int64_t>& samples, size_t most) {
@@ -79,6 +83,36 @@ std::vector<std::vector<float>> FittedWeightScales(
   return scales;
 }
 
+// Samples that batch norms were matched to have the mean and the deviation of
+// real data, but not their rare large values: `range` with room for these, as
+// far as the clamp that computes `id` lets any through. What the model's inputs
+// span was declared.
+quant::Range Widened(const ir::Graph& graph, ir::ValueId id,
+                     const quant::Range& range) {
+  for (const ir::Node& node : graph.nodes()) {
+    if (node.outputs[0] != id) continue;
+    ir::Activation clamp;
+    if (quant::IsWeighted(graph, node)) clamp = quant::ActivationOf(node.op);
+    if (const auto* op = std::get_if<ir::Clamp>(&node.op)) clamp = op->range;
+    return {std::max(std::min(kTailRoom * range.min, range.min), clamp.lower),
+            std::min(std::max(kTailRoom * range.max, range.max), clamp.upper)};
+  }
+  return range;
+}
+
+// The largest magnitude of the weights of each output channel.
+std::vector<double> ChannelPeaks(const ir::Graph& graph, size_t node) {
+  const ir::Node& layer = graph.nodes()[node];
+  const Tensor& weights = *graph.value(layer.inputs[1]).constant;
+  const quant::WeightChannels channels(layer.op, weights.shape());
+  std::vector<double> peaks(channels.outputs(), 0.0);
+  for (int64_t i = 0; i < weights.size(); ++i) {
+    double& peak = peaks[channels.Output(i)];
+    peak = std::max<double>(peak, std::abs(weights.data<float>()[i]));
+  }
+  return peaks;
+}
+
 }  // namespace
 
 QuantizationSearch::QuantizationSearch(const onnx::ImportedModel& float_model,
@@ -94,8 +128,9 @@ QuantizationSearch::QuantizationSearch(const onnx::ImportedModel& float_model,
       grid_(GridOf(options.activations)) {}
 
 absl::StatusOr<ChosenQuantization> QuantizationSearch::Run(
-    const ir::Graph& graph) {
+    const ir::Graph& graph, std::optional<ir::Graph> stand_in) {
   graph_ = graph;
+  stand_in_ = std::move(stand_in);
   Split();
   OCTET_RETURN_IF_ERROR(Search());
   OCTET_ASSIGN_OR_RETURN(ChosenQuantization chosen, Make(best_, Basis::kAll));
@@ -214,6 +249,10 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Make(
                               : std::vector<quant::Threshold>();
     quant::Threshold threshold{
         "min-max", quant::MinMaxThreshold(observed->statistics[i].histogram)};
+    if (stand_in_) {
+      threshold.range =
+          Widened(observed->graph, observed->sites.rounded[i], threshold.range);
+    }
     for (const quant::Threshold& candidate : candidates) {
       if (candidate.name == observed->kinds[i]) threshold = candidate;
     }
@@ -257,7 +296,8 @@ absl::StatusOr<QuantizationSearch::Observed> QuantizationSearch::Observe(
   Observed observed;
   observed.sites = quant::ChooseSites(graph);
   observed.graph = std::move(graph);
-  quant::SiteObserver observer(observed.graph, observed.sites);
+  quant::SiteObserver observer(stand_in_ ? *stand_in_ : observed.graph,
+                               observed.sites);
   OCTET_ASSIGN_OR_RETURN(const quant::WatchedGraph watched, observer.Watched());
   SampleRuns runs;
   runs.samples = SamplesOf(basis);
@@ -293,10 +333,11 @@ absl::Status QuantizationSearch::ChooseKinds(Observed& observed, Basis basis) {
 absl::Status QuantizationSearch::CorrectBiases(quant::Upstream upstream,
                                                Basis basis,
                                                ChosenQuantization& chosen) {
+  const ir::Graph& measured = stand_in_ ? *stand_in_ : chosen.graph;
   OCTET_ASSIGN_OR_RETURN(
       quant::BiasCorrector corrector,
-      quant::BiasCorrector::Create(chosen.graph, chosen.sites,
-                                   chosen.parameters, upstream));
+      quant::BiasCorrector::Create(measured, chosen.sites, chosen.parameters,
+                                   upstream));
   SampleRuns runs;
   runs.samples = SamplesOf(basis);
   runs.further_input = [&](size_t index) { return corrector.Input(index); };
@@ -307,8 +348,18 @@ absl::Status QuantizationSearch::CorrectBiases(quant::Upstream upstream,
   for (int pass = 0; pass < passes; ++pass) {
     OCTET_RETURN_IF_ERROR(corrector.Observe(source));
   }
-  chosen.graph = quant::CorrectBiases(chosen.graph, corrector.layers(),
-                                      corrector.Shifts());
+  std::vector<std::vector<double>> shifts = corrector.Shifts();
+  if (stand_in_) {
+    for (size_t l = 0; l < shifts.size(); ++l) {
+      const size_t node = corrector.layers()[l].node;
+      const std::vector<double> from = ChannelPeaks(*stand_in_, node);
+      const std::vector<double> to = ChannelPeaks(chosen.graph, node);
+      for (size_t c = 0; c < from.size(); ++c) {
+        if (from[c] > 0) shifts[l][c] *= to[c] / from[c];
+      }
+    }
+  }
+  chosen.graph = quant::CorrectBiases(chosen.graph, corrector.layers(), shifts);
   // The same sites, for a graph with more constants.
   chosen.sites = quant::ChooseSites(chosen.graph);
   return absl::OkStatus();

@@ -60,7 +60,11 @@ class QuantizationSearch {
                      const QuantizationOptions& options,
                      QuantizationObserver* observer);
 
-  absl::StatusOr<ChosenQuantization> Run(const ir::Graph& graph);
+  // `stand_in`, where given, is the graph that samples are run through instead:
+  // the same but for constants, each layer's weights and bias scaled by channel
+  // (MatchBatchNorms()). REQUIRES: then, kLinear.
+  absl::StatusOr<ChosenQuantization> Run(
+      const ir::Graph& graph, std::optional<ir::Graph> stand_in = std::nullopt);
 
  private:
   // What is known of a graph from some samples.
@@ -110,6 +114,7 @@ class QuantizationSearch {
   std::vector<int64_t> all_;
   std::vector<std::vector<Tensor>> answers_;  // of the float model, held out
   ir::Graph graph_;
+  std::optional<ir::Graph> stand_in_;
   std::map<std::pair<Equalized, Basis>, Observed> observed_;
   Recipe best_;
   double best_db_ = 0;

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +16,7 @@
 #include "engine/engine.h"
 #include "engine/layer_choice.h"
 #include "engine/loaded_model.h"
+#include "engine/match_batch_norms.h"
 #include "engine/onnx/exporter.h"
 #include "engine/output_error.h"
 #include "engine/quant/quantize_graph.h"
@@ -116,8 +119,10 @@ std::vector<std::pair<std::string, std::string>> Metadata(
       {"octet.version", std::string(Version())},
       {"octet.method", std::move(method)},
       {"octet.calibration",
-       absl::StrCat(samples, " samples, fnv1a-64 ",
-                    absl::Hex(HashOf(calibration), absl::kZeroPad16))},
+       absl::StrCat(
+           options.synthetic.empty() ? "" : "no data: ", samples,
+           options.synthetic.empty() ? " samples" : " synthetic samples",
+           ", fnv1a-64 ", absl::Hex(HashOf(calibration), absl::kZeroPad16))},
       {"octet.isa",
        "8-bit weights: exact with VNNI or AMX and in octet; elsewhere other "
        "runtimes may saturate sums of two products at 16 bits"},
@@ -153,6 +158,34 @@ absl::Status KeepFasterLayers(const internal::LoadedModel& exact,
   return Report(observer, "time layers", 1, 1);
 }
 
+absl::Status CheckSynthetic(const QuantizationOptions& options) {
+  if (options.synthetic.empty() ||
+      options.method == QuantizationMethod::kLinear) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      "the method histogram judges its remedies on calibration samples, and "
+      "synthetic ones misjudge them; give samples, or take the method linear");
+}
+
+// The graph to quantize, with one that synthetic samples run through where it
+// has batch norms.
+absl::StatusOr<internal::MatchedBatchNorms> Prepare(
+    const onnx::ImportedModel& model, const CalibrationRun& run,
+    const QuantizationOptions& options, QuantizationObserver* observer) {
+  internal::MatchedBatchNorms graphs;
+  if (options.synthetic.empty()) {
+    OCTET_ASSIGN_OR_RETURN(graphs.graph, internal::OptimizeFloat(model.graph));
+    return graphs;
+  }
+  internal::SampleRuns runs;
+  runs.batches = model.batches;
+  runs.threads = options.threads;
+  runs.samples.resize(run.samples());
+  std::iota(runs.samples.begin(), runs.samples.end(), 0);
+  return internal::MatchBatchNorms(model.graph, run, runs, observer);
+}
+
 }  // namespace
 
 absl::StatusOr<QuantizationResult> Quantize(
@@ -175,8 +208,7 @@ absl::StatusOr<QuantizationResult> Quantize(
     return absl::InvalidArgumentError(
         "the model is quantized already; expected a float model");
   }
-  OCTET_ASSIGN_OR_RETURN(ir::Graph graph,
-                         internal::OptimizeFloat(imported.graph));
+  OCTET_RETURN_IF_ERROR(CheckSynthetic(options));
   const onnx::ImportedModel float_model = imported;
   OCTET_ASSIGN_OR_RETURN(auto exact, internal::LoadedModel::Create(
                                          std::move(imported), model_options));
@@ -184,10 +216,14 @@ absl::StatusOr<QuantizationResult> Quantize(
                          CalibrationRun::Create(*exact, calibration));
   OCTET_RETURN_IF_ERROR(Report(observer, "import", 1, 1));
 
+  OCTET_ASSIGN_OR_RETURN(internal::MatchedBatchNorms graphs,
+                         Prepare(float_model, run, options, observer));
   internal::QuantizationSearch search(float_model, exact, run, options,
                                       observer);
+  std::optional<ir::Graph> stand_in;
+  if (graphs.batch_norms > 0) stand_in = std::move(graphs.matched);
   OCTET_ASSIGN_OR_RETURN(internal::ChosenQuantization chosen,
-                         search.Run(graph));
+                         search.Run(graphs.graph, std::move(stand_in)));
   OCTET_ASSIGN_OR_RETURN(
       ir::Graph quantized,
       quant::QuantizeGraph(chosen.graph, chosen.sites, chosen.parameters));
@@ -207,6 +243,7 @@ absl::StatusOr<QuantizationResult> Quantize(
   result.float_bytes = static_cast<int64_t>(bytes.size());
   result.quantized_bytes = static_cast<int64_t>(result.model.size());
   result.samples = run.samples();
+  result.batch_norms = graphs.batch_norms;
   // What is measured is what the file says, read back as a user would.
   OCTET_ASSIGN_OR_RETURN(
       imported,
