@@ -10,7 +10,6 @@
 #include "engine/base/status_macros.h"
 #include "engine/loaded_model.h"
 #include "engine/output_error.h"
-#include "engine/quant/equalize_channels.h"
 #include "engine/quant/probe_builder.h"
 #include "engine/quant/quantize_weights.h"
 #include "engine/quant/threshold_choice.h"
@@ -166,12 +165,20 @@ absl::Status QuantizationSearch::Search() {
     changed.correction = quant::Upstream::kFloat;
     OCTET_RETURN_IF_ERROR(Try("bias correction", changed));
   }
-  changed = best_;
-  changed.equalized = Equalized::kDepthwise;
-  OCTET_RETURN_IF_ERROR(Try("depthwise channel equalization", changed));
-  changed = best_;
-  changed.equalized = Equalized::kAll;
-  OCTET_RETURN_IF_ERROR(Try("channel equalization", changed));
+  quant::EqualizationScope scope = best_.equalized;
+  scope.normalizations = true;
+  OCTET_RETURN_IF_ERROR(
+      TryEqualizing("smoothing behind normalizations", scope));
+  for (const auto& [layers, name] :
+       {std::pair(quant::EqualizedLayers::kDepthwise,
+                  "depthwise channel equalization"),
+        std::pair(quant::EqualizedLayers::kAll, "channel equalization")}) {
+    scope = best_.equalized;
+    scope.layers = layers;
+    changed = best_;
+    changed.equalized = scope;
+    OCTET_RETURN_IF_ERROR(Try(name, changed));
+  }
   changed = best_;
   changed.fit_thresholds = true;
   OCTET_RETURN_IF_ERROR(Try("histogram thresholds", changed));
@@ -196,6 +203,19 @@ absl::Status QuantizationSearch::Try(const std::string& name,
   best_ = changed;
   best_db_ = db;
   return absl::OkStatus();
+}
+
+absl::Status QuantizationSearch::TryEqualizing(
+    const std::string& name, const quant::EqualizationScope& scope) {
+  OCTET_ASSIGN_OR_RETURN(const Observed* before,
+                         ObservedFrom(best_.equalized, Basis::kFit));
+  const int tensors = before->equalized;
+  OCTET_ASSIGN_OR_RETURN(const Observed* after,
+                         ObservedFrom(scope, Basis::kFit));
+  if (after->equalized == tensors) return absl::OkStatus();
+  Recipe changed = best_;
+  changed.equalized = scope;
+  return Try(name, changed);
 }
 
 absl::Status QuantizationSearch::ComputeAnswers() {
@@ -271,22 +291,19 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Make(
 }
 
 absl::StatusOr<QuantizationSearch::Observed*> QuantizationSearch::ObservedFrom(
-    Equalized equalized, Basis basis) {
+    const quant::EqualizationScope& equalized, Basis basis) {
   const auto known = observed_.find({equalized, basis});
   if (known != observed_.end()) return &known->second;
-  ir::Graph graph = graph_;
-  if (equalized != Equalized::kNone) {
-    OCTET_ASSIGN_OR_RETURN(const Observed* plain,
-                           ObservedFrom(Equalized::kNone, basis));
+  quant::Equalization equalization{graph_, 0};
+  if (equalized != quant::EqualizationScope{}) {
+    OCTET_ASSIGN_OR_RETURN(const Observed* plain, ObservedFrom({}, basis));
     OCTET_ASSIGN_OR_RETURN(
-        quant::Equalization equalization,
-        quant::EqualizeChannels(plain->graph, plain->sites, plain->statistics,
-                                equalized == Equalized::kAll
-                                    ? quant::EqualizationScope::kAll
-                                    : quant::EqualizationScope::kDepthwise));
-    graph = std::move(equalization.graph);
+        equalization, quant::EqualizeChannels(plain->graph, plain->sites,
+                                              plain->statistics, equalized));
   }
-  OCTET_ASSIGN_OR_RETURN(Observed observed, Observe(std::move(graph), basis));
+  OCTET_ASSIGN_OR_RETURN(Observed observed,
+                         Observe(std::move(equalization.graph), basis));
+  observed.equalized = equalization.tensors;
   return &observed_.emplace(std::pair(equalized, basis), std::move(observed))
               .first->second;
 }

@@ -20,6 +20,8 @@ using ir::Node;
 using ir::ValueId;
 
 constexpr double kAlphas[] = {0, 0.25, 0.5, 0.75, 1};
+// Behind a normalization 0 would even the weights alone.
+constexpr double kSmoothingAlphas[] = {0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1};
 
 // How far beyond what the samples show of a channel it may reach: a few samples
 // see the largest of a tensor's values, but not that of each channel.
@@ -35,9 +37,19 @@ struct Origin {
   size_t channel = 0;
 };
 
+// What channels are divided by, by site.
+using Scales = std::map<size_t, std::vector<double>>;
+
+// One way to scale a group, and the largest magnitude it is left with.
+struct Candidate {
+  Scales scales;
+  double largest = 0;
+};
+
 // The values of one group that can be scaled by channel.
 struct Link {
   std::vector<size_t> producers;  // node indices
+  bool normalization = false;     // the producers are affine, not weighted
   std::vector<size_t> readers;
   std::map<ValueId, std::vector<Origin>> origins;  // by channel
 };
@@ -47,7 +59,11 @@ class Equalizer {
   Equalizer(const Graph& graph, const QuantizationSites& sites,
             const std::vector<SiteStatistics>& statistics,
             EqualizationScope scope)
-      : source_(graph), sites_(sites), statistics_(statistics), scope_(scope) {
+      : source_(graph),
+        index_(graph),
+        sites_(sites),
+        statistics_(statistics),
+        scope_(scope) {
     site_of_.resize(graph.values().size());
     for (size_t i = 0; i < sites.rounded.size(); ++i) {
       site_of_[sites.rounded[i]] = i;
@@ -59,14 +75,19 @@ class Equalizer {
     std::map<ValueId, std::optional<Link>> links = FindLinks();
     for (const auto& [group, link] : links) {
       if (!link || link->producers.empty() || link->readers.empty()) continue;
-      if (scope_ == EqualizationScope::kAll || OnlyDepthwiseReads(*link)) {
-        EqualizeLink(*link);
-      }
+      if (IsInScope(*link)) EqualizeLink(*link);
     }
     return std::move(result_);
   }
 
  private:
+  bool IsInScope(const Link& link) const {
+    if (link.normalization) return scope_.normalizations;
+    return scope_.layers == EqualizedLayers::kAll ||
+           (scope_.layers == EqualizedLayers::kDepthwise &&
+            OnlyDepthwiseReads(link));
+  }
+
   // By group of rounded values: nothing where something stands in the way.
   std::map<ValueId, std::optional<Link>> FindLinks() const {
     std::map<ValueId, std::optional<Link>> links;
@@ -111,7 +132,10 @@ class Equalizer {
     const auto* pool = std::get_if<ir::Pool>(&node.op);
     const auto* concat = std::get_if<ir::Concat>(&node.op);
     const bool max_pool = pool != nullptr && pool->kind == ir::PoolKind::kMax;
-    if (!max_pool && (concat == nullptr || concat->axis != 1)) return false;
+    if (!max_pool && (concat == nullptr || concat->axis != 1) &&
+        !KeepsLastChannels(node)) {
+      return false;
+    }
     Link* link = LinkOf(node.outputs[0], links);
     if (link == nullptr) return false;
     std::vector<Origin> origins;
@@ -124,8 +148,82 @@ class Equalizer {
     return true;
   }
 
+  // Whether `node` gives the rows of a matrix another shape.
+  bool KeepsLastChannels(const Node& node) const {
+    if (!std::holds_alternative<ir::Reshape>(node.op)) return false;
+    const ir::Dims& before = source_.type(node.inputs[0]).dims;
+    const ir::Dims& after = source_.type(node.outputs[0]).dims;
+    if (before.empty() || after.empty()) return false;
+    const auto last = static_cast<int>(before.size()) - 1;
+    return before.back() == after.back() && !before.back().per_row &&
+           SiteChannelAxis(source_, node.inputs[0]) == last;
+  }
+
+  // The constant of a sum or product with one number for each index of the last
+  // axis of its result; -1 where there is none.
+  int ChannelConstant(const Node& node, ir::BinaryKind kind) const {
+    const auto* binary = std::get_if<ir::Binary>(&node.op);
+    if (binary == nullptr || binary->kind != kind ||
+        !binary->activation.is_identity()) {
+      return -1;
+    }
+    const ir::Dims& dims = source_.type(node.outputs[0]).dims;
+    for (int slot : {0, 1}) {
+      const ir::Value& value = source_.value(node.inputs[slot]);
+      if (!value.is_constant() || dims.empty()) continue;
+      const Shape& shape = value.constant->shape();
+      if (!shape.empty() && shape.back() == value.constant->size() &&
+          ir::Dim::Fixed(shape.back()) == dims.back() &&
+          source_.type(node.inputs[1 - slot]).dims == dims) {
+        return slot;
+      }
+    }
+    return -1;
+  }
+
+  // The product that the sum `node` adds a constant to, where nothing else
+  // reads it.
+  std::optional<size_t> ProductBefore(const Node& node) const {
+    const int slot = ChannelConstant(node, ir::BinaryKind::kAdd);
+    if (slot < 0) return std::nullopt;
+    const Node* product = index_.Producer(node.inputs[1 - slot]);
+    if (product == nullptr || index_.SoleReader(product->outputs[0]) != &node ||
+        ChannelConstant(*product, ir::BinaryKind::kMul) < 0) {
+      return std::nullopt;
+    }
+    return product - source_.nodes().data();
+  }
+
+  // Takes the end of a normalization: gamma * x + beta, or gamma * x.
+  bool AddNormalization(size_t index, ValueId id, Link& link) const {
+    const Node& node = source_.nodes()[index];
+    const auto last = static_cast<int>(source_.type(id).dims.size()) - 1;
+    if (!site_of_[id] || SiteChannelAxis(source_, id) != last) return false;
+    const std::optional<size_t> product = ProductBefore(node);
+    if (!product && ChannelConstant(node, ir::BinaryKind::kMul) < 0) {
+      return false;
+    }
+    if (product) link.producers.push_back(*product);
+    link.producers.push_back(index);
+    link.normalization = true;
+    link.origins[id] = OriginsOf(*site_of_[id]);
+    return true;
+  }
+
+  std::vector<Origin> OriginsOf(size_t site) const {
+    std::vector<Origin> origins;
+    const size_t channels = statistics_[site].channels.maxs.size();
+    for (size_t c = 0; c < channels; ++c) origins.push_back({site, c});
+    return origins;
+  }
+
   bool AddProducer(size_t index, ValueId id, Link& link) const {
     const Node& node = source_.nodes()[index];
+    // Only the first: scales of both kinds in one group are not worth it.
+    if (link.producers.empty() && AddNormalization(index, id, link)) {
+      return true;
+    }
+    if (link.normalization) return false;
     if (!IsWeighted(source_, node) || !site_of_[id]) return false;
     const auto* conv = std::get_if<ir::Conv>(&node.op);
     if (conv != nullptr && conv->has_residual) return false;
@@ -133,11 +231,8 @@ class Equalizer {
     // more off a channel that is made larger.
     const ir::Activation& activation = ActivationOf(node.op);
     if (activation.lower > 0 || activation.upper < 0) return false;
-    const size_t channels = statistics_[*site_of_[id]].channels.maxs.size();
-    std::vector<Origin> origins;
-    for (size_t c = 0; c < channels; ++c) origins.push_back({*site_of_[id], c});
     link.producers.push_back(index);
-    link.origins[id] = std::move(origins);
+    link.origins[id] = OriginsOf(*site_of_[id]);
     return true;
   }
 
@@ -157,25 +252,100 @@ class Equalizer {
                     std::abs(channels.maxs[origin.channel]));
   }
 
-  double ScaleOf(const Origin& origin, double largest, double alpha) const {
-    const double share = kHeadroom * Magnitude(origin) / largest;
-    if (share == 0 || share >= 1) return 1;
-    return std::max(std::pow(share, alpha), kLeastScale);
+  static double ScaleOf(const Origin& origin, const Scales& scales) {
+    return scales.at(origin.site)[origin.channel];
+  }
+
+  // The sites of `link` that its producers compute.
+  std::vector<size_t> SitesOf(const Link& link) const {
+    std::vector<size_t> sites;
+    for (size_t producer : link.producers) {
+      const auto site = site_of_[source_.nodes()[producer].outputs[0]];
+      if (site && link.origins.contains(source_.nodes()[producer].outputs[0])) {
+        sites.push_back(*site);
+      }
+    }
+    return sites;
   }
 
   double LargestOf(const Link& link) const {
     double largest = 0;
-    for (size_t producer : link.producers) {
-      for (const Origin& origin :
-           link.origins.at(source_.nodes()[producer].outputs[0])) {
+    for (size_t site : SitesOf(link)) {
+      for (const Origin& origin : OriginsOf(site)) {
         largest = std::max<double>(largest, Magnitude(origin));
       }
     }
     return largest;
   }
 
+  Candidate Evened(const Link& link, double largest, double alpha) const {
+    Candidate candidate{{}, largest};
+    for (size_t site : SitesOf(link)) {
+      for (const Origin& origin : OriginsOf(site)) {
+        const double share = kHeadroom * Magnitude(origin) / largest;
+        candidate.scales[site].push_back(
+            share == 0 || share >= 1
+                ? 1
+                : std::max(std::pow(share, alpha), kLeastScale));
+      }
+    }
+    return candidate;
+  }
+
+  // The largest magnitude of the weights that each channel meets.
+  std::vector<double> WeightPeaks(const Link& link, size_t channels) const {
+    std::vector<double> peaks(channels, 0.0);
+    for (size_t reader : link.readers) {
+      const Node& node = source_.nodes()[reader];
+      const Tensor& weights = *source_.value(node.inputs[1]).constant;
+      const WeightChannels of(node.op, weights.shape());
+      for (int64_t i = 0; i < weights.size(); ++i) {
+        const size_t c = link.origins.at(node.inputs[0])[of.Input(i)].channel;
+        peaks[c] =
+            std::max<double>(peaks[c], std::abs(weights.data<float>()[i]));
+      }
+    }
+    return peaks;
+  }
+
+  Candidate Smoothed(const Link& link, double largest, double alpha) const {
+    const size_t site = SitesOf(link)[0];
+    const std::vector<Origin> origins = OriginsOf(site);
+    const std::vector<double> peaks = WeightPeaks(link, origins.size());
+    const double peak = *std::max_element(peaks.begin(), peaks.end());
+    Candidate candidate;
+    for (const Origin& origin : origins) {
+      const double data =
+          std::max<double>(Magnitude(origin) / largest, kLeastScale);
+      const double weight =
+          peak == 0 ? 1 : std::max(peaks[origin.channel] / peak, kLeastScale);
+      const double scale = std::pow(data, alpha) / std::pow(weight, 1 - alpha);
+      candidate.scales[site].push_back(scale);
+      candidate.largest =
+          std::max(candidate.largest, Magnitude(origin) / scale);
+    }
+    return candidate;
+  }
+
+  // In the order in which equals are preferred; as it is first.
+  std::vector<Candidate> CandidatesFor(const Link& link, double largest) const {
+    std::vector<Candidate> candidates;
+    if (!link.normalization) {
+      for (double alpha : kAlphas) {
+        candidates.push_back(Evened(link, largest, alpha));
+      }
+      return candidates;
+    }
+    candidates.push_back(Evened(link, largest, 0));
+    for (double alpha : kSmoothingAlphas) {
+      candidates.push_back(Smoothed(link, largest, alpha));
+    }
+    return candidates;
+  }
+
   // Whether no producer's clamp cuts channels that are as large as `largest`.
   bool ClampsLeaveRoom(const Link& link, double largest) const {
+    if (link.normalization) return true;
     return std::all_of(
         link.producers.begin(), link.producers.end(), [&](size_t producer) {
           const ir::Activation& activation =
@@ -188,14 +358,14 @@ class Equalizer {
   // The error variance expected of the results of a layer, in shares of their
   // energy: of its data's rounding and of its weights'.
   double ExpectedError(const Node& reader, const std::vector<Origin>& origins,
-                       double largest, double alpha) const {
+                       const Candidate& candidate) const {
     const Tensor& weights = *result_.graph.value(reader.inputs[1]).constant;
     const auto values = weights.data<float>();
     const WeightChannels channels(reader.op, weights.shape());
     std::vector<double> scales;
     std::vector<double> squares;
     for (const Origin& origin : origins) {
-      scales.push_back(ScaleOf(origin, largest, alpha));
+      scales.push_back(ScaleOf(origin, candidate.scales));
       squares.push_back(
           statistics_[origin.site].channels.mean_squares[origin.channel]);
     }
@@ -212,7 +382,7 @@ class Equalizer {
       of_data += scaled * scaled;
       signal += static_cast<double>(values[i]) * values[i] * squares[in];
     }
-    const double data_step = largest / 255;
+    const double data_step = candidate.largest / 255;
     double of_weights = 0;
     for (size_t o = 0; o < peak.size(); ++o) {
       const double step = peak[o] / 127;
@@ -227,35 +397,46 @@ class Equalizer {
     const double largest = LargestOf(link);
     if (largest == 0 || !ClampsLeaveRoom(link, largest)) return;
     double least = std::numeric_limits<double>::infinity();
-    double best = 0;
-    for (double alpha : kAlphas) {
+    const std::vector<Candidate> candidates = CandidatesFor(link, largest);
+    size_t best = 0;
+    for (size_t k = 0; k < candidates.size(); ++k) {
       double error = 0;
       for (size_t reader : link.readers) {
         const Node& node = source_.nodes()[reader];
-        error += ExpectedError(node, link.origins.at(node.inputs[0]), largest,
-                               alpha);
+        error +=
+            ExpectedError(node, link.origins.at(node.inputs[0]), candidates[k]);
       }
       if (error >= least) continue;
       least = error;
-      best = alpha;
+      best = k;
     }
     if (best == 0) return;
+    const Scales& scales = candidates[best].scales;
     for (size_t producer : link.producers) {
-      ScaleProducer(producer, link, largest, best);
+      if (link.normalization) {
+        ScaleConstant(producer, scales.begin()->second);
+      } else {
+        ScaleProducer(producer, link, scales);
+      }
     }
-    for (size_t reader : link.readers) {
-      ScaleReader(reader, link, largest, best);
-    }
+    for (size_t reader : link.readers) ScaleReader(reader, link, scales);
     ++result_.tensors;
   }
 
-  void ScaleProducer(size_t index, const Link& link, double largest,
-                     double alpha) {
+  // Divides what a sum or product of a normalization has for each channel.
+  void ScaleConstant(size_t index, const std::vector<double>& scales) {
+    Node& node = result_.graph.mutable_nodes()[index];
+    const size_t slot = source_.value(node.inputs[0]).is_constant() ? 0 : 1;
+    Replace(node, slot,
+            [&](int64_t i, double value) { return value / scales[i]; });
+  }
+
+  void ScaleProducer(size_t index, const Link& link, const Scales& by_site) {
     Node& node = result_.graph.mutable_nodes()[index];
     const auto& origins = link.origins.at(node.outputs[0]);
     std::vector<double> scales;
     for (const Origin& origin : origins) {
-      scales.push_back(ScaleOf(origin, largest, alpha));
+      scales.push_back(ScaleOf(origin, by_site));
     }
     const Tensor& weights = *result_.graph.value(node.inputs[1]).constant;
     const WeightChannels channels(node.op, weights.shape());
@@ -267,14 +448,13 @@ class Equalizer {
             [&](int64_t i, double value) { return value / scales[i]; });
   }
 
-  void ScaleReader(size_t index, const Link& link, double largest,
-                   double alpha) {
+  void ScaleReader(size_t index, const Link& link, const Scales& scales) {
     Node& node = result_.graph.mutable_nodes()[index];
     const auto& origins = link.origins.at(node.inputs[0]);
     const Tensor& weights = *result_.graph.value(node.inputs[1]).constant;
     const WeightChannels channels(node.op, weights.shape());
     Replace(node, 1, [&](int64_t i, double value) {
-      return value * ScaleOf(origins[channels.Input(i)], largest, alpha);
+      return value * ScaleOf(origins[channels.Input(i)], scales);
     });
   }
 
@@ -295,6 +475,7 @@ class Equalizer {
   }
 
   const Graph& source_;
+  const ir::GraphIndex index_;
   const QuantizationSites& sites_;
   const std::vector<SiteStatistics>& statistics_;
   const EqualizationScope scope_;
@@ -306,7 +487,8 @@ class Equalizer {
 
 absl::StatusOr<Equalization> EqualizeChannels(
     const Graph& graph, const QuantizationSites& sites,
-    const std::vector<SiteStatistics>& statistics, EqualizationScope scope) {
+    const std::vector<SiteStatistics>& statistics,
+    const EqualizationScope& scope) {
   OCTET_CHECK(statistics.size() == sites.rounded.size());
   return Equalizer(graph, sites, statistics, scope).Run();
 }
