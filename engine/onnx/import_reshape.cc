@@ -44,8 +44,9 @@ std::optional<int64_t> Elements(const ir::Dims& dims) {
 // What ONNX's target means for an input of dimensions `x`: 0 copies an axis
 // (unless `allow_zero`), -1 is what is left. Where the input has rows and no
 // copied axis brought them along, they go to the axis of -1, which is what the
-// file says, or else to the leading axis: the file was then written for one
-// row.
+// file says, or else, as the file was then written for one row, to the axis
+// that has as many entries outside of it as the rows had: the leading one where
+// they led.
 class TargetReader {
  public:
   TargetReader(const ir::Dims& x, const ir::Dims& target, BatchMode mode)
@@ -94,8 +95,24 @@ class TargetReader {
     if (dims.empty()) return DoesNotFit(x_, target_);
     const bool written_for_one_row =
         mode_ == BatchMode::kRowsForOne || !inferred.has_value();
-    dims[written_for_one_row ? 0 : *inferred].per_row = true;
+    dims[written_for_one_row ? AxisOfSameOrder(dims) : *inferred].per_row =
+        true;
     return absl::OkStatus();
+  }
+
+  // Where rows keep their place in the order of the elements; 0 if nowhere.
+  size_t AxisOfSameOrder(const ir::Dims& dims) const {
+    int64_t outside = 1;  // no more than x_ has elements
+    for (size_t i = 0; i < x_.size() && !x_[i].per_row; ++i) {
+      outside *= x_[i].value;
+    }
+    int64_t before = 1;
+    for (size_t i = 0; i < dims.size(); ++i) {
+      if (before == outside) return i;
+      if (dims[i].value < 1 || dims[i].value > outside / before) break;
+      before *= dims[i].value;
+    }
+    return 0;
   }
 
   const ir::Dims& x_;

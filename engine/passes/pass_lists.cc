@@ -6,12 +6,14 @@
 #include "engine/passes/pass.h"
 #include "engine/passes/recognize.h"
 #include "engine/passes/remove_no_ops.h"
+#include "engine/passes/slice_chains.h"
 
 namespace octet::passes {
 
 std::vector<Pass> FloatPasses() {
   return {
       {"fold_constants", FoldConstants},
+      {"merge_slice_chains", MergeSliceChains},
       {"remove_no_ops", RemoveNoOps},
       {"fold_batch_norm", FoldBatchNorm},
       {"fuse_bias", FuseBias},

@@ -46,21 +46,25 @@ struct QuadOutput {
   int width = kQuadGroup;
 };
 
-// Four image rows of a block of channels, woven: every channel of a column
-// becomes four bytes, one of each row. Columns are sorted by phase, their index
-// modulo the convolution's stride, so that those a stride apart are neighbours.
+// Four rows of columns of a block of channels, woven: every channel of a column
+// becomes four bytes, one of each row. The rows are four rows of an image, or
+// of two of them the even and the odd columns. Columns are sorted by phase,
+// their index modulo `phases`, so that those a stride apart are neighbours.
 //
 // Vector v of the n-th group of phase f is at
 // dst + (f * 4 + v) * plane_bytes + n * 64.
 struct QuadWeave {
-  // At the block's first channel of the image's column 0; of a row of padding,
-  // bytes of as many zero points.
+  // At the block's first channel of an image row; of a row of padding, as many
+  // zero points. Column i of row r is at rows[r] + shift[r] + i * column_bytes,
+  // and padding where that is outside of the image row.
   const uint8_t* rows[4] = {};
-  int64_t column_bytes = 0;  // from column to column
-  int64_t image_columns = 0;
-  int64_t whole_columns =
-      0;                     // the first ones, of which `width` bytes are there
-  int64_t first_column = 0;  // of the image; negative in the padding
+  int64_t shift[4] = {};
+  int64_t column_bytes = 0;
+  int64_t row_bytes = 0;  // of the image, from the block's first channel on
+  // Of those the first ones where a column may begin that is read `width` bytes
+  // wide, less than 0 if none.
+  int64_t whole_bytes = 0;
+  int64_t first_column = 0;  // negative in the padding
   int64_t columns = 0;       // to weave, those of the padding included
   int64_t phases = 1;
   int64_t plane_bytes = 0;

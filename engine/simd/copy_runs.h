@@ -36,10 +36,16 @@ inline void ForRunOf(int64_t bytes, Copy copy) {
       return copy(Run<12>());
     case 16:
       return copy(Run<16>());
+    case 24:
+      return copy(Run<24>());
     case 32:
       return copy(Run<32>());
+    case 48:
+      return copy(Run<48>());
     case 64:
       return copy(Run<64>());
+    case 96:
+      return copy(Run<96>());
     default:
       return copy(Run<0>());
   }

@@ -53,37 +53,34 @@ OCTET_SIMD_INLINE void StoreWoven(const __m512i (&x)[4], int64_t plane_bytes,
                       _mm512_unpackhi_epi16(high01, high23));
 }
 
+// Where column `column` of row `r` is, from the image row's first byte on.
+OCTET_SIMD_INLINE int64_t PlaceOf(const QuadWeave& weave, int r,
+                                  int64_t column) {
+  return weave.shift[r] + column * weave.column_bytes;
+}
+
 // A group whose columns are not all in the image, or not readable whole.
 template <int kWidth>
 __attribute__((noinline)) void WeaveEdge(const QuadWeave& weave, int64_t first,
                                          __m512i padding, __m512i flip,
                                          uint8_t* dst) {
+  constexpr int kColumns = kQuadGroup / kWidth;
   const __mmask64 mask = FirstBytes(weave.channels);
   __m512i x[4];
-  if constexpr (kWidth == kQuadGroup) {
-    const bool outside = first < 0 || first >= weave.image_columns;
-    for (int r = 0; r < 4; ++r) {
-      x[r] = outside ? padding
-                     : _mm512_maskz_loadu_epi8(
-                           mask, weave.rows[r] + first * weave.column_bytes);
-      x[r] = _mm512_xor_si512(x[r], flip);
-    }
-    return StoreWoven(x, weave.plane_bytes, dst);
-  }
   for (int r = 0; r < 4; ++r) {
     alignas(kVectorBytes) uint8_t bytes[kVectorBytes];
-    _mm512_store_si512(bytes, padding);
-    for (int i = 0; i < kQuadGroup / kWidth; ++i) {
-      const int64_t column = first + i * weave.phases;
-      if (column < 0 || column >= weave.image_columns) {
-        continue;
+    if constexpr (kColumns > 1) _mm512_store_si512(bytes, padding);
+    x[r] = padding;
+    for (int i = 0; i < kColumns; ++i) {
+      const int64_t at = PlaceOf(weave, r, first + i * weave.phases);
+      if (at < 0 || at >= weave.row_bytes) continue;
+      x[r] = _mm512_maskz_loadu_epi8(mask, weave.rows[r] + at);
+      if constexpr (kColumns > 1) {
+        _mm512_mask_storeu_epi8(bytes + i * kWidth, mask, x[r]);
       }
-      _mm512_mask_storeu_epi8(
-          bytes + i * kWidth, mask,
-          _mm512_maskz_loadu_epi8(mask,
-                                  weave.rows[r] + column * weave.column_bytes));
     }
-    x[r] = _mm512_xor_si512(LoadVector(bytes), flip);
+    if constexpr (kColumns > 1) x[r] = LoadVector(bytes);
+    x[r] = _mm512_xor_si512(x[r], flip);
   }
   StoreWoven(x, weave.plane_bytes, dst);
 }
@@ -98,26 +95,38 @@ void WeavePhase(const QuadWeave& weave, int64_t phase, uint8_t* dst) {
   const int64_t plane_bytes = weave.plane_bytes;
   const int64_t step = kColumns * weave.phases;
   const int64_t end = weave.first_column + weave.columns;
+  int64_t low = weave.shift[0];  // of the four
+  int64_t high = weave.shift[0];
+  for (int r = 1; r < 4; ++r) {
+    low = Smaller(low, weave.shift[r]);
+    if (weave.shift[r] > high) high = weave.shift[r];
+  }
   int64_t column = weave.first_column + phase;
-  for (; column < end && column < 0; column += step, dst += kVectorBytes) {
+  for (; column < end && low + column * weave.column_bytes < 0;
+       column += step, dst += kVectorBytes) {
     WeaveEdge<kWidth>(weave, column, padding, flip, dst);
   }
-  // Groups whose last column is whole, too.
-  const int64_t whole_end =
-      Smaller(end, weave.whole_columns - (kColumns - 1) * weave.phases);
-  const uint8_t* const rows[4] = {weave.rows[0], weave.rows[1], weave.rows[2],
-                                  weave.rows[3]};
   const int64_t apart = weave.phases * weave.column_bytes;
+  // Groups whose last column is whole, too.
   int64_t offset = column * weave.column_bytes;
-  for (; column < whole_end; column += step, dst += kVectorBytes) {
-    __m512i x[4];
-#pragma GCC unroll 4
+  const int64_t last_offset = weave.whole_bytes - high - (kColumns - 1) * apart;
+  if (column < end && offset <= last_offset) {
+    const uint8_t* rows[4];
     for (int r = 0; r < 4; ++r) {
-      x[r] = LoadColumns<kWidth, kPacked>(rows[r] + offset, apart);
-      if constexpr (kSigned) x[r] = _mm512_xor_si512(x[r], flip);
+      rows[r] = weave.rows[r] + PlaceOf(weave, r, column);
     }
-    offset += step * weave.column_bytes;
-    StoreWoven(x, plane_bytes, dst);
+    const int64_t first = offset;
+    const int64_t group_bytes = step * weave.column_bytes;
+    for (; column < end && offset <= last_offset;
+         column += step, offset += group_bytes, dst += kVectorBytes) {
+      __m512i x[4];
+#pragma GCC unroll 4
+      for (int r = 0; r < 4; ++r) {
+        x[r] = LoadColumns<kWidth, kPacked>(rows[r] + (offset - first), apart);
+        if constexpr (kSigned) x[r] = _mm512_xor_si512(x[r], flip);
+      }
+      StoreWoven(x, plane_bytes, dst);
+    }
   }
   for (; column < end; column += step, dst += kVectorBytes) {
     WeaveEdge<kWidth>(weave, column, padding, flip, dst);
@@ -207,7 +216,7 @@ class RowLoop {
         for (int r = 0; r < kRows; ++r) acc[g][r][v] = start;
       }
     }
-#pragma GCC unroll 3
+#pragma GCC unroll 4
     for (int t = 0; t < taps; ++t, w += kVectors * kVectorBytes) {
       const uint8_t* const tap = from[t] + x;
 #pragma GCC unroll 4
@@ -269,6 +278,8 @@ void WeaveQuads(const QuadWeave& weave, uint8_t* dst) {
 void Depthwise(const DepthwiseQuads& task) {
   if (task.tap_count == 3) {
     task.rows == 2 ? RunRows<2, 3>(task) : RunRows<1, 3>(task);
+  } else if (task.tap_count == 4 && task.rows == 1) {
+    RunRows<1, 4>(task);
   } else {
     task.rows == 2 ? RunRows<2, 0>(task) : RunRows<1, 0>(task);
   }

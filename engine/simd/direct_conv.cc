@@ -195,9 +195,10 @@ void DirectConv::Run(const ConvArgs& args, int64_t begin, int64_t end,
   ScratchLayout layout(scratch_bytes);
   Scratch scratch(*this, layout);
   const ConvParams& p = params_;
+  const int64_t columns = p.out_width();
   for (int64_t y = 0; y < block_rows_; ++y) {
-    for (int64_t x = 0; x < p.out_width(); ++x) {
-      scratch.pixels[y * p.out_width() + x] =
+    for (int64_t x = 0; x < columns; ++x) {
+      scratch.pixels[y * columns + x] =
           static_cast<int32_t>(y * rows_per_output_ * row_elements() +
                                x * p.stride_w * p.in_channels);
     }

@@ -30,6 +30,7 @@ constexpr Kernels kPortableKernels = {
     .max_pool = portable::MaxPool,
     .average_pool = portable::AveragePool,
     .transpose = portable::Transpose,
+    .every_second = portable::EverySecond,
 };
 
 constexpr Kernels kAvx2Kernels = {
@@ -54,6 +55,7 @@ constexpr Kernels kAvx2Kernels = {
     .max_pool = avx2::MaxPool,
     .average_pool = avx2::AveragePool,
     .transpose = avx2::Transpose,
+    .every_second = avx2::EverySecond,
 };
 
 // What AVX-512 does better, and AVX2's for the rest.

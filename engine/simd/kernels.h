@@ -182,6 +182,14 @@ struct TransposeTask {
   int word_bytes = 1;   // 1, 2, 4 or 8; words need no alignment
 };
 
+// Words that lie two apart put together: y[i] = x[2 * i].
+struct EverySecondTask {
+  const std::byte* x = nullptr;  // 2 * count - 1 words are read at most
+  std::byte* y = nullptr;
+  int64_t count = 0;
+  int word_bytes = 1;  // 1 or 4; words need no alignment
+};
+
 // Of byte_quads.h.
 struct QuadWeave;
 struct DepthwiseQuads;
@@ -220,6 +228,7 @@ struct Kernels {
   void (*max_pool)(const PoolWindow& window, uint8_t* dst);
   void (*average_pool)(const PoolWindow& window, const AverageOutput& out);
   void (*transpose)(const TransposeTask& task);
+  void (*every_second)(const EverySecondTask& task);
 };
 
 // The table of the highest instruction set that has one and is not above `isa`.

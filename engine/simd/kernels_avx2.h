@@ -27,6 +27,7 @@ int64_t ScaleBytes(const ByteScaling& task, const uint8_t* src, int64_t n,
 void MaxPool(const PoolWindow& window, uint8_t* dst);
 void AveragePool(const PoolWindow& window, const AverageOutput& out);
 void Transpose(const TransposeTask& task);
+void EverySecond(const EverySecondTask& task);
 
 }  // namespace octet::simd::internal::avx2
 

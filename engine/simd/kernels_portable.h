@@ -23,6 +23,7 @@ void WidenHalves(const void* src, int64_t n, float* dst);
 void MaxPool(const PoolWindow& window, uint8_t* dst);
 void AveragePool(const PoolWindow& window, const AverageOutput& out);
 void Transpose(const TransposeTask& task);
+void EverySecond(const EverySecondTask& task);
 
 }  // namespace octet::simd::internal::portable
 

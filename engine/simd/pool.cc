@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/rounding.h"
@@ -12,15 +13,15 @@
 namespace octet::simd {
 namespace {
 
-// The taps of a window along one axis, [first, last), and where they begin.
-struct Taps {
-  int64_t start = 0;    // coordinate of the first one inside
-  int64_t inside = 0;   // in the image
-  int64_t counted = 0;  // in the padded image
-};
+using internal::PoolTaps;
+
+// The longest row of an image whose maxima over several rows are kept on the
+// stack.
+constexpr int64_t kMergedBytes = 32 << 10;
 
 struct Axis {
   int64_t size;
+  int64_t outputs;
   int64_t pad_begin;
   int64_t pad_end;
   int64_t kernel;
@@ -28,7 +29,7 @@ struct Axis {
   int64_t dilation;
 };
 
-Taps TapsOf(const Axis& axis, int64_t output) {
+PoolTaps TapsOf(const Axis& axis, int64_t output) {
   const int64_t origin = output * axis.stride - axis.pad_begin;
   const auto first_at = [&](int64_t bound) {  // first tap at >= bound
     return origin >= bound
@@ -36,10 +37,16 @@ Taps TapsOf(const Axis& axis, int64_t output) {
                : std::min(axis.kernel, CeilDiv(bound - origin, axis.dilation));
   };
   const int64_t first = first_at(0);
-  Taps taps;
+  PoolTaps taps;
   taps.start = origin + first * axis.dilation;
   taps.inside = std::max<int64_t>(0, first_at(axis.size) - first);
   taps.counted = first_at(axis.size + axis.pad_end);
+  return taps;
+}
+
+std::vector<PoolTaps> TapsOf(const Axis& axis) {
+  std::vector<PoolTaps> taps(axis.outputs);
+  for (int64_t i = 0; i < axis.outputs; ++i) taps[i] = TapsOf(axis, i);
   return taps;
 }
 
@@ -65,7 +72,14 @@ absl::Status CheckSizes(const PoolParams& p) {
 }  // namespace
 
 Pool::Pool(const PoolParams& params, const internal::Kernels& kernels)
-    : params_(params), kernels_(&kernels) {}
+    : params_(params),
+      rows_(TapsOf({params.height, params.out_height, params.pad_top,
+                    params.pad_bottom, params.kernel_h, params.stride_h,
+                    params.dilation_h})),
+      columns_(TapsOf({params.width, params.out_width, params.pad_left,
+                       params.pad_right, params.kernel_w, params.stride_w,
+                       params.dilation_w})),
+      kernels_(&kernels) {}
 
 absl::StatusOr<Pool> Pool::Create(const PoolParams& params, Isa isa) {
   OCTET_RETURN_IF_ERROR(CheckSizes(params));
@@ -84,54 +98,76 @@ absl::StatusOr<Pool> Pool::Create(const PoolParams& params, Isa isa) {
 
 int64_t Pool::work_items() const { return params_.batch * params_.out_height; }
 
-void Pool::RunPixel(const uint8_t* image, int64_t y, int64_t x,
-                    uint8_t* out) const {
+internal::PoolWindow Pool::WindowAt(const uint8_t* image, const PoolTaps& rows,
+                                    const PoolTaps& columns) const {
   const PoolParams& p = params_;
-  const Taps rows = TapsOf(
-      {p.height, p.pad_top, p.pad_bottom, p.kernel_h, p.stride_h, p.dilation_h},
-      y);
-  const Taps columns = TapsOf(
-      {p.width, p.pad_left, p.pad_right, p.kernel_w, p.stride_w, p.dilation_w},
-      x);
   internal::PoolWindow window;
-  window.rows = rows.inside;
-  window.columns = columns.inside;
   if (rows.inside > 0 && columns.inside > 0) {
     window.first = image + (rows.start * p.width + columns.start) * p.channels;
-  } else {
-    window.rows = window.columns = 0;
+    window.rows = rows.inside;
+    window.columns = columns.inside;
   }
   window.row_stride = p.dilation_h * p.width * p.channels;
   window.column_stride = p.dilation_w * p.channels;
   window.channels = p.channels;
   window.type = p.input;
-  if (p.kind == PoolParams::Kind::kMax) {
-    kernels_->max_pool(window, out);
-    return;
+  return window;
+}
+
+void Pool::RunMaxRow(const uint8_t* image, const PoolTaps& rows,
+                     uint8_t* out) const {
+  const PoolParams& p = params_;
+  const int64_t row_bytes = p.width * p.channels;
+  uint8_t merged[kMergedBytes];
+  PoolTaps taps = rows;
+  // The rows of the windows are one row first, all of it at once: columns that
+  // windows share are then compared once, and channels fill whole vectors.
+  if (taps.inside > 1 && p.kernel_w > 1 && row_bytes <= kMergedBytes) {
+    internal::PoolWindow all = WindowAt(image, rows, {0, 1, 1});
+    all.channels = row_bytes;
+    kernels_->max_pool(all, merged);
+    image = merged;
+    taps = {0, 1, 1};
   }
-  const int64_t count = p.count_include_pad ? rows.counted * columns.counted
-                                            : window.rows * window.columns;
+  for (const PoolTaps& columns : columns_) {
+    kernels_->max_pool(WindowAt(image, taps, columns), out);
+    out += p.channels;
+  }
+}
+
+void Pool::RunAverageRow(const uint8_t* image, const PoolTaps& rows,
+                         uint8_t* out) const {
+  const PoolParams& p = params_;
   internal::AverageOutput average;
   average.multiplier = p.multiplier;
-  average.count = static_cast<float>(std::max<int64_t>(count, 1));
   average.spec = &p.output;
-  average.out = out;
-  kernels_->average_pool(window, average);
+  for (const PoolTaps& columns : columns_) {
+    const internal::PoolWindow window = WindowAt(image, rows, columns);
+    const int64_t count = p.count_include_pad ? rows.counted * columns.counted
+                                              : window.rows * window.columns;
+    average.count = static_cast<float>(std::max<int64_t>(count, 1));
+    average.out = out;
+    kernels_->average_pool(window, average);
+    out += p.channels * static_cast<int64_t>(SizeOf(p.output.dtype));
+  }
 }
 
 void Pool::Run(const void* input, void* output, int64_t begin,
                int64_t end) const {
   const PoolParams& p = params_;
   const bool is_max = p.kind == PoolParams::Kind::kMax;
-  const int64_t pixel_bytes =
-      p.channels * static_cast<int64_t>(is_max ? 1 : SizeOf(p.output.dtype));
+  const int64_t row_bytes =
+      p.out_width * p.channels *
+      static_cast<int64_t>(is_max ? 1 : SizeOf(p.output.dtype));
   for (int64_t row = begin; row < end; ++row) {
     const auto* image = static_cast<const uint8_t*>(input) +
                         row / p.out_height * p.height * p.width * p.channels;
-    uint8_t* out =
-        static_cast<uint8_t*>(output) + row * p.out_width * pixel_bytes;
-    for (int64_t x = 0; x < p.out_width; ++x, out += pixel_bytes) {
-      RunPixel(image, row % p.out_height, x, out);
+    uint8_t* out = static_cast<uint8_t*>(output) + row * row_bytes;
+    const PoolTaps& rows = rows_[row % p.out_height];
+    if (is_max) {
+      RunMaxRow(image, rows, out);
+    } else {
+      RunAverageRow(image, rows, out);
     }
   }
 }

@@ -3,6 +3,7 @@
 #define OCTET_ENGINE_SIMD_POOL_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "engine/simd/cpu_features.h"
@@ -12,6 +13,14 @@ namespace octet::simd {
 
 namespace internal {
 struct Kernels;
+struct PoolWindow;
+
+// The taps of a window along one axis.
+struct PoolTaps {
+  int64_t start = 0;    // coordinate of the first one inside
+  int64_t inside = 0;   // in the image
+  int64_t counted = 0;  // in the padded image
+};
 }  // namespace internal
 
 // A pool over 8-bit images [N][H][W][C]. A global pool has a kernel of the
@@ -55,7 +64,7 @@ class Pool {
                                      Isa isa = ActiveIsa());
 
   // One item per row of output pixels; any split gives the same bytes. No
-  // scratch memory is needed.
+  // scratch memory is needed beyond 32 KB of stack.
   int64_t work_items() const;
   void Run(const void* input, void* output, int64_t begin, int64_t end) const;
 
@@ -63,9 +72,18 @@ class Pool {
 
  private:
   Pool(const PoolParams& params, const internal::Kernels& kernels);
-  void RunPixel(const uint8_t* image, int64_t y, int64_t x, uint8_t* out) const;
+  internal::PoolWindow WindowAt(const uint8_t* image,
+                                const internal::PoolTaps& rows,
+                                const internal::PoolTaps& columns) const;
+  // A row of output pixels.
+  void RunMaxRow(const uint8_t* image, const internal::PoolTaps& rows,
+                 uint8_t* out) const;
+  void RunAverageRow(const uint8_t* image, const internal::PoolTaps& rows,
+                     uint8_t* out) const;
 
   PoolParams params_;
+  std::vector<internal::PoolTaps> rows_;     // of each row of the output
+  std::vector<internal::PoolTaps> columns_;  // of each of its columns
   const internal::Kernels* kernels_;
 };
 

@@ -26,24 +26,58 @@ constexpr int64_t kMaxWovenBytes = int64_t{1} << 20;
 constexpr int64_t kVectors = 4;
 constexpr int64_t kVectorBytes = 64;
 
-// Columns between the first and the last tap.
-int64_t Reach(const ConvParams& p) { return (p.kernel_w - 1) * p.dilation_w; }
+// Which bytes of a channel are woven together. The columns of a kernel are
+// `columns` quads wide, and a window moves by `step` quads.
+struct QuadShape {
+  int64_t rows;     // of the image, in a quad
+  int64_t columns;  // of the image, in a quad
+  int64_t taps_h;   // quads of a kernel
+  int64_t taps_w;
+  int64_t dilation_w;  // quads from one tap to the next
+  int64_t step_w;      // quads from one output to the next
+  // Output rows that read the same quads: their weights differ.
+  int64_t output_rows;
+  // Whether the next row of outputs reads all rows of quads but the first.
+  bool rows_stay;
 
-// Output rows one below the other share what is woven for them.
-int64_t RowsPerQuad(const ConvParams& p) {
-  return p.stride_h == 1 && p.dilation_h == 1 && p.out_height() > 1 ? 2 : 1;
+  // Quads between the first and the last tap of a row.
+  int64_t reach() const { return (taps_w - 1) * dilation_w; }
+};
+
+// With a stride of 2 a quad is two rows of two columns: each byte is woven once
+// (four rows of a column would be woven twice, one of them for nothing). Else
+// it is four rows of a column, which two output rows share where they overlap.
+QuadShape ShapeFor(const ConvParams& p) {
+  if (p.stride_h == 2 && p.stride_w == 2 && p.dilation_h == 1 &&
+      p.dilation_w == 1) {
+    return {.rows = 2,
+            .columns = 2,
+            .taps_h = CeilDiv(p.kernel_h, 2),
+            .taps_w = CeilDiv(p.kernel_w, 2),
+            .dilation_w = 1,
+            .step_w = 1,
+            .output_rows = 1,
+            .rows_stay = true};
+  }
+  const int64_t output_rows =
+      p.stride_h == 1 && p.dilation_h == 1 && p.out_height() > 1 ? 2 : 1;
+  return {.rows = 4,
+          .columns = 1,
+          .taps_h = CeilDiv(p.kernel_h + output_rows - 1, 4),
+          .taps_w = p.kernel_w,
+          .dilation_w = p.dilation_w,
+          .step_w = p.stride_w,
+          .output_rows = output_rows,
+          .rows_stay = false};
 }
 
-// Weights of every block, woven like the rows they meet: the taps of a second
-// output row lie one row lower. Row y of output row r is byte (y + r) % 4 of
-// quad (y + r) / 4.
+// Weights of every block, woven like the bytes they meet: the taps of a second
+// output row lie one row lower.
 class QuadWeights {
  public:
   QuadWeights(const ConvParams& p, const ConvConstants& constants)
       : blocks_(SplitChannels(p.in_channels)),
-        rows_(RowsPerQuad(p)),
-        quads_(CeilDiv(p.kernel_h + rows_ - 1, 4)),
-        columns_(p.kernel_w),
+        shape_(ShapeFor(p)),
         weights_(blocks_.size() * block_size()),
         start_(blocks_.size() * kQuadGroup),
         multipliers_(blocks_.size() * kQuadGroup) {
@@ -55,8 +89,7 @@ class QuadWeights {
   }
 
   const std::vector<ChannelBlock>& blocks() const { return blocks_; }
-  int64_t rows() const { return rows_; }
-  int64_t quads() const { return quads_; }
+  const QuadShape& shape() const { return shape_; }
   const int8_t* weights(int64_t b) const { return &weights_[b * block_size()]; }
   const int32_t* start(int64_t b) const { return &start_[b * kQuadGroup]; }
   const float* multipliers(int64_t b) const {
@@ -70,7 +103,8 @@ class QuadWeights {
 
  private:
   int64_t block_size() const {
-    return rows_ * quads_ * columns_ * kVectors * kVectorBytes;
+    return shape_.output_rows * shape_.taps_h * shape_.taps_w * kVectors *
+           kVectorBytes;
   }
 
   void Fill(const ConvParams& p, const ConvConstants& constants, size_t b,
@@ -86,11 +120,13 @@ class QuadWeights {
       for (int64_t x = 0; x < p.kernel_w; ++x) {
         const int8_t weight = kernel[y * p.kernel_w + x];
         sum += weight;
-        for (int64_t r = 0; r < rows_; ++r) {
-          const int64_t quad = (y + r) / 4;
-          const int64_t tap = (r * quads_ + quad) * columns_ + x;
+        for (int64_t r = 0; r < shape_.output_rows; ++r) {
+          const int64_t quad_row = r * shape_.taps_h + (y + r) / shape_.rows;
+          const int64_t tap = quad_row * shape_.taps_w + x / shape_.columns;
+          const int64_t byte =
+              (y + r) % shape_.rows * shape_.columns + x % shape_.columns;
           weights_[b * block_size() + tap * kVectors * kVectorBytes +
-                   position * 4 + (y + r) % 4] = weight;
+                   position * 4 + byte] = weight;
         }
       }
     }
@@ -101,9 +137,7 @@ class QuadWeights {
   }
 
   const std::vector<ChannelBlock> blocks_;
-  const int64_t rows_;
-  const int64_t quads_;
-  const int64_t columns_;
+  const QuadShape shape_;
   AlignedVector<int8_t> weights_;
   AlignedVector<int32_t> start_;
   AlignedVector<float> multipliers_;
@@ -119,7 +153,11 @@ class QuadDepthwiseConv : public ConvKernel {
   QuadDepthwiseConv(const ConvParams& params,
                     std::shared_ptr<const QuadWeights> weights,
                     const Kernels& kernels)
-      : params_(params), kernels_(kernels), weights_(std::move(weights)) {
+      : params_(params),
+        out_height_(params.out_height()),
+        out_width_(params.out_width()),
+        kernels_(kernels),
+        weights_(std::move(weights)) {
     Plan();
   }
 
@@ -145,9 +183,10 @@ class QuadDepthwiseConv : public ConvKernel {
  private:
   // How the columns of a block of one width are cut and woven.
   struct Strip {
-    int64_t pixels;       // output columns of a strip
-    int64_t plane_bytes;  // see QuadWeave
-    int64_t quad_bytes;
+    int64_t pixels = 0;              // output columns of a strip
+    int64_t plane_bytes = 0;         // see QuadWeave
+    int64_t quad_bytes = 0;          // of a row of quads
+    std::vector<int64_t> tap_bytes;  // where the taps of a row of quads begin
   };
 
   struct Scratch {
@@ -166,28 +205,43 @@ class QuadDepthwiseConv : public ConvKernel {
     int64_t first;
     int64_t last;
     int64_t channels;
-    int64_t whole_columns;  // see QuadWeave
   };
 
   int64_t row_bytes() const { return params_.width * params_.in_channels; }
-  int64_t taps() const { return weights_->quads() * params_.kernel_w; }
+  const QuadShape& shape() const { return weights_->shape(); }
+  int64_t taps() const { return shape().taps_h * shape().taps_w; }
   static int StripIndex(int width) {
     return width == 64 ? 0 : width == 32 ? 1 : 2;
   }
   const Strip& strip(int width) const { return strips_[StripIndex(width)]; }
 
+  // A strip of a block: what is the same for all of its rows, and where the
+  // rows of quads are that the next output row reads. Those go round where they
+  // stay for several.
+  struct StripRun {
+    Block block;
+    const Strip* strip;
+    const uint8_t* image;  // at the block's first channel
+    int64_t first_quads = 0;
+    QuadWeave weave;
+    DepthwiseQuads task;
+  };
+
   void Plan();
   Strip PlanStrip(int width) const;
-  int64_t WholeColumns(const ChannelBlock& channels) const;
-  void PlaceTaps(int width, const Scratch& scratch) const;
-  void Weave(const ConvArgs& args, const Block& block, int64_t row,
-             int64_t pixel, const Scratch& scratch) const;
-  void Multiply(const ConvArgs& args, const Block& block, int64_t row,
-                int64_t pixel, const Scratch& scratch) const;
-  void RunBlock(const ConvArgs& args, const Block& block,
+  StripRun BeginStrip(const ConvArgs& args, const Block& block, int64_t pixel,
+                      const Scratch& scratch) const;
+  uint8_t* Quads(const StripRun& run, int64_t tap,
+                 const Scratch& scratch) const;
+  void Weave(StripRun& run, int64_t row, const Scratch& scratch) const;
+  void PlaceTaps(const StripRun& run, const Scratch& scratch) const;
+  void RunStrip(const ConvArgs& args, const Block& block, int64_t pixel,
                 const Scratch& scratch) const;
 
   const ConvParams params_;
+  // Kept, as each takes a division.
+  const int64_t out_height_;
+  const int64_t out_width_;
   const Kernels& kernels_;
   const std::shared_ptr<const QuadWeights> weights_;
 
@@ -200,133 +254,148 @@ class QuadDepthwiseConv : public ConvKernel {
 };
 
 QuadDepthwiseConv::Strip QuadDepthwiseConv::PlanStrip(int width) const {
-  const ConvParams& p = params_;
   const int64_t group = kQuadGroup / width;  // pixels
-  const int64_t columns = kWovenBytes / (weights_->quads() * kVectors * width);
+  const QuadShape& q = shape();
+  const int64_t columns = kWovenBytes / (q.taps_h * kVectors * width);
   const int64_t most =
-      std::max((columns - Reach(p)) / p.stride_w / group, kMinStripGroups);
-  const int64_t groups = CeilDiv(p.out_width(), group);
+      std::max((columns - q.reach()) / q.step_w / group, kMinStripGroups);
+  const int64_t groups = CeilDiv(out_width_, group);
   Strip strip;
   strip.pixels = CeilDiv(groups, CeilDiv(groups, most)) * group;
   // What the last group of outputs reads; an odd number of lines keeps the four
   // planes apart in the cache.
-  const int64_t phase_columns = strip.pixels + Reach(p) / p.stride_w + group;
+  const int64_t phase_columns = strip.pixels + q.reach() / q.step_w + group;
   strip.plane_bytes =
       (CeilDiv(phase_columns * width, kVectorBytes) | 1) * kVectorBytes;
-  strip.quad_bytes = p.stride_w * kVectors * strip.plane_bytes;
+  strip.quad_bytes = q.step_w * kVectors * strip.plane_bytes;
+  for (int64_t tap = 0; tap < q.taps_w; ++tap) {
+    const int64_t column = tap * q.dilation_w;
+    strip.tap_bytes.push_back(column % q.step_w * kVectors * strip.plane_bytes +
+                              column / q.step_w * width);
+  }
   return strip;
 }
 
 void QuadDepthwiseConv::Plan() {
   const ConvParams& p = params_;
   for (const ChannelBlock& block : weights_->blocks()) {
-    const Strip strip = PlanStrip(block.width);
-    strips_[StripIndex(block.width)] = strip;
-    woven_bytes_ = std::max(woven_bytes_, weights_->quads() * strip.quad_bytes);
+    Strip strip = PlanStrip(block.width);
+    woven_bytes_ = std::max(woven_bytes_, shape().taps_h * strip.quad_bytes);
+    strips_[StripIndex(block.width)] = std::move(strip);
   }
-  block_rows_ = std::min(DepthwiseBlockRows(p) / 2 * 2, p.out_height());
-  row_blocks_ = CeilDiv(p.out_height(), block_rows_);
+  block_rows_ = std::min(DepthwiseBlockRows(p) / 2 * 2, out_height_);
+  row_blocks_ = CeilDiv(out_height_, block_rows_);
   const int64_t macs =
-      p.out_width() * p.kernel_h * p.kernel_w * kQuadGroup * block_rows_;
+      out_width_ * p.kernel_h * p.kernel_w * kQuadGroup * block_rows_;
   const auto blocks = static_cast<int64_t>(weights_->blocks().size());
   group_blocks_ = std::clamp(kItemMacs / macs, int64_t{1}, blocks);
   block_groups_ = CeilDiv(blocks, group_blocks_);
 }
 
-void QuadDepthwiseConv::PlaceTaps(int width, const Scratch& scratch) const {
+QuadDepthwiseConv::StripRun QuadDepthwiseConv::BeginStrip(
+    const ConvArgs& args, const Block& block, int64_t pixel,
+    const Scratch& scratch) const {
   const ConvParams& p = params_;
-  const Strip& s = strip(width);
-  for (int64_t quad = 0; quad < weights_->quads(); ++quad) {
-    for (int64_t x = 0; x < p.kernel_w; ++x) {
-      const int64_t column = x * p.dilation_w;
-      scratch.taps[quad * p.kernel_w + x] =
-          scratch.woven + quad * s.quad_bytes +
-          column % p.stride_w * kVectors * s.plane_bytes +
-          column / p.stride_w * width;
-    }
-  }
-}
-
-int64_t QuadDepthwiseConv::WholeColumns(const ChannelBlock& channels) const {
-  const int64_t spare = row_bytes() - channels.first - channels.width;
-  if (spare < 0) return 0;
-  return std::min(spare / params_.in_channels + 1, params_.width);
-}
-
-void QuadDepthwiseConv::Weave(const ConvArgs& args, const Block& block,
-                              int64_t row, int64_t pixel,
-                              const Scratch& scratch) const {
-  const ConvParams& p = params_;
+  const QuadShape& q = shape();
   const ChannelBlock& channels = weights_->blocks()[block.channels];
-  const Strip& s = strip(channels.width);
-  const auto* image = static_cast<const uint8_t*>(args.input) +
-                      block.image * p.height * row_bytes() + channels.first;
-  QuadWeave weave;
-  weave.column_bytes = p.in_channels;
-  weave.image_columns = p.width;
-  weave.whole_columns = block.whole_columns;
-  weave.first_column = pixel * p.stride_w - p.pad_left;
-  weave.columns = (std::min(s.pixels, p.out_width() - pixel) - 1) * p.stride_w +
-                  Reach(p) + 1;
-  weave.phases = p.stride_w;
-  weave.plane_bytes = s.plane_bytes;
+  StripRun run;
+  run.block = block;
+  run.strip = &strip(channels.width);
+  run.image = static_cast<const uint8_t*>(args.input) +
+              block.image * p.height * row_bytes() + channels.first;
+  const int64_t pixels = std::min(run.strip->pixels, out_width_ - pixel);
+  QuadWeave& weave = run.weave;
+  for (int r = 0; r < 4; ++r) {
+    weave.shift[r] = (r % q.columns - p.pad_left) * p.in_channels;
+  }
+  weave.column_bytes = q.columns * p.in_channels;
+  weave.row_bytes = row_bytes() - channels.first;
+  weave.whole_bytes = weave.row_bytes - channels.width;
+  weave.first_column = pixel * q.step_w;
+  weave.columns = (pixels - 1) * q.step_w + q.reach() + 1;
+  weave.phases = q.step_w;
+  weave.plane_bytes = run.strip->plane_bytes;
   weave.channels = channels.channels;
   weave.width = channels.width;
   weave.type = p.input;
-  int64_t y = row * p.stride_h - p.pad_top;
-  for (int64_t quad = 0; quad < weights_->quads(); ++quad) {
-    for (const uint8_t*& from : weave.rows) {
-      from = y < 0 || y >= p.height ? scratch.padding + channels.first
-                                    : image + y * row_bytes();
-      y += p.dilation_h;
-    }
-    kernels_.weave_quads(weave, scratch.woven + quad * s.quad_bytes);
-  }
-}
-
-void QuadDepthwiseConv::Multiply(const ConvArgs& args, const Block& block,
-                                 int64_t row, int64_t pixel,
-                                 const Scratch& scratch) const {
-  const ConvParams& p = params_;
-  const ChannelBlock& channels = weights_->blocks()[block.channels];
-  const Strip& s = strip(channels.width);
-  DepthwiseQuads task;
+  DepthwiseQuads& task = run.task;
   task.taps = scratch.taps;
   task.tap_count = static_cast<int>(taps());
-  task.plane_bytes = s.plane_bytes;
+  task.plane_bytes = run.strip->plane_bytes;
   task.weights = weights_->weights(block.channels);
-  task.rows = static_cast<int>(std::min(weights_->rows(), block.last - row));
-  task.pixels = std::min(s.pixels, p.out_width() - pixel);
-  task.row_stride = p.out_width() * p.out_channels;
-  const int64_t first =
-      ((block.image * p.out_height() + row) * p.out_width() + pixel) *
-          p.out_channels +
-      channels.first;
+  task.pixels = pixels;
+  task.row_stride = out_width_ * p.out_channels;
   QuadOutput& out = task.out;
   out.spec = &p.output;
+  out.residual = p.residual.has_value() ? &*p.residual : nullptr;
   out.start = weights_->start(block.channels);
   out.multiplier = weights_->multipliers(block.channels);
-  out.output = static_cast<uint8_t*>(args.output) +
-               first * static_cast<int64_t>(SizeOf(p.output.dtype));
-  if (p.residual.has_value()) {
-    out.residual = &*p.residual;
-    out.residual_data = static_cast<const uint8_t*>(args.residual) + first;
-  }
   out.stride = p.out_channels;
   out.channels = channels.channels;
   out.width = channels.width;
-  kernels_.depthwise_quads(task);
+  const int64_t first = (block.image * out_height_ + block.first) * out_width_;
+  const int64_t element = (first + pixel) * p.out_channels + channels.first;
+  out.output = static_cast<uint8_t*>(args.output) +
+               element * static_cast<int64_t>(SizeOf(p.output.dtype));
+  if (out.residual != nullptr) {
+    out.residual_data = static_cast<const uint8_t*>(args.residual) + element;
+  }
+  return run;
 }
 
-void QuadDepthwiseConv::RunBlock(const ConvArgs& args, const Block& block,
-                                 const Scratch& scratch) const {
-  const int width = weights_->blocks()[block.channels].width;
-  PlaceTaps(width, scratch);
-  for (int64_t row = block.first; row < block.last; row += weights_->rows()) {
-    for (int64_t pixel = 0; pixel < params_.out_width();
-         pixel += strip(width).pixels) {
-      Weave(args, block, row, pixel, scratch);
-      Multiply(args, block, row, pixel, scratch);
+uint8_t* QuadDepthwiseConv::Quads(const StripRun& run, int64_t tap,
+                                  const Scratch& scratch) const {
+  int64_t place = run.first_quads + tap;
+  if (place >= shape().taps_h) place -= shape().taps_h;
+  return scratch.woven + place * run.strip->quad_bytes;
+}
+
+void QuadDepthwiseConv::Weave(StripRun& run, int64_t row,
+                              const Scratch& scratch) const {
+  const ConvParams& p = params_;
+  const QuadShape& q = shape();
+  const uint8_t* const padding =
+      scratch.padding + weights_->blocks()[run.block.channels].first;
+  const bool stayed = q.rows_stay && row != run.block.first;
+  for (int64_t tap = stayed ? q.taps_h - 1 : 0; tap < q.taps_h; ++tap) {
+    int64_t y = row * p.stride_h - p.pad_top + tap * q.rows * p.dilation_h;
+    for (int r = 0; r < 4; y += p.dilation_h) {
+      const bool outside = y < 0 || y >= p.height;
+      const uint8_t* const from =
+          outside ? padding : run.image + y * row_bytes();
+      for (int64_t c = 0; c < q.columns; ++c) run.weave.rows[r++] = from;
+    }
+    kernels_.weave_quads(run.weave, Quads(run, tap, scratch));
+  }
+}
+
+void QuadDepthwiseConv::PlaceTaps(const StripRun& run,
+                                  const Scratch& scratch) const {
+  const uint8_t** tap = scratch.taps;
+  for (int64_t y = 0; y < shape().taps_h; ++y) {
+    const uint8_t* const quads = Quads(run, y, scratch);
+    for (const int64_t bytes : run.strip->tap_bytes) *tap++ = quads + bytes;
+  }
+}
+
+void QuadDepthwiseConv::RunStrip(const ConvArgs& args, const Block& block,
+                                 int64_t pixel, const Scratch& scratch) const {
+  StripRun run = BeginStrip(args, block, pixel, scratch);
+  const int64_t rows = shape().output_rows;
+  const int64_t elements = rows * run.task.row_stride;
+  const int64_t bytes =
+      elements * static_cast<int64_t>(SizeOf(params_.output.dtype));
+  for (int64_t row = block.first; row < block.last; row += rows) {
+    Weave(run, row, scratch);
+    PlaceTaps(run, scratch);
+    run.task.rows = static_cast<int>(std::min(rows, block.last - row));
+    kernels_.depthwise_quads(run.task);
+    run.task.out.output += bytes;
+    if (run.task.out.residual != nullptr) {
+      run.task.out.residual_data += elements;
+    }
+    if (shape().rows_stay && ++run.first_quads == shape().taps_h) {
+      run.first_quads = 0;
     }
   }
 }
@@ -342,12 +411,15 @@ void QuadDepthwiseConv::Run(const ConvArgs& args, int64_t begin, int64_t end,
     Block block;
     block.image = rows / row_blocks_;
     block.first = rows % row_blocks_ * block_rows_;
-    block.last = std::min(block.first + block_rows_, params_.out_height());
+    block.last = std::min(block.first + block_rows_, out_height_);
     const int64_t first = item % block_groups_ * group_blocks_;
     const int64_t last = std::min(first + group_blocks_, blocks);
     for (block.channels = first; block.channels < last; ++block.channels) {
-      block.whole_columns = WholeColumns(weights_->blocks()[block.channels]);
-      RunBlock(args, block, scratch);
+      const int width = weights_->blocks()[block.channels].width;
+      for (int64_t pixel = 0; pixel < out_width_;
+           pixel += strip(width).pixels) {
+        RunStrip(args, block, pixel, scratch);
+      }
     }
   }
 }
@@ -358,9 +430,9 @@ bool QuadDepthwiseFits(const ConvParams& p, const Kernels& kernels) {
   if (kernels.depthwise_quads == nullptr || p.stride_w > kMaxStride) {
     return false;
   }
-  const int64_t quads = CeilDiv(p.kernel_h + 1, 4);
-  const int64_t columns = Reach(p) + kMinStripGroups * kVectors * p.stride_w;
-  return columns <= kMaxWovenBytes / (quads * kVectors * kVectorBytes);
+  const QuadShape q = ShapeFor(p);
+  const int64_t columns = q.reach() + kMinStripGroups * kVectors * q.step_w;
+  return columns <= kMaxWovenBytes / (q.taps_h * kVectors * kVectorBytes);
 }
 
 std::shared_ptr<const ConvKernel> MakeQuadDepthwiseConv(

@@ -24,6 +24,9 @@ class QuadDirectConv : public ConvKernel {
                  std::shared_ptr<const QuadPanels> panels,
                  const Kernels& kernels)
       : params_(RowwiseParams(params)),
+        out_height_(params_.out_height()),
+        out_width_(params_.out_width()),
+        group_channels_(params_.in_channels / params_.groups),
         kernels_(kernels),
         panels_(std::move(panels)) {
     PlanRows();
@@ -78,6 +81,10 @@ class QuadDirectConv : public ConvKernel {
                 const uint8_t* rows) const;
 
   const ConvParams params_;
+  // Kept, as each takes a division.
+  const int64_t out_height_;
+  const int64_t out_width_;
+  const int64_t group_channels_;  // of the input
   const Kernels& kernels_;
   const std::shared_ptr<const QuadPanels> panels_;
 
@@ -100,7 +107,7 @@ bool QuadDirectConv::CanReadInPlace() const {
   const bool pads = p.pad_top != 0 || p.pad_left != 0 || p.pad_bottom != 0 ||
                     p.pad_right != 0;
   const int64_t run =
-      RowIsOneRun(p) ? p.kernel_w * p.in_channels : p.in_channels / p.groups;
+      RowIsOneRun(p) ? p.kernel_w * p.in_channels : group_channels_;
   return !pads && p.input.dtype == DType::kUInt8 && run % kQuadBytes == 0;
 }
 
@@ -108,7 +115,7 @@ void QuadDirectConv::PlanRows() {
   const ConvParams& p = params_;
   in_place_ = CanReadInPlace();
   const int64_t columns = in_place_ ? p.width
-                                    : (p.out_width() - 1) * p.stride_w +
+                                    : (out_width_ - 1) * p.stride_w +
                                           (p.kernel_w - 1) * p.dilation_w + 1;
   row_bytes_ = columns * p.in_channels;
   // With one kernel row the rows that a stride skips need not be copied.
@@ -116,13 +123,13 @@ void QuadDirectConv::PlanRows() {
   row_step_ = skips ? p.stride_h : 1;
   rows_per_output_ = skips ? 1 : p.stride_h;
   const int64_t most = std::max(kBlockBytes / (rows_per_output_ * row_bytes_ +
-                                               p.out_width() * p.out_channels),
-                                CeilDiv(kMinBlockPixels, p.out_width()));
+                                               out_width_ * p.out_channels),
+                                CeilDiv(kMinBlockPixels, out_width_));
   // Blocks of equal height: a short last one would cost a panel's weights, too.
-  block_rows_ = CeilDiv(p.out_height(), CeilDiv(p.out_height(), most));
+  block_rows_ = CeilDiv(out_height_, CeilDiv(out_height_, most));
   block_input_rows_ = (block_rows_ - 1) * rows_per_output_ +
                       (p.kernel_h - 1) * p.dilation_h + 1;
-  row_blocks_ = CeilDiv(p.out_height(), block_rows_);
+  row_blocks_ = CeilDiv(out_height_, block_rows_);
 
   const bool one_run = RowIsOneRun(p);
   for (int64_t y = 0; y < p.kernel_h; ++y) {
@@ -135,7 +142,7 @@ void QuadDirectConv::PlanRows() {
 }
 
 void QuadDirectConv::PlanItems() {
-  const int64_t pixels = block_rows_ * params_.out_width();
+  const int64_t pixels = block_rows_ * out_width_;
   const int64_t depth = panels_->runs() * panels_->run_quads() * kQuadBytes;
   panels_per_item_ = std::clamp(kItemMacs / (pixels * depth * kQuadGroup),
                                 int64_t{1}, panels_->size());
@@ -181,9 +188,9 @@ void QuadDirectConv::RunPanel(const ConvArgs& args, const Block& block,
   const ConvParams& p = params_;
   const QuadPanels::Panel& info = panels_->panel(panel);
   QuadGemm gemm;
-  gemm.pixels = rows + info.group * (p.in_channels / p.groups);
+  gemm.pixels = rows + info.group * group_channels_;
   gemm.pixel_step = p.stride_w * p.in_channels;
-  gemm.pixel_count = p.out_width();
+  gemm.pixel_count = out_width_;
   gemm.run_offset = run_offset_.data();
   gemm.runs = static_cast<int>(panels_->runs());
   gemm.run_quads = static_cast<int>(panels_->run_quads());
@@ -196,8 +203,8 @@ void QuadDirectConv::RunPanel(const ConvArgs& args, const Block& block,
   out.stride = p.out_channels;
   out.channels = info.block.channels;
   out.width = info.block.width;
-  const int64_t first = (block.image * p.out_height() + block.first_row) *
-                            p.out_width() * p.out_channels +
+  const int64_t first = (block.image * out_height_ + block.first_row) *
+                            out_width_ * p.out_channels +
                         info.block.first;
   const int64_t size = SizeOf(p.output.dtype);
   out.output = static_cast<uint8_t*>(args.output) + first * size;
@@ -206,12 +213,12 @@ void QuadDirectConv::RunPanel(const ConvArgs& args, const Block& block,
   }
   // Rows of one pixel are a row of pixels.
   int64_t lines = block.rows;
-  if (p.out_width() == 1) {
+  if (out_width_ == 1) {
     gemm.pixel_step = rows_per_output_ * row_bytes_;
     gemm.pixel_count = block.rows;
     lines = 1;
   }
-  const int64_t out_row = p.out_width() * p.out_channels;
+  const int64_t out_row = out_width_ * p.out_channels;
   for (int64_t y = 0; y < lines; ++y) {
     kernels_.gemm_quads(gemm);
     gemm.pixels += rows_per_output_ * row_bytes_;
@@ -231,7 +238,7 @@ void QuadDirectConv::Run(const ConvArgs& args, int64_t begin, int64_t end,
     Block block;
     block.image = index / row_blocks_;
     block.first_row = index % row_blocks_ * block_rows_;
-    block.rows = std::min(block_rows_, p.out_height() - block.first_row);
+    block.rows = std::min(block_rows_, out_height_ - block.first_row);
     const uint8_t* rows = scratch.rows;
     if (in_place_) {
       rows =

@@ -88,6 +88,9 @@ void StridedCopy::ChooseWay(int64_t element_bytes, std::vector<Axis> axes) {
   way_ = Way::kRuns;
   inner_ = axes.back();
   axes.pop_back();
+  if (inner_.from == 2 * run_bytes_ && (run_bytes_ == 1 || run_bytes_ == 4)) {
+    way_ = Way::kSecond;
+  }
   const auto neighbours =
       std::find_if(axes.begin(), axes.end(),
                    [&](const Axis& axis) { return axis.from == run_bytes_; });
@@ -155,7 +158,10 @@ void StridedCopy::Run(const void* x, void* y, int64_t begin,
   Place place = PlaceOf(begin / blocks_);
   int64_t block = begin % blocks_;
   for (int64_t item = begin; item < end; ++item) {
-    if (way_ == Way::kRuns) {
+    if (way_ == Way::kSecond) {
+      kernels_->every_second({from + place.from, to + place.to, inner_.size,
+                              static_cast<int>(run_bytes_)});
+    } else if (way_ == Way::kRuns) {
       CopyRuns(run_bytes_, from + place.from, inner_.from, inner_.size,
                to + place.to, run_bytes_);
     } else {

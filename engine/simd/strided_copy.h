@@ -58,6 +58,7 @@ class StridedCopy {
   enum class Way {
     kWhole,   // the tensor is one run: items are pieces of it
     kRuns,    // a row of runs of run_bytes_
+    kSecond,  // a row of words, each second one
     kTurned,  // inner_ x a block of crosswise_, in tiles of words
   };
   // Where the rows of one outer index start.

@@ -26,17 +26,11 @@ OCTET_SIMD_INLINE __m128i InterleaveHigh(__m128i a, __m128i b) {
   return _mm_unpackhi_epi64(a, b);
 }
 
-// A square of n x n words, n = 16 / kWord: log2(n) rounds that weave the upper
-// half of the vectors into the lower half turn it.
+// Turns a square of n x n words, n = 16 / kWord: log2(n) rounds that weave the
+// upper half of the vectors into the lower half.
 template <int kWord>
-OCTET_SIMD_INLINE void TransposeSquare(const std::byte* x, int64_t x_stride,
-                                       std::byte* y, int64_t y_stride) {
+OCTET_SIMD_INLINE void Turn(__m128i (&v)[16 / kWord]) {
   constexpr int kSize = 16 / kWord;
-  __m128i v[kSize];
-#pragma GCC unroll 16
-  for (int i = 0; i < kSize; ++i) {
-    v[i] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(x + i * x_stride));
-  }
 #pragma GCC unroll 4
   for (int round = 1; round < kSize; round *= 2) {
     __m128i woven[kSize];
@@ -48,19 +42,73 @@ OCTET_SIMD_INLINE void TransposeSquare(const std::byte* x, int64_t x_stride,
 #pragma GCC unroll 16
     for (int i = 0; i < kSize; ++i) v[i] = woven[i];
   }
-#pragma GCC unroll 16
-  for (int i = 0; i < kSize; ++i) {
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(y + i * y_stride), v[i]);
-  }
+}
+
+OCTET_SIMD_INLINE __m128i Load(const std::byte* p) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+}
+OCTET_SIMD_INLINE void Store(std::byte* p, __m128i v) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), v);
 }
 
 template <int kWord>
-OCTET_SIMD_INLINE void TransposeOneByOne(const TransposeTask& task, int64_t r0,
-                                         int64_t r1, int64_t c0, int64_t c1) {
-  for (int64_t r = r0; r < r1; ++r) {
-    for (int64_t c = c0; c < c1; ++c) {
+void TransposeOneByOne(const TransposeTask& task) {
+  for (int64_t r = 0; r < task.rows; ++r) {
+    for (int64_t c = 0; c < task.columns; ++c) {
       memcpy(task.y + r * task.y_stride + c * kWord,
              task.x + c * task.x_stride + r * kWord, kWord);
+    }
+  }
+}
+
+// Fewer columns than a square has, rows of y that follow each other: what is
+// stored behind a row is stored again with the next ones, and the last rows are
+// stored as long as they are.
+template <int kWord>
+void TransposeNarrow(const TransposeTask& task) {
+  constexpr int64_t kSize = 16 / kWord;
+  const int64_t end = task.rows * task.y_stride;
+  for (int64_t begin = 0; begin < task.rows; begin += kSize) {
+    const int64_t last = task.rows - kSize;
+    const int64_t r = begin < last ? begin : last;
+    __m128i v[kSize];
+#pragma GCC unroll 16
+    for (int c = 0; c < kSize; ++c) {
+      v[c] = c < task.columns ? Load(task.x + c * task.x_stride + r * kWord)
+                              : _mm_setzero_si128();
+    }
+    Turn<kWord>(v);
+    if ((r + kSize - 1) * task.y_stride + 16 <= end) {
+#pragma GCC unroll 16
+      for (int i = 0; i < kSize; ++i) {
+        Store(task.y + (r + i) * task.y_stride, v[i]);
+      }
+      continue;
+    }
+    for (int i = 0; i < kSize; ++i) {
+      memcpy(task.y + (r + i) * task.y_stride, &v[i], task.columns * kWord);
+    }
+  }
+}
+
+// Squares; the last ones reach back where no whole one is left.
+template <int kWord>
+void TransposeSquares(const TransposeTask& task) {
+  constexpr int64_t kSize = 16 / kWord;
+  for (int64_t column = 0; column < task.columns; column += kSize) {
+    const int64_t last_column = task.columns - kSize;
+    const int64_t c = column < last_column ? column : last_column;
+    for (int64_t row = 0; row < task.rows; row += kSize) {
+      const int64_t last_row = task.rows - kSize;
+      const int64_t r = row < last_row ? row : last_row;
+      const std::byte* const x = task.x + c * task.x_stride + r * kWord;
+      std::byte* const y = task.y + r * task.y_stride + c * kWord;
+      __m128i v[kSize];
+#pragma GCC unroll 16
+      for (int i = 0; i < kSize; ++i) v[i] = Load(x + i * task.x_stride);
+      Turn<kWord>(v);
+#pragma GCC unroll 16
+      for (int i = 0; i < kSize; ++i) Store(y + i * task.y_stride, v[i]);
     }
   }
 }
@@ -68,17 +116,13 @@ OCTET_SIMD_INLINE void TransposeOneByOne(const TransposeTask& task, int64_t r0,
 template <int kWord>
 void TransposeWords(const TransposeTask& task) {
   constexpr int64_t kSize = 16 / kWord;
-  const int64_t rows = task.rows / kSize * kSize;
-  const int64_t columns = task.columns / kSize * kSize;
-  for (int64_t c = 0; c < columns; c += kSize) {
-    for (int64_t r = 0; r < rows; r += kSize) {
-      TransposeSquare<kWord>(
-          task.x + c * task.x_stride + r * kWord, task.x_stride,
-          task.y + r * task.y_stride + c * kWord, task.y_stride);
-    }
+  if (task.rows >= kSize && task.columns >= kSize) {
+    TransposeSquares<kWord>(task);
+  } else if (task.rows >= kSize && task.y_stride == task.columns * kWord) {
+    TransposeNarrow<kWord>(task);
+  } else {
+    TransposeOneByOne<kWord>(task);
   }
-  TransposeOneByOne<kWord>(task, 0, rows, columns, task.columns);
-  TransposeOneByOne<kWord>(task, rows, task.rows, 0, task.columns);
 }
 
 }  // namespace

@@ -134,6 +134,16 @@ def machine() -> dict:
     return figures
 
 
+def save(results: list[dict], folder: pathlib.Path) -> str:
+    """Writes what is there so far; returns the table."""
+    figures = {"machine": machine(), "results": results}
+    (folder / "figures.json").write_text(json.dumps(figures, indent=1))
+    text = table.markdown(figures)
+    (folder / "table.md").write_text(text)
+    plot.draw(figures, folder / "speed.svg")
+    return text
+
+
 CPUS = sorted(os.sched_getaffinity(0))
 
 
@@ -167,12 +177,8 @@ def main() -> int:
                     )
                     print(table.line(results[-1]), flush=True)
             os.sched_setaffinity(0, CPUS)
-    figures = {"machine": machine(), "results": results}
-    (flags.output / "figures.json").write_text(json.dumps(figures, indent=1))
-    text = table.markdown(figures)
-    (flags.output / "table.md").write_text(text)
-    plot.draw(figures, flags.output / "speed.svg")
-    print(text)
+            save(results, flags.output)
+    print(save(results, flags.output))
     return 0
 
 

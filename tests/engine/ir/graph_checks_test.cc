@@ -99,13 +99,45 @@ TEST_F(GraphChecksTest, ReduceOverRowsMixes) {
   ExpectMixes(Add(Reduce{ReduceKind::kMax, {0}, true}, {x_}), "leading axis");
 }
 
-TEST_F(GraphChecksTest, TransposeOfRowsMixesEvenWhenUndone) {
+TEST_F(GraphChecksTest, TransposeOfRowsIsIndependentWhenUndone) {
   const ValueId y = Add(Transpose{{1, 0, 2}}, {x_});
-  ExpectMixes(Add(Transpose{{1, 0, 2}}, {y}), "n_v1");
+  const ValueId back = Add(Transpose{{1, 0, 2}}, {y});
+  EXPECT_TRUE(Rows(back).ok()) << Rows(back);
+}
+
+TEST_F(GraphChecksTest, TransposeOfRowsMixesWhenWorkedOn) {
+  ValueId y = Add(Transpose{{1, 0, 2}}, {x_});
+  y = Add(Clamp{{0, 1}}, {y});
+  ExpectMixes(Add(Transpose{{1, 0, 2}}, {y}), "node 'n_v1' (Transpose)");
+}
+
+TEST_F(GraphChecksTest, TransposeOfRowsMixesAsAnOutput) {
+  ExpectMixes(Add(Transpose{{1, 0, 2}}, {x_}), "expected one entry");
+}
+
+// ShuffleNet's: [rows, 4, 6] as [rows*2, 2, 6], [2, rows*2, 6], [2, rows, 2,
+// 6].
+TEST_F(GraphChecksTest, SplitOfChannelsIsIndependent) {
+  ValueId y = Add(Reshape{{Dim::Rows(2), Dim::Fixed(2), Dim::Fixed(6)}}, {x_});
+  y = Add(Transpose{{1, 0, 2}}, {y});
+  y = Add(Reshape{{Dim::Fixed(2), Dim::Rows(), Dim::Fixed(2), Dim::Fixed(6)}},
+          {y});
+  y = Add(Slice{{1, 0, 0, 0}, {1, 1, 1, 1}, {1, 0, 2, 6}}, {y});
+  y = Add(Reshape{{Dim::Rows(), Dim::Fixed(2), Dim::Fixed(6)}}, {y});
+  EXPECT_TRUE(Rows(y).ok()) << Rows(y);
+}
+
+// The same without the transpose takes entries of other rows to the front.
+TEST_F(GraphChecksTest, RowsThatAReshapeScattersMix) {
+  ValueId y = Add(Reshape{{Dim::Fixed(2), Dim::Rows(2), Dim::Fixed(6)}}, {x_});
+  y = Add(Slice{{1, 0, 0}, {1, 1, 1}, {1, 0, 6}}, {y});
+  y = Add(Reshape{{Dim::Rows(), Dim::Fixed(2), Dim::Fixed(6)}}, {y});
+  ExpectMixes(y, "mixes rows");
 }
 
 TEST_F(GraphChecksTest, ReshapeThatMovesRowsMixes) {
-  ExpectMixes(Add(Reshape{{Dim::Fixed(24), Dim::Rows()}}, {x_}), "mixes rows");
+  ExpectMixes(Add(Reshape{{Dim::Fixed(24), Dim::Rows()}}, {x_}),
+              "expected one entry for each row");
 }
 
 TEST_F(GraphChecksTest, ProductOfRowsWithRowsMixes) {

@@ -281,6 +281,21 @@ INSTANTIATE_TEST_SUITE_P(
         ReshapeCase{
             {4, 2, 3}, {2, -1}, false, {Dim::Fixed(2), Dim::Fixed(12)}}));
 
+// As PyTorch exports ShuffleNetV2 for one row: the second -1 is the row.
+TEST(ImporterTest, SplitOfChannelsIsBatched) {
+  auto model = OneInput(11, {1, 6, 2, 2});
+  model.Ints("pairs", {3, 2, 4}).Ints("halves", {2, -1, 3, 2, 2});
+  model.Node("Reshape", {"x", "pairs"}, {"a"});
+  model.Node("Transpose", {"a"}, {"b"}).Ints("perm", {1, 0, 2});
+  model.Node("Reshape", {"b", "halves"}, {"c"});
+  model.Constant("one", Tensor::Of<int64_t>({}, {1}));
+  model.Node("Gather", {"c", "one"}, {"y"}).Int("axis", 0);
+  const auto imported = Import(model);
+  EXPECT_TRUE(imported.batches) << imported.why_not_batched;
+  EXPECT_EQ(OutputDims(imported),
+            (Dims{Dim::Rows(), Dim::Fixed(3), Dim::Fixed(2), Dim::Fixed(2)}));
+}
+
 TEST(ImporterTest, ConstantReshapeIsDoneAtOnceAndSharesBytes) {
   auto model = OneInput(8, {-1, 6});
   model.Weights("w", {2, 3, 4}).Ints("shape", {6, 4});

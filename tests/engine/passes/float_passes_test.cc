@@ -10,6 +10,7 @@
 #include "engine/passes/fuse_into_producer.h"
 #include "engine/passes/pass.h"
 #include "engine/passes/remove_no_ops.h"
+#include "engine/passes/slice_chains.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/testing/graph_builder.h"
@@ -358,6 +359,59 @@ TEST(RemoveNoOpsTest, JoinsReshapesAndTransposesAndCancelsInverses) {
   EXPECT_EQ(CountOps(cleaned, "Transpose"), 0);
   EXPECT_EQ(CountOps(cleaned, "Reshape"), 1);
   ExpectSameAnswers(graph, cleaned, 0);
+}
+
+// Half of the channels of [rows, 6, 2, 2], as ShuffleNet takes it.
+ValueId HalfOfChannels(GraphBuilder& b, ValueId x, int64_t half) {
+  const ir::Dim rows3 = ir::Dim::Rows(3);
+  ValueId y = b.Node(
+      "pairs", ir::Reshape{{rows3, ir::Dim::Fixed(2), ir::Dim::Fixed(4)}}, {x});
+  y = b.Node("turned", ir::Transpose{{1, 0, 2}}, {y});
+  ir::Dims halves = RowsAnd({3, 2, 2});
+  halves.insert(halves.begin(), ir::Dim::Fixed(2));
+  y = b.Node("halves", ir::Reshape{halves}, {y});
+  y = b.Node("half",
+             ir::Slice{{half, 0, 0, 0, 0}, {1, 1, 1, 1, 1}, {1, 0, 3, 2, 2}},
+             {y});
+  return b.Node("y", ir::Reshape{RowsAnd({3, 2, 2})}, {y});
+}
+
+TEST(MergeSliceChainsTest, SplitOfChannelsBecomesASliceInStepsOfTwo) {
+  for (int64_t half : {0, 1}) {
+    GraphBuilder b;
+    b.Output(HalfOfChannels(b, b.Input("x", RowsAnd({6, 2, 2})), half));
+    const ir::Graph graph = b.Build();
+    const ir::Graph merged =
+        RunToEnd(RunToEnd(graph, MergeSliceChains), RemoveNoOps);
+    ASSERT_EQ(merged.nodes().size(), 1u);
+    const auto& slice = std::get<ir::Slice>(merged.nodes()[0].op);
+    EXPECT_EQ(slice.starts, (std::vector<int64_t>{0, half, 0, 0}));
+    EXPECT_EQ(slice.steps, (std::vector<int64_t>{1, 2, 1, 1}));
+    EXPECT_EQ(slice.sizes, (std::vector<int64_t>{0, 3, 2, 2}));
+    ExpectSameAnswers(graph, merged, 0);
+  }
+}
+
+TEST(MergeSliceChainsTest, KeepsAShuffleOfChannels) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", RowsAnd({6, 4}));
+  ValueId y = b.Node("pairs", ir::Reshape{RowsAnd({3, 2, 4})}, {x});
+  y = b.Node("turned", ir::Transpose{{0, 2, 1, 3}}, {y});
+  b.Output(b.Node("y", ir::Reshape{RowsAnd({6, 4})}, {y}));
+  EXPECT_FALSE(Finds(b.Build(), MergeSliceChains));
+}
+
+TEST(MergeSliceChainsTest, AddsAReshapeWhereAxesOfOneDiffer) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", RowsAnd({4, 5}));
+  ValueId y = b.Node("turned", ir::Transpose{{0, 2, 1}}, {x});
+  y = b.Node("part", ir::Slice{{0, 0, 1}, {1, 1, 1}, {0, 5, 1}}, {y});
+  y = b.Node("y", ir::Reshape{RowsAnd({5})}, {y});
+  b.Output(y);
+  const ir::Graph graph = b.Build();
+  const ir::Graph merged = RunToEnd(graph, MergeSliceChains);
+  EXPECT_EQ(CountOps(merged, "Transpose"), 0);
+  ExpectSameAnswers(graph, merged, 0);
 }
 
 TEST(RemoveNoOpsTest, TransposeOfUnitAxesBecomesReshape) {

@@ -107,6 +107,19 @@ TEST(PoolTest, MatchesTheOracleOnRandomGeometry) {
   }
 }
 
+TEST(PoolTest, MaximaOfRowsTooLongForTheStack) {
+  Random random(3);
+  PoolParams p;
+  p.height = 3;
+  p.channels = 130;
+  p.kernel_h = p.kernel_w = 3;
+  for (int64_t width : {252, 253}) {  // 32760 and 32890 bytes
+    p.width = width;
+    p.out_width = width - 2;
+    CheckPool(p, random);
+  }
+}
+
 TEST(PoolTest, GlobalAverageOverMoreThanASixteenBitSum) {
   Random random(2);
   for (int64_t size : {7, 11, 12, 13, 40}) {
