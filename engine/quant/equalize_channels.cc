@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "engine/base/check.h"
+#include "engine/quant/channel_links.h"
 #include "engine/quant/probe_builder.h"
 #include "engine/quant/weight_channels.h"
 
@@ -31,12 +32,6 @@ constexpr double kHeadroom = 2;
 // far it reaches.
 constexpr double kLeastScale = 1.0 / 64;
 
-// Where a channel comes from.
-struct Origin {
-  size_t site = 0;
-  size_t channel = 0;
-};
-
 // What channels are divided by, by site.
 using Scales = std::map<size_t, std::vector<double>>;
 
@@ -46,24 +41,12 @@ struct Candidate {
   double largest = 0;
 };
 
-// The values of one group that can be scaled by channel.
-struct Link {
-  std::vector<size_t> producers;  // node indices
-  bool normalization = false;     // the producers are affine, not weighted
-  std::vector<size_t> readers;
-  std::map<ValueId, std::vector<Origin>> origins;  // by channel
-};
-
 class Equalizer {
  public:
   Equalizer(const Graph& graph, const QuantizationSites& sites,
             const std::vector<SiteStatistics>& statistics,
             EqualizationScope scope)
-      : source_(graph),
-        index_(graph),
-        sites_(sites),
-        statistics_(statistics),
-        scope_(scope) {
+      : source_(graph), sites_(sites), statistics_(statistics), scope_(scope) {
     site_of_.resize(graph.values().size());
     for (size_t i = 0; i < sites.rounded.size(); ++i) {
       site_of_[sites.rounded[i]] = i;
@@ -72,171 +55,29 @@ class Equalizer {
   }
 
   Equalization Run() {
-    std::map<ValueId, std::optional<Link>> links = FindLinks();
-    for (const auto& [group, link] : links) {
-      if (!link || link->producers.empty() || link->readers.empty()) continue;
-      if (IsInScope(*link)) EqualizeLink(*link);
+    for (const ChannelLink& link :
+         FindChannelLinks(source_, sites_, statistics_)) {
+      if (IsInScope(link)) EqualizeLink(link);
     }
     return std::move(result_);
   }
 
  private:
-  bool IsInScope(const Link& link) const {
+  bool IsInScope(const ChannelLink& link) const {
     if (link.normalization) return scope_.normalizations;
     return scope_.layers == EqualizedLayers::kAll ||
            (scope_.layers == EqualizedLayers::kDepthwise &&
             OnlyDepthwiseReads(link));
   }
 
-  // By group of rounded values: nothing where something stands in the way.
-  std::map<ValueId, std::optional<Link>> FindLinks() const {
-    std::map<ValueId, std::optional<Link>> links;
-    for (ValueId id : sites_.rounded) links[sites_.group[id]] = Link{};
-    const auto bar = [&](ValueId id) {
-      const auto found = links.find(sites_.group[id]);
-      if (found != links.end()) found->second.reset();
-    };
-    for (ValueId id : source_.inputs()) bar(id);
-    for (ValueId id : source_.outputs()) bar(id);
-    for (size_t i = 0; i < source_.nodes().size(); ++i) {
-      const Node& node = source_.nodes()[i];
-      if (AddPassing(node, links)) continue;
-      for (size_t slot = 0; slot < node.inputs.size(); ++slot) {
-        Link* link = LinkOf(node.inputs[slot], links);
-        if (link == nullptr) continue;
-        const bool readable = IsWeighted(source_, node) && slot == 0 &&
-                              link->origins.contains(node.inputs[0]);
-        if (readable) link->readers.push_back(i);
-        if (!readable) bar(node.inputs[slot]);
-      }
-      for (ValueId id : node.outputs) {
-        Link* link = LinkOf(id, links);
-        if (link == nullptr) continue;
-        if (!AddProducer(i, id, *link)) bar(id);
-      }
-    }
-    return links;
-  }
-
-  Link* LinkOf(ValueId id,
-               std::map<ValueId, std::optional<Link>>& links) const {
-    if (source_.value(id).is_constant()) return nullptr;
-    const auto found = links.find(sites_.group[id]);
-    if (found == links.end() || !found->second) return nullptr;
-    return &*found->second;
-  }
-
-  // Whether `node` takes channels of a group on as they are.
-  bool AddPassing(const Node& node,
-                  std::map<ValueId, std::optional<Link>>& links) const {
-    const auto* pool = std::get_if<ir::Pool>(&node.op);
-    const auto* concat = std::get_if<ir::Concat>(&node.op);
-    const bool max_pool = pool != nullptr && pool->kind == ir::PoolKind::kMax;
-    if (!max_pool && (concat == nullptr || concat->axis != 1) &&
-        !KeepsLastChannels(node)) {
-      return false;
-    }
-    Link* link = LinkOf(node.outputs[0], links);
-    if (link == nullptr) return false;
-    std::vector<Origin> origins;
-    for (ValueId id : node.inputs) {
-      const auto known = link->origins.find(id);
-      if (known == link->origins.end()) return false;
-      origins.insert(origins.end(), known->second.begin(), known->second.end());
-    }
-    link->origins[node.outputs[0]] = std::move(origins);
-    return true;
-  }
-
-  // Whether `node` gives the rows of a matrix another shape.
-  bool KeepsLastChannels(const Node& node) const {
-    if (!std::holds_alternative<ir::Reshape>(node.op)) return false;
-    const ir::Dims& before = source_.type(node.inputs[0]).dims;
-    const ir::Dims& after = source_.type(node.outputs[0]).dims;
-    if (before.empty() || after.empty()) return false;
-    const auto last = static_cast<int>(before.size()) - 1;
-    return before.back() == after.back() && !before.back().per_row &&
-           SiteChannelAxis(source_, node.inputs[0]) == last;
-  }
-
-  // The constant of a sum or product with one number for each index of the last
-  // axis of its result; -1 where there is none.
-  int ChannelConstant(const Node& node, ir::BinaryKind kind) const {
-    const auto* binary = std::get_if<ir::Binary>(&node.op);
-    if (binary == nullptr || binary->kind != kind ||
-        !binary->activation.is_identity()) {
-      return -1;
-    }
-    const ir::Dims& dims = source_.type(node.outputs[0]).dims;
-    for (int slot : {0, 1}) {
-      const ir::Value& value = source_.value(node.inputs[slot]);
-      if (!value.is_constant() || dims.empty()) continue;
-      const Shape& shape = value.constant->shape();
-      if (!shape.empty() && shape.back() == value.constant->size() &&
-          ir::Dim::Fixed(shape.back()) == dims.back() &&
-          source_.type(node.inputs[1 - slot]).dims == dims) {
-        return slot;
-      }
-    }
-    return -1;
-  }
-
-  // The product that the sum `node` adds a constant to, where nothing else
-  // reads it.
-  std::optional<size_t> ProductBefore(const Node& node) const {
-    const int slot = ChannelConstant(node, ir::BinaryKind::kAdd);
-    if (slot < 0) return std::nullopt;
-    const Node* product = index_.Producer(node.inputs[1 - slot]);
-    if (product == nullptr || index_.SoleReader(product->outputs[0]) != &node ||
-        ChannelConstant(*product, ir::BinaryKind::kMul) < 0) {
-      return std::nullopt;
-    }
-    return product - source_.nodes().data();
-  }
-
-  // Takes the end of a normalization: gamma * x + beta, or gamma * x.
-  bool AddNormalization(size_t index, ValueId id, Link& link) const {
-    const Node& node = source_.nodes()[index];
-    const auto last = static_cast<int>(source_.type(id).dims.size()) - 1;
-    if (!site_of_[id] || SiteChannelAxis(source_, id) != last) return false;
-    const std::optional<size_t> product = ProductBefore(node);
-    if (!product && ChannelConstant(node, ir::BinaryKind::kMul) < 0) {
-      return false;
-    }
-    if (product) link.producers.push_back(*product);
-    link.producers.push_back(index);
-    link.normalization = true;
-    link.origins[id] = OriginsOf(*site_of_[id]);
-    return true;
-  }
-
-  std::vector<Origin> OriginsOf(size_t site) const {
-    std::vector<Origin> origins;
+  std::vector<ChannelOrigin> OriginsOf(size_t site) const {
+    std::vector<ChannelOrigin> origins;
     const size_t channels = statistics_[site].channels.maxs.size();
     for (size_t c = 0; c < channels; ++c) origins.push_back({site, c});
     return origins;
   }
 
-  bool AddProducer(size_t index, ValueId id, Link& link) const {
-    const Node& node = source_.nodes()[index];
-    // Only the first: scales of both kinds in one group are not worth it.
-    if (link.producers.empty() && AddNormalization(index, id, link)) {
-      return true;
-    }
-    if (link.normalization) return false;
-    if (!IsWeighted(source_, node) || !site_of_[id]) return false;
-    const auto* conv = std::get_if<ir::Conv>(&node.op);
-    if (conv != nullptr && conv->has_residual) return false;
-    // A clamp with a bound between the channels' values and zero would cut
-    // more off a channel that is made larger.
-    const ir::Activation& activation = ActivationOf(node.op);
-    if (activation.lower > 0 || activation.upper < 0) return false;
-    link.producers.push_back(index);
-    link.origins[id] = OriginsOf(*site_of_[id]);
-    return true;
-  }
-
-  bool OnlyDepthwiseReads(const Link& link) const {
+  bool OnlyDepthwiseReads(const ChannelLink& link) const {
     return std::all_of(
         link.readers.begin(), link.readers.end(), [&](size_t reader) {
           const auto* conv = std::get_if<ir::Conv>(&source_.nodes()[reader].op);
@@ -246,18 +87,18 @@ class Equalizer {
         });
   }
 
-  float Magnitude(const Origin& origin) const {
+  float Magnitude(const ChannelOrigin& origin) const {
     const ChannelStatistics& channels = statistics_[origin.site].channels;
     return std::max(std::abs(channels.mins[origin.channel]),
                     std::abs(channels.maxs[origin.channel]));
   }
 
-  static double ScaleOf(const Origin& origin, const Scales& scales) {
+  static double ScaleOf(const ChannelOrigin& origin, const Scales& scales) {
     return scales.at(origin.site)[origin.channel];
   }
 
   // The sites of `link` that its producers compute.
-  std::vector<size_t> SitesOf(const Link& link) const {
+  std::vector<size_t> SitesOf(const ChannelLink& link) const {
     std::vector<size_t> sites;
     for (size_t producer : link.producers) {
       const auto site = site_of_[source_.nodes()[producer].outputs[0]];
@@ -268,20 +109,21 @@ class Equalizer {
     return sites;
   }
 
-  double LargestOf(const Link& link) const {
+  double LargestOf(const ChannelLink& link) const {
     double largest = 0;
     for (size_t site : SitesOf(link)) {
-      for (const Origin& origin : OriginsOf(site)) {
+      for (const ChannelOrigin& origin : OriginsOf(site)) {
         largest = std::max<double>(largest, Magnitude(origin));
       }
     }
     return largest;
   }
 
-  Candidate Evened(const Link& link, double largest, double alpha) const {
+  Candidate Evened(const ChannelLink& link, double largest,
+                   double alpha) const {
     Candidate candidate{{}, largest};
     for (size_t site : SitesOf(link)) {
-      for (const Origin& origin : OriginsOf(site)) {
+      for (const ChannelOrigin& origin : OriginsOf(site)) {
         const double share = kHeadroom * Magnitude(origin) / largest;
         candidate.scales[site].push_back(
             share == 0 || share >= 1
@@ -293,7 +135,8 @@ class Equalizer {
   }
 
   // The largest magnitude of the weights that each channel meets.
-  std::vector<double> WeightPeaks(const Link& link, size_t channels) const {
+  std::vector<double> WeightPeaks(const ChannelLink& link,
+                                  size_t channels) const {
     std::vector<double> peaks(channels, 0.0);
     for (size_t reader : link.readers) {
       const Node& node = source_.nodes()[reader];
@@ -308,13 +151,14 @@ class Equalizer {
     return peaks;
   }
 
-  Candidate Smoothed(const Link& link, double largest, double alpha) const {
+  Candidate Smoothed(const ChannelLink& link, double largest,
+                     double alpha) const {
     const size_t site = SitesOf(link)[0];
-    const std::vector<Origin> origins = OriginsOf(site);
+    const std::vector<ChannelOrigin> origins = OriginsOf(site);
     const std::vector<double> peaks = WeightPeaks(link, origins.size());
     const double peak = *std::max_element(peaks.begin(), peaks.end());
     Candidate candidate;
-    for (const Origin& origin : origins) {
+    for (const ChannelOrigin& origin : origins) {
       const double data =
           std::max<double>(Magnitude(origin) / largest, kLeastScale);
       const double weight =
@@ -328,7 +172,8 @@ class Equalizer {
   }
 
   // In the order in which equals are preferred; as it is first.
-  std::vector<Candidate> CandidatesFor(const Link& link, double largest) const {
+  std::vector<Candidate> CandidatesFor(const ChannelLink& link,
+                                       double largest) const {
     std::vector<Candidate> candidates;
     if (!link.normalization) {
       for (double alpha : kAlphas) {
@@ -344,7 +189,7 @@ class Equalizer {
   }
 
   // Whether no producer's clamp cuts channels that are as large as `largest`.
-  bool ClampsLeaveRoom(const Link& link, double largest) const {
+  bool ClampsLeaveRoom(const ChannelLink& link, double largest) const {
     if (link.normalization) return true;
     return std::all_of(
         link.producers.begin(), link.producers.end(), [&](size_t producer) {
@@ -357,14 +202,15 @@ class Equalizer {
 
   // The error variance expected of the results of a layer, in shares of their
   // energy: of its data's rounding and of its weights'.
-  double ExpectedError(const Node& reader, const std::vector<Origin>& origins,
+  double ExpectedError(const Node& reader,
+                       const std::vector<ChannelOrigin>& origins,
                        const Candidate& candidate) const {
     const Tensor& weights = *result_.graph.value(reader.inputs[1]).constant;
     const auto values = weights.data<float>();
     const WeightChannels channels(reader.op, weights.shape());
     std::vector<double> scales;
     std::vector<double> squares;
-    for (const Origin& origin : origins) {
+    for (const ChannelOrigin& origin : origins) {
       scales.push_back(ScaleOf(origin, candidate.scales));
       squares.push_back(
           statistics_[origin.site].channels.mean_squares[origin.channel]);
@@ -393,7 +239,7 @@ class Equalizer {
            std::max(signal, std::numeric_limits<double>::min());
   }
 
-  void EqualizeLink(const Link& link) {
+  void EqualizeLink(const ChannelLink& link) {
     const double largest = LargestOf(link);
     if (largest == 0 || !ClampsLeaveRoom(link, largest)) return;
     double least = std::numeric_limits<double>::infinity();
@@ -431,11 +277,12 @@ class Equalizer {
             [&](int64_t i, double value) { return value / scales[i]; });
   }
 
-  void ScaleProducer(size_t index, const Link& link, const Scales& by_site) {
+  void ScaleProducer(size_t index, const ChannelLink& link,
+                     const Scales& by_site) {
     Node& node = result_.graph.mutable_nodes()[index];
     const auto& origins = link.origins.at(node.outputs[0]);
     std::vector<double> scales;
-    for (const Origin& origin : origins) {
+    for (const ChannelOrigin& origin : origins) {
       scales.push_back(ScaleOf(origin, by_site));
     }
     const Tensor& weights = *result_.graph.value(node.inputs[1]).constant;
@@ -448,7 +295,8 @@ class Equalizer {
             [&](int64_t i, double value) { return value / scales[i]; });
   }
 
-  void ScaleReader(size_t index, const Link& link, const Scales& scales) {
+  void ScaleReader(size_t index, const ChannelLink& link,
+                   const Scales& scales) {
     Node& node = result_.graph.mutable_nodes()[index];
     const auto& origins = link.origins.at(node.inputs[0]);
     const Tensor& weights = *result_.graph.value(node.inputs[1]).constant;
@@ -475,7 +323,6 @@ class Equalizer {
   }
 
   const Graph& source_;
-  const ir::GraphIndex index_;
   const QuantizationSites& sites_;
   const std::vector<SiteStatistics>& statistics_;
   const EqualizationScope scope_;

@@ -214,11 +214,10 @@ StepOr CreateConcatStep(const plan::StepRequest& request,
                  [&](int64_t begin, int64_t end) {
                    for (size_t i = 0; i < pieces.size(); ++i) {
                      const Piece& piece = pieces[i];
-                     CopyRuns(piece.bytes,
-                              bindings.inputs[i] + begin * piece.bytes,
-                              piece.bytes, end - begin,
-                              bindings.outputs[0] + begin * row + piece.offset,
-                              row);
+                     CopyRuns(
+                         piece.bytes, bindings.inputs[i] + begin * piece.bytes,
+                         piece.bytes, end - begin,
+                         bindings.outputs[0] + begin * row + piece.offset, row);
                    }
                  });
       });

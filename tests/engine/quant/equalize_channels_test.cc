@@ -331,6 +331,46 @@ TEST(SmoothingTest, LeavesANormalizationOfAllElementsAtOnce) {
   EXPECT_EQ(Equalized(net, kSmoothing).tensors, 0);
 }
 
+TEST(EqualizeChannelsTest, LeavesTokensThatComeOneAfterAnother) {
+  // A channel of the first layer's tokens and the same of the second's meet the
+  // same weights.
+  GraphBuilder b;
+  const ValueId x = b.Input("x", RowsAnd({4, 3}));
+  ir::MatMul matmul;
+  matmul.transpose_b = true;
+  const ValueId first =
+      b.Node("a", matmul, {x, b.Constant("a_w", Graded({5, 3}, 1, 0.2f))});
+  const ValueId second =
+      b.Node("c", matmul, {x, b.Constant("c_w", Graded({5, 3}, 2, 3))});
+  const ValueId tokens = b.Node("tokens", ir::Concat{1}, {first, second});
+  b.Output(b.Node("y", matmul,
+                  {tokens, b.Constant("y_w", RandomFloats({2, 5}, 3))}));
+  const UnevenNet net{b.Build(), {RandomFloats({1, 4, 3}, 4, -2, 2)}};
+  const Equalization equalized = Equalized(net);
+  EXPECT_EQ(equalized.tensors, 0);
+  ExpectSameAnswers(net, equalized.graph);
+}
+
+TEST(SmoothingTest, LeavesAConvolutionAlongTheNormalizedAxis) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", RowsAnd({2, kWidth}));
+  const ValueId y =
+      b.Node("scaled", ir::Binary{ir::BinaryKind::kMul, {}},
+             {x, b.Constant("gamma", RandomFloats({kWidth}, 1, 1, 9))});
+  ir::Conv conv;
+  conv.window = WindowOf({3});
+  const ValueId shaped = b.Node(
+      "shaped",
+      ir::Reshape{{ir::Dim::Rows(), ir::Dim::Fixed(2), ir::Dim::Fixed(kWidth)}},
+      {y});
+  b.Output(
+      b.Node("q", conv, {shaped, b.Constant("w", RandomFloats({4, 2, 3}, 2))}));
+  const UnevenNet net{b.Build(), {RandomFloats({1, 2, kWidth}, 3)}};
+  const Equalization smoothed = Equalized(net, kSmoothing);
+  EXPECT_EQ(smoothed.tensors, 0);
+  ExpectSameAnswers(net, smoothed.graph);
+}
+
 TEST(EqualizeChannelsTest, ScalesMatricesToo) {
   for (bool transposed : {false, true}) {
     GraphBuilder b;
