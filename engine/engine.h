@@ -245,6 +245,23 @@ enum class QuantizedFormat {
   kQOperator,
 };
 
+// What an input of a model spans, real units.
+struct InputRange {
+  std::string input;  // empty: every picture that no other range names
+  // One number each, or one for each channel of an input that is a picture.
+  std::vector<float> min;
+  std::vector<float> max;
+};
+
+// An input that synthetic samples were made for.
+struct SyntheticInput {
+  std::string name;
+  float min = 0;  // the samples' range, over all channels
+  float max = 0;
+  bool declared = false;  // by the caller; else assumed
+  bool picture = false;   // shapes that cover each other; else plain noise
+};
+
 struct QuantizationOptions {
   QuantizationMethod method = QuantizationMethod::kLinear;
   QuantizedFormat format = QuantizedFormat::kQdq;
@@ -265,11 +282,16 @@ struct QuantizationOptions {
   // number.
   std::optional<int64_t> memory_budget;
   int threads = 1;
+  // Where the calibration samples are MakeSyntheticSamples()'s: what it said of
+  // them. Then batch norms of the file, which know what real data does, have a
+  // say too, and the file tells that no data made it.
+  std::vector<SyntheticInput> synthetic;
 };
 
 // How far a quantization is.
 struct QuantizationProgress {
-  // "import", "calibrate", "correct biases", "quantize", "check"
+  // "import", "match batch norms", "calibrate", "correct biases", "quantize",
+  // "check"
   std::string phase;
   int64_t done = 0;
   int64_t total = 0;  // of `done`'s unit: samples or tensors
@@ -322,11 +344,12 @@ struct SlowerLayers {
 struct QuantizationResult {
   std::string model;  // ONNX bytes
   std::vector<QuantizedTensor> tensors;
-  int64_t float_bytes = 0;             // size of the model that came in
-  int64_t quantized_bytes = 0;         // size of `model`
-  int64_t integer_steps = 0;           // operators that compute in integers
-  int64_t float_steps = 0;             // operators that stay float
-  int64_t samples = 0;                 // calibration samples seen
+  int64_t float_bytes = 0;      // size of the model that came in
+  int64_t quantized_bytes = 0;  // size of `model`
+  int64_t integer_steps = 0;    // operators that compute in integers
+  int64_t float_steps = 0;      // operators that stay float
+  int64_t samples = 0;          // calibration samples seen, synthetic or not
+  int64_t batch_norms = 0;  // whose statistics stood in for those of real data
   std::vector<RemedyEffect> remedies;  // in the order they were applied
   // Remedies that the time budget left no room for.
   std::vector<std::string> left_out;
@@ -352,12 +375,31 @@ class QuantizationObserver {
 // axis, the samples). `observer` may be null.
 // Deterministic, unless it measures: the same input gives the same bytes.
 // INVALID_ARGUMENT  the calibration tensors do not match the model's inputs, or
-//                   hold NaN or infinity, or the model is already quantized.
+//                   hold NaN or infinity, or the model is already quantized, or
+//                   kHistogram on synthetic samples, which judge no remedies.
 // RESOURCE_EXHAUSTED  it takes more than the memory budget.
 // Otherwise as Model::FromBytes().
 absl::StatusOr<QuantizationResult> Quantize(
     absl::string_view bytes, absl::Span<const NamedTensor> calibration,
     const QuantizationOptions& options, QuantizationObserver* observer);
+
+struct SyntheticSamples {
+  std::vector<NamedTensor> tensors;    // as Quantize() takes them
+  std::vector<SyntheticInput> inputs;  // for QuantizationOptions::synthetic
+};
+
+// Samples for the float ONNX model `bytes` of which nobody has any: made-up
+// pictures for inputs of that shape, noise for others, the same every time.
+// Inputs that `ranges` does not name are assumed to span [-1, 1], bytes all
+// that they can, other integers 0 and 1.
+//
+// A model that was calibrated so is worse than one that saw data, and by how
+// much only data tells: engine/quant/README.md has figures.
+// INVALID_ARGUMENT  a range of no input, or one that does not fit its input.
+// UNIMPLEMENTED     inputs of half types, shapes that are not known.
+// Otherwise as Model::FromBytes().
+absl::StatusOr<SyntheticSamples> MakeSyntheticSamples(
+    absl::string_view bytes, absl::Span<const InputRange> ranges);
 
 // ---------------------------------------------------------------------------
 // Files and facts

@@ -23,6 +23,9 @@ ir::Evaluator ReferenceEvaluator();
 // other constants fail beyond the same number of bytes.
 passes::PassContext ReferenceContext(const ir::Graph& graph);
 
+// One of the next two functions.
+using FloatOptimizer = absl::StatusOr<ir::Graph> (*)(ir::Graph graph);
+
 // The float simplifications of `graph`.
 absl::StatusOr<ir::Graph> OptimizeFloat(ir::Graph graph);
 

@@ -2,6 +2,7 @@
 #include "engine/quantization_search.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
@@ -10,7 +11,7 @@
 #include "engine/base/status_macros.h"
 #include "engine/loaded_model.h"
 #include "engine/output_error.h"
-#include "engine/quant/equalize_channels.h"
+#include "engine/quant/probe_builder.h"
 #include "engine/quant/quantize_weights.h"
 #include "engine/quant/threshold_choice.h"
 #include "engine/quant/weight_channels.h"
@@ -27,6 +28,8 @@ constexpr size_t kMostHeldOut = 32;
 constexpr size_t kMostForThresholds = 16;
 // A remedy that gives less is noise.
 constexpr double kLeastGainDb = 0.05;
+// How much further real values reach than synthetic ones of equal moments.
+constexpr float kTailRoom = 1.25f;
 
 // At most `most` of `samples`, evenly spaced.
 std::vector<int64_t> Spread(const std::vector<int64_t>& samples, size_t most) {
@@ -80,6 +83,36 @@ std::vector<std::vector<float>> FittedWeightScales(
   return scales;
 }
 
+// Samples that batch norms were matched to have the mean and the deviation of
+// real data, but not their rare large values: `range` with room for these, as
+// far as the clamp that computes `id` lets any through. What the model's inputs
+// span was declared.
+quant::Range Widened(const ir::Graph& graph, ir::ValueId id,
+                     const quant::Range& range) {
+  for (const ir::Node& node : graph.nodes()) {
+    if (node.outputs[0] != id) continue;
+    ir::Activation clamp;
+    if (quant::IsWeighted(graph, node)) clamp = quant::ActivationOf(node.op);
+    if (const auto* op = std::get_if<ir::Clamp>(&node.op)) clamp = op->range;
+    return {std::max(std::min(kTailRoom * range.min, range.min), clamp.lower),
+            std::min(std::max(kTailRoom * range.max, range.max), clamp.upper)};
+  }
+  return range;
+}
+
+// The largest magnitude of the weights of each output channel.
+std::vector<double> ChannelPeaks(const ir::Graph& graph, size_t node) {
+  const ir::Node& layer = graph.nodes()[node];
+  const Tensor& weights = *graph.value(layer.inputs[1]).constant;
+  const quant::WeightChannels channels(layer.op, weights.shape());
+  std::vector<double> peaks(channels.outputs(), 0.0);
+  for (int64_t i = 0; i < weights.size(); ++i) {
+    double& peak = peaks[channels.Output(i)];
+    peak = std::max<double>(peak, std::abs(weights.data<float>()[i]));
+  }
+  return peaks;
+}
+
 }  // namespace
 
 QuantizationSearch::QuantizationSearch(const onnx::ImportedModel& float_model,
@@ -96,8 +129,9 @@ QuantizationSearch::QuantizationSearch(const onnx::ImportedModel& float_model,
       deadline_(absl::Now() + options.time_budget) {}
 
 absl::StatusOr<ChosenQuantization> QuantizationSearch::Run(
-    const ir::Graph& graph) {
+    const ir::Graph& graph, std::optional<ir::Graph> stand_in) {
   graph_ = graph;
+  stand_in_ = std::move(stand_in);
   Split();
   OCTET_RETURN_IF_ERROR(Search());
   OCTET_ASSIGN_OR_RETURN(ChosenQuantization chosen, Make(best_, Basis::kAll));
@@ -134,12 +168,20 @@ absl::Status QuantizationSearch::Search() {
     changed.correction = quant::Upstream::kFloat;
     OCTET_RETURN_IF_ERROR(Try("bias correction", changed));
   }
-  changed = best_;
-  changed.equalized = Equalized::kDepthwise;
-  OCTET_RETURN_IF_ERROR(Try("depthwise channel equalization", changed));
-  changed = best_;
-  changed.equalized = Equalized::kAll;
-  OCTET_RETURN_IF_ERROR(Try("channel equalization", changed));
+  quant::EqualizationScope scope = best_.equalized;
+  scope.normalizations = true;
+  OCTET_RETURN_IF_ERROR(
+      TryEqualizing("smoothing behind normalizations", scope));
+  for (const auto& [layers, name] :
+       {std::pair(quant::EqualizedLayers::kDepthwise,
+                  "depthwise channel equalization"),
+        std::pair(quant::EqualizedLayers::kAll, "channel equalization")}) {
+    scope = best_.equalized;
+    scope.layers = layers;
+    changed = best_;
+    changed.equalized = scope;
+    OCTET_RETURN_IF_ERROR(Try(name, changed));
+  }
   changed = best_;
   changed.fit_thresholds = true;
   OCTET_RETURN_IF_ERROR(Try("histogram thresholds", changed));
@@ -175,6 +217,19 @@ absl::Status QuantizationSearch::Try(const std::string& name,
   best_ = changed;
   best_db_ = db;
   return absl::OkStatus();
+}
+
+absl::Status QuantizationSearch::TryEqualizing(
+    const std::string& name, const quant::EqualizationScope& scope) {
+  OCTET_ASSIGN_OR_RETURN(const Observed* before,
+                         ObservedFrom(best_.equalized, Basis::kFit));
+  const int tensors = before->equalized;
+  OCTET_ASSIGN_OR_RETURN(const Observed* after,
+                         ObservedFrom(scope, Basis::kFit));
+  if (after->equalized == tensors) return absl::OkStatus();
+  Recipe changed = best_;
+  changed.equalized = scope;
+  return Try(name, changed);
 }
 
 absl::Status QuantizationSearch::ComputeAnswers() {
@@ -228,6 +283,10 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Make(
                               : std::vector<quant::Threshold>();
     quant::Threshold threshold{
         "min-max", quant::MinMaxThreshold(observed->statistics[i].histogram)};
+    if (stand_in_) {
+      threshold.range =
+          Widened(observed->graph, observed->sites.rounded[i], threshold.range);
+    }
     for (const quant::Threshold& candidate : candidates) {
       if (candidate.name == observed->kinds[i]) threshold = candidate;
     }
@@ -246,22 +305,19 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Make(
 }
 
 absl::StatusOr<QuantizationSearch::Observed*> QuantizationSearch::ObservedFrom(
-    Equalized equalized, Basis basis) {
+    const quant::EqualizationScope& equalized, Basis basis) {
   const auto known = observed_.find({equalized, basis});
   if (known != observed_.end()) return &known->second;
-  ir::Graph graph = graph_;
-  if (equalized != Equalized::kNone) {
-    OCTET_ASSIGN_OR_RETURN(const Observed* plain,
-                           ObservedFrom(Equalized::kNone, basis));
+  quant::Equalization equalization{graph_, 0};
+  if (equalized != quant::EqualizationScope{}) {
+    OCTET_ASSIGN_OR_RETURN(const Observed* plain, ObservedFrom({}, basis));
     OCTET_ASSIGN_OR_RETURN(
-        quant::Equalization equalization,
-        quant::EqualizeChannels(plain->graph, plain->sites, plain->statistics,
-                                equalized == Equalized::kAll
-                                    ? quant::EqualizationScope::kAll
-                                    : quant::EqualizationScope::kDepthwise));
-    graph = std::move(equalization.graph);
+        equalization, quant::EqualizeChannels(plain->graph, plain->sites,
+                                              plain->statistics, equalized));
   }
-  OCTET_ASSIGN_OR_RETURN(Observed observed, Observe(std::move(graph), basis));
+  OCTET_ASSIGN_OR_RETURN(Observed observed,
+                         Observe(std::move(equalization.graph), basis));
+  observed.equalized = equalization.tensors;
   return &observed_.emplace(std::pair(equalized, basis), std::move(observed))
               .first->second;
 }
@@ -271,7 +327,8 @@ absl::StatusOr<QuantizationSearch::Observed> QuantizationSearch::Observe(
   Observed observed;
   observed.sites = quant::ChooseSites(graph);
   observed.graph = std::move(graph);
-  quant::SiteObserver observer(observed.graph, observed.sites);
+  quant::SiteObserver observer(stand_in_ ? *stand_in_ : observed.graph,
+                               observed.sites);
   OCTET_ASSIGN_OR_RETURN(const quant::WatchedGraph watched, observer.Watched());
   SampleRuns runs;
   runs.samples = SamplesOf(basis);
@@ -307,10 +364,11 @@ absl::Status QuantizationSearch::ChooseKinds(Observed& observed, Basis basis) {
 absl::Status QuantizationSearch::CorrectBiases(quant::Upstream upstream,
                                                Basis basis,
                                                ChosenQuantization& chosen) {
+  const ir::Graph& measured = stand_in_ ? *stand_in_ : chosen.graph;
   OCTET_ASSIGN_OR_RETURN(
       quant::BiasCorrector corrector,
-      quant::BiasCorrector::Create(chosen.graph, chosen.sites,
-                                   chosen.parameters, upstream));
+      quant::BiasCorrector::Create(measured, chosen.sites, chosen.parameters,
+                                   upstream));
   SampleRuns runs;
   runs.samples = SamplesOf(basis);
   runs.further_input = [&](size_t index) { return corrector.Input(index); };
@@ -321,8 +379,18 @@ absl::Status QuantizationSearch::CorrectBiases(quant::Upstream upstream,
   for (int pass = 0; pass < passes; ++pass) {
     OCTET_RETURN_IF_ERROR(corrector.Observe(source));
   }
-  chosen.graph = quant::CorrectBiases(chosen.graph, corrector.layers(),
-                                      corrector.Shifts());
+  std::vector<std::vector<double>> shifts = corrector.Shifts();
+  if (stand_in_) {
+    for (size_t l = 0; l < shifts.size(); ++l) {
+      const size_t node = corrector.layers()[l].node;
+      const std::vector<double> from = ChannelPeaks(*stand_in_, node);
+      const std::vector<double> to = ChannelPeaks(chosen.graph, node);
+      for (size_t c = 0; c < from.size(); ++c) {
+        if (from[c] > 0) shifts[l][c] *= to[c] / from[c];
+      }
+    }
+  }
+  chosen.graph = quant::CorrectBiases(chosen.graph, corrector.layers(), shifts);
   // The same sites, for a graph with more constants.
   chosen.sites = quant::ChooseSites(chosen.graph);
   return absl::OkStatus();

@@ -17,6 +17,7 @@
 #include "engine/onnx/importer.h"
 #include "engine/quant/bias_correction.h"
 #include "engine/quant/calibrate.h"
+#include "engine/quant/equalize_channels.h"
 #include "engine/quant/quantization_sites.h"
 #include "engine/quant/quantize_graph.h"
 #include "engine/quant/threshold.h"
@@ -34,12 +35,9 @@ struct ChosenQuantization {
   std::vector<std::string> left_out;  // remedies that there was no time for
 };
 
-// Which channels are equalized.
-enum class Equalized { kNone, kDepthwise, kAll };
-
 // The parts of a quantization that can be left out.
 struct Recipe {
-  Equalized equalized = Equalized::kNone;
+  quant::EqualizationScope equalized;
   bool fit_thresholds = false;
   bool fit_weights = false;
   std::optional<quant::Upstream> correction;
@@ -66,7 +64,11 @@ class QuantizationSearch {
                      const QuantizationOptions& options,
                      QuantizationObserver* observer);
 
-  absl::StatusOr<ChosenQuantization> Run(const ir::Graph& graph);
+  // `stand_in`, where given, is the graph that samples are run through instead:
+  // the same but for constants, each layer's weights and bias scaled by channel
+  // (MatchBatchNorms()). REQUIRES: then, kLinear.
+  absl::StatusOr<ChosenQuantization> Run(
+      const ir::Graph& graph, std::optional<ir::Graph> stand_in = std::nullopt);
 
  private:
   // What is known of a graph from some samples.
@@ -74,6 +76,7 @@ class QuantizationSearch {
     ir::Graph graph;
     quant::QuantizationSites sites;
     std::vector<quant::SiteStatistics> statistics;
+    int equalized = 0;  // tensors whose channels were scaled
     // By site, the kind of threshold that was best; empty until asked for.
     std::vector<std::string> kinds;
   };
@@ -93,7 +96,11 @@ class QuantizationSearch {
   absl::Status Try(const std::string& name, const Recipe& changed);
 
   // What is known of the model's graph, equalized if asked for.
-  absl::StatusOr<Observed*> ObservedFrom(Equalized equalized, Basis basis);
+  absl::StatusOr<Observed*> ObservedFrom(
+      const quant::EqualizationScope& equalized, Basis basis);
+  // Try(), but where nothing is there to be equalized so.
+  absl::Status TryEqualizing(const std::string& name,
+                             const quant::EqualizationScope& scope);
   absl::StatusOr<Observed> Observe(ir::Graph graph, Basis basis);
   absl::Status ChooseKinds(Observed& observed, Basis basis);
   absl::Status CorrectBiases(quant::Upstream upstream, Basis basis,
@@ -120,7 +127,8 @@ class QuantizationSearch {
   std::vector<int64_t> all_;
   std::vector<std::vector<Tensor>> answers_;  // of the float model, held out
   ir::Graph graph_;
-  std::map<std::pair<Equalized, Basis>, Observed> observed_;
+  std::optional<ir::Graph> stand_in_;
+  std::map<std::pair<quant::EqualizationScope, Basis>, Observed> observed_;
   Recipe best_;
   double best_db_ = 0;
   std::vector<RemedyEffect> remedies_;

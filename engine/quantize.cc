@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +16,7 @@
 #include "engine/engine.h"
 #include "engine/layer_choice.h"
 #include "engine/loaded_model.h"
+#include "engine/match_batch_norms.h"
 #include "engine/onnx/exporter.h"
 #include "engine/output_error.h"
 #include "engine/quant/quantize_graph.h"
@@ -117,8 +120,10 @@ std::vector<std::pair<std::string, std::string>> Metadata(
       {"octet.version", std::string(Version())},
       {"octet.method", std::move(method)},
       {"octet.calibration",
-       absl::StrCat(samples, " samples, fnv1a-64 ",
-                    absl::Hex(HashOf(calibration), absl::kZeroPad16))},
+       absl::StrCat(
+           options.synthetic.empty() ? "" : "no data: ", samples,
+           options.synthetic.empty() ? " samples" : " synthetic samples",
+           ", fnv1a-64 ", absl::Hex(HashOf(calibration), absl::kZeroPad16))},
       {"octet.isa",
        "8-bit weights: exact with VNNI or AMX and in octet; elsewhere other "
        "runtimes may saturate sums of two products at 16 bits"},
@@ -154,6 +159,43 @@ absl::Status KeepFasterLayers(const internal::LoadedModel& exact,
   return Report(observer, "time layers", 1, 1);
 }
 
+// What makes the graph that is quantized, in the form that its file can hold.
+internal::FloatOptimizer OptimizerFor(QuantizedFormat format) {
+  return format == QuantizedFormat::kQOperator
+             ? internal::OptimizeFloatForQLinear
+             : internal::OptimizeFloat;
+}
+
+absl::Status CheckSynthetic(const QuantizationOptions& options) {
+  if (options.synthetic.empty() ||
+      options.method == QuantizationMethod::kLinear) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      "the method histogram judges its remedies on calibration samples, and "
+      "synthetic ones misjudge them; give samples, or take the method linear");
+}
+
+// The graph to quantize, with one that synthetic samples run through where it
+// has batch norms.
+absl::StatusOr<internal::MatchedBatchNorms> Prepare(
+    const onnx::ImportedModel& model, const CalibrationRun& run,
+    const QuantizationOptions& options, QuantizationObserver* observer) {
+  internal::MatchedBatchNorms graphs;
+  if (options.synthetic.empty()) {
+    OCTET_ASSIGN_OR_RETURN(graphs.graph,
+                           OptimizerFor(options.format)(model.graph));
+    return graphs;
+  }
+  internal::SampleRuns runs;
+  runs.batches = model.batches;
+  runs.threads = options.threads;
+  runs.samples.resize(run.samples());
+  std::iota(runs.samples.begin(), runs.samples.end(), 0);
+  return internal::MatchBatchNorms(model.graph, run, runs,
+                                   OptimizerFor(options.format), observer);
+}
+
 // A float model of fixed shapes.
 absl::StatusOr<onnx::ImportedModel> ImportFloat(absl::string_view bytes) {
   OCTET_ASSIGN_OR_RETURN(
@@ -170,14 +212,6 @@ absl::StatusOr<onnx::ImportedModel> ImportFloat(absl::string_view bytes) {
         "the model is quantized already; expected a float model");
   }
   return imported;
-}
-
-// The graph that is quantized, in the form that its file can hold.
-absl::StatusOr<ir::Graph> Optimized(const ir::Graph& graph,
-                                    QuantizedFormat format) {
-  return format == QuantizedFormat::kQOperator
-             ? internal::OptimizeFloatForQLinear(graph)
-             : internal::OptimizeFloat(graph);
 }
 
 // The graph with pairs as the file has it.
@@ -197,9 +231,10 @@ absl::StatusOr<QuantizationResult> Quantize(
   model_options.threads = options.threads;
   model_options.max_batch = 1;
   OCTET_ASSIGN_OR_RETURN(onnx::ImportedModel imported, ImportFloat(bytes));
-  OCTET_ASSIGN_OR_RETURN(const ir::Graph graph,
-                         Optimized(imported.graph, options.format));
+  OCTET_RETURN_IF_ERROR(CheckSynthetic(options));
   if (options.memory_budget) {
+    OCTET_ASSIGN_OR_RETURN(const ir::Graph graph,
+                           OptimizerFor(options.format)(imported.graph));
     OCTET_RETURN_IF_ERROR(
         internal::CheckMemoryBudget(internal::EstimateQuantizationMemory(
                                         graph, calibration, options.method),
@@ -212,10 +247,14 @@ absl::StatusOr<QuantizationResult> Quantize(
                          CalibrationRun::Create(*exact, calibration));
   OCTET_RETURN_IF_ERROR(Report(observer, "import", 1, 1));
 
+  OCTET_ASSIGN_OR_RETURN(internal::MatchedBatchNorms graphs,
+                         Prepare(float_model, run, options, observer));
   internal::QuantizationSearch search(float_model, exact, run, options,
                                       observer);
+  std::optional<ir::Graph> stand_in;
+  if (graphs.batch_norms > 0) stand_in = std::move(graphs.matched);
   OCTET_ASSIGN_OR_RETURN(internal::ChosenQuantization chosen,
-                         search.Run(graph));
+                         search.Run(graphs.graph, std::move(stand_in)));
   OCTET_ASSIGN_OR_RETURN(
       ir::Graph quantized,
       quant::QuantizeGraph(chosen.graph, chosen.sites, chosen.parameters));
@@ -238,6 +277,7 @@ absl::StatusOr<QuantizationResult> Quantize(
   result.float_bytes = static_cast<int64_t>(bytes.size());
   result.quantized_bytes = static_cast<int64_t>(result.model.size());
   result.samples = run.samples();
+  result.batch_norms = graphs.batch_norms;
   // What is measured is what the file says, read back as a user would.
   OCTET_ASSIGN_OR_RETURN(
       imported,

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "engine/base/check.h"
+#include "engine/quant/channel_links.h"
 #include "engine/quant/probe_builder.h"
 #include "engine/quant/weight_channels.h"
 
@@ -20,6 +21,8 @@ using ir::Node;
 using ir::ValueId;
 
 constexpr double kAlphas[] = {0, 0.25, 0.5, 0.75, 1};
+// Behind a normalization 0 would even the weights alone.
+constexpr double kSmoothingAlphas[] = {0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1};
 
 // How far beyond what the samples show of a channel it may reach: a few samples
 // see the largest of a tensor's values, but not that of each channel.
@@ -29,17 +32,13 @@ constexpr double kHeadroom = 2;
 // far it reaches.
 constexpr double kLeastScale = 1.0 / 64;
 
-// Where a channel comes from.
-struct Origin {
-  size_t site = 0;
-  size_t channel = 0;
-};
+// What channels are divided by, by site.
+using Scales = std::map<size_t, std::vector<double>>;
 
-// The values of one group that can be scaled by channel.
-struct Link {
-  std::vector<size_t> producers;  // node indices
-  std::vector<size_t> readers;
-  std::map<ValueId, std::vector<Origin>> origins;  // by channel
+// One way to scale a group, and the largest magnitude it is left with.
+struct Candidate {
+  Scales scales;
+  double largest = 0;
 };
 
 class Equalizer {
@@ -56,92 +55,29 @@ class Equalizer {
   }
 
   Equalization Run() {
-    std::map<ValueId, std::optional<Link>> links = FindLinks();
-    for (const auto& [group, link] : links) {
-      if (!link || link->producers.empty() || link->readers.empty()) continue;
-      if (scope_ == EqualizationScope::kAll || OnlyDepthwiseReads(*link)) {
-        EqualizeLink(*link);
-      }
+    for (const ChannelLink& link :
+         FindChannelLinks(source_, sites_, statistics_)) {
+      if (IsInScope(link)) EqualizeLink(link);
     }
     return std::move(result_);
   }
 
  private:
-  // By group of rounded values: nothing where something stands in the way.
-  std::map<ValueId, std::optional<Link>> FindLinks() const {
-    std::map<ValueId, std::optional<Link>> links;
-    for (ValueId id : sites_.rounded) links[sites_.group[id]] = Link{};
-    const auto bar = [&](ValueId id) {
-      const auto found = links.find(sites_.group[id]);
-      if (found != links.end()) found->second.reset();
-    };
-    for (ValueId id : source_.inputs()) bar(id);
-    for (ValueId id : source_.outputs()) bar(id);
-    for (size_t i = 0; i < source_.nodes().size(); ++i) {
-      const Node& node = source_.nodes()[i];
-      if (AddPassing(node, links)) continue;
-      for (size_t slot = 0; slot < node.inputs.size(); ++slot) {
-        Link* link = LinkOf(node.inputs[slot], links);
-        if (link == nullptr) continue;
-        const bool readable = IsWeighted(source_, node) && slot == 0 &&
-                              link->origins.contains(node.inputs[0]);
-        if (readable) link->readers.push_back(i);
-        if (!readable) bar(node.inputs[slot]);
-      }
-      for (ValueId id : node.outputs) {
-        Link* link = LinkOf(id, links);
-        if (link == nullptr) continue;
-        if (!AddProducer(i, id, *link)) bar(id);
-      }
-    }
-    return links;
+  bool IsInScope(const ChannelLink& link) const {
+    if (link.normalization) return scope_.normalizations;
+    return scope_.layers == EqualizedLayers::kAll ||
+           (scope_.layers == EqualizedLayers::kDepthwise &&
+            OnlyDepthwiseReads(link));
   }
 
-  Link* LinkOf(ValueId id,
-               std::map<ValueId, std::optional<Link>>& links) const {
-    if (source_.value(id).is_constant()) return nullptr;
-    const auto found = links.find(sites_.group[id]);
-    if (found == links.end() || !found->second) return nullptr;
-    return &*found->second;
+  std::vector<ChannelOrigin> OriginsOf(size_t site) const {
+    std::vector<ChannelOrigin> origins;
+    const size_t channels = statistics_[site].channels.maxs.size();
+    for (size_t c = 0; c < channels; ++c) origins.push_back({site, c});
+    return origins;
   }
 
-  // Whether `node` takes channels of a group on as they are.
-  bool AddPassing(const Node& node,
-                  std::map<ValueId, std::optional<Link>>& links) const {
-    const auto* pool = std::get_if<ir::Pool>(&node.op);
-    const auto* concat = std::get_if<ir::Concat>(&node.op);
-    const bool max_pool = pool != nullptr && pool->kind == ir::PoolKind::kMax;
-    if (!max_pool && (concat == nullptr || concat->axis != 1)) return false;
-    Link* link = LinkOf(node.outputs[0], links);
-    if (link == nullptr) return false;
-    std::vector<Origin> origins;
-    for (ValueId id : node.inputs) {
-      const auto known = link->origins.find(id);
-      if (known == link->origins.end()) return false;
-      origins.insert(origins.end(), known->second.begin(), known->second.end());
-    }
-    link->origins[node.outputs[0]] = std::move(origins);
-    return true;
-  }
-
-  bool AddProducer(size_t index, ValueId id, Link& link) const {
-    const Node& node = source_.nodes()[index];
-    if (!IsWeighted(source_, node) || !site_of_[id]) return false;
-    const auto* conv = std::get_if<ir::Conv>(&node.op);
-    if (conv != nullptr && conv->has_residual) return false;
-    // A clamp with a bound between the channels' values and zero would cut
-    // more off a channel that is made larger.
-    const ir::Activation& activation = ActivationOf(node.op);
-    if (activation.lower > 0 || activation.upper < 0) return false;
-    const size_t channels = statistics_[*site_of_[id]].channels.maxs.size();
-    std::vector<Origin> origins;
-    for (size_t c = 0; c < channels; ++c) origins.push_back({*site_of_[id], c});
-    link.producers.push_back(index);
-    link.origins[id] = std::move(origins);
-    return true;
-  }
-
-  bool OnlyDepthwiseReads(const Link& link) const {
+  bool OnlyDepthwiseReads(const ChannelLink& link) const {
     return std::all_of(
         link.readers.begin(), link.readers.end(), [&](size_t reader) {
           const auto* conv = std::get_if<ir::Conv>(&source_.nodes()[reader].op);
@@ -151,31 +87,110 @@ class Equalizer {
         });
   }
 
-  float Magnitude(const Origin& origin) const {
+  float Magnitude(const ChannelOrigin& origin) const {
     const ChannelStatistics& channels = statistics_[origin.site].channels;
     return std::max(std::abs(channels.mins[origin.channel]),
                     std::abs(channels.maxs[origin.channel]));
   }
 
-  double ScaleOf(const Origin& origin, double largest, double alpha) const {
-    const double share = kHeadroom * Magnitude(origin) / largest;
-    if (share == 0 || share >= 1) return 1;
-    return std::max(std::pow(share, alpha), kLeastScale);
+  static double ScaleOf(const ChannelOrigin& origin, const Scales& scales) {
+    return scales.at(origin.site)[origin.channel];
   }
 
-  double LargestOf(const Link& link) const {
-    double largest = 0;
+  // The sites of `link` that its producers compute.
+  std::vector<size_t> SitesOf(const ChannelLink& link) const {
+    std::vector<size_t> sites;
     for (size_t producer : link.producers) {
-      for (const Origin& origin :
-           link.origins.at(source_.nodes()[producer].outputs[0])) {
+      const auto site = site_of_[source_.nodes()[producer].outputs[0]];
+      if (site && link.origins.contains(source_.nodes()[producer].outputs[0])) {
+        sites.push_back(*site);
+      }
+    }
+    return sites;
+  }
+
+  double LargestOf(const ChannelLink& link) const {
+    double largest = 0;
+    for (size_t site : SitesOf(link)) {
+      for (const ChannelOrigin& origin : OriginsOf(site)) {
         largest = std::max<double>(largest, Magnitude(origin));
       }
     }
     return largest;
   }
 
+  Candidate Evened(const ChannelLink& link, double largest,
+                   double alpha) const {
+    Candidate candidate{{}, largest};
+    for (size_t site : SitesOf(link)) {
+      for (const ChannelOrigin& origin : OriginsOf(site)) {
+        const double share = kHeadroom * Magnitude(origin) / largest;
+        candidate.scales[site].push_back(
+            share == 0 || share >= 1
+                ? 1
+                : std::max(std::pow(share, alpha), kLeastScale));
+      }
+    }
+    return candidate;
+  }
+
+  // The largest magnitude of the weights that each channel meets.
+  std::vector<double> WeightPeaks(const ChannelLink& link,
+                                  size_t channels) const {
+    std::vector<double> peaks(channels, 0.0);
+    for (size_t reader : link.readers) {
+      const Node& node = source_.nodes()[reader];
+      const Tensor& weights = *source_.value(node.inputs[1]).constant;
+      const WeightChannels of(node.op, weights.shape());
+      for (int64_t i = 0; i < weights.size(); ++i) {
+        const size_t c = link.origins.at(node.inputs[0])[of.Input(i)].channel;
+        peaks[c] =
+            std::max<double>(peaks[c], std::abs(weights.data<float>()[i]));
+      }
+    }
+    return peaks;
+  }
+
+  Candidate Smoothed(const ChannelLink& link, double largest,
+                     double alpha) const {
+    const size_t site = SitesOf(link)[0];
+    const std::vector<ChannelOrigin> origins = OriginsOf(site);
+    const std::vector<double> peaks = WeightPeaks(link, origins.size());
+    const double peak = *std::max_element(peaks.begin(), peaks.end());
+    Candidate candidate;
+    for (const ChannelOrigin& origin : origins) {
+      const double data =
+          std::max<double>(Magnitude(origin) / largest, kLeastScale);
+      const double weight =
+          peak == 0 ? 1 : std::max(peaks[origin.channel] / peak, kLeastScale);
+      const double scale = std::pow(data, alpha) / std::pow(weight, 1 - alpha);
+      candidate.scales[site].push_back(scale);
+      candidate.largest =
+          std::max(candidate.largest, Magnitude(origin) / scale);
+    }
+    return candidate;
+  }
+
+  // In the order in which equals are preferred; as it is first.
+  std::vector<Candidate> CandidatesFor(const ChannelLink& link,
+                                       double largest) const {
+    std::vector<Candidate> candidates;
+    if (!link.normalization) {
+      for (double alpha : kAlphas) {
+        candidates.push_back(Evened(link, largest, alpha));
+      }
+      return candidates;
+    }
+    candidates.push_back(Evened(link, largest, 0));
+    for (double alpha : kSmoothingAlphas) {
+      candidates.push_back(Smoothed(link, largest, alpha));
+    }
+    return candidates;
+  }
+
   // Whether no producer's clamp cuts channels that are as large as `largest`.
-  bool ClampsLeaveRoom(const Link& link, double largest) const {
+  bool ClampsLeaveRoom(const ChannelLink& link, double largest) const {
+    if (link.normalization) return true;
     return std::all_of(
         link.producers.begin(), link.producers.end(), [&](size_t producer) {
           const ir::Activation& activation =
@@ -187,15 +202,16 @@ class Equalizer {
 
   // The error variance expected of the results of a layer, in shares of their
   // energy: of its data's rounding and of its weights'.
-  double ExpectedError(const Node& reader, const std::vector<Origin>& origins,
-                       double largest, double alpha) const {
+  double ExpectedError(const Node& reader,
+                       const std::vector<ChannelOrigin>& origins,
+                       const Candidate& candidate) const {
     const Tensor& weights = *result_.graph.value(reader.inputs[1]).constant;
     const auto values = weights.data<float>();
     const WeightChannels channels(reader.op, weights.shape());
     std::vector<double> scales;
     std::vector<double> squares;
-    for (const Origin& origin : origins) {
-      scales.push_back(ScaleOf(origin, largest, alpha));
+    for (const ChannelOrigin& origin : origins) {
+      scales.push_back(ScaleOf(origin, candidate.scales));
       squares.push_back(
           statistics_[origin.site].channels.mean_squares[origin.channel]);
     }
@@ -212,7 +228,7 @@ class Equalizer {
       of_data += scaled * scaled;
       signal += static_cast<double>(values[i]) * values[i] * squares[in];
     }
-    const double data_step = largest / 255;
+    const double data_step = candidate.largest / 255;
     double of_weights = 0;
     for (size_t o = 0; o < peak.size(); ++o) {
       const double step = peak[o] / 127;
@@ -223,39 +239,51 @@ class Equalizer {
            std::max(signal, std::numeric_limits<double>::min());
   }
 
-  void EqualizeLink(const Link& link) {
+  void EqualizeLink(const ChannelLink& link) {
     const double largest = LargestOf(link);
     if (largest == 0 || !ClampsLeaveRoom(link, largest)) return;
     double least = std::numeric_limits<double>::infinity();
-    double best = 0;
-    for (double alpha : kAlphas) {
+    const std::vector<Candidate> candidates = CandidatesFor(link, largest);
+    size_t best = 0;
+    for (size_t k = 0; k < candidates.size(); ++k) {
       double error = 0;
       for (size_t reader : link.readers) {
         const Node& node = source_.nodes()[reader];
-        error += ExpectedError(node, link.origins.at(node.inputs[0]), largest,
-                               alpha);
+        error +=
+            ExpectedError(node, link.origins.at(node.inputs[0]), candidates[k]);
       }
       if (error >= least) continue;
       least = error;
-      best = alpha;
+      best = k;
     }
     if (best == 0) return;
+    const Scales& scales = candidates[best].scales;
     for (size_t producer : link.producers) {
-      ScaleProducer(producer, link, largest, best);
+      if (link.normalization) {
+        ScaleConstant(producer, scales.begin()->second);
+      } else {
+        ScaleProducer(producer, link, scales);
+      }
     }
-    for (size_t reader : link.readers) {
-      ScaleReader(reader, link, largest, best);
-    }
+    for (size_t reader : link.readers) ScaleReader(reader, link, scales);
     ++result_.tensors;
   }
 
-  void ScaleProducer(size_t index, const Link& link, double largest,
-                     double alpha) {
+  // Divides what a sum or product of a normalization has for each channel.
+  void ScaleConstant(size_t index, const std::vector<double>& scales) {
+    Node& node = result_.graph.mutable_nodes()[index];
+    const size_t slot = source_.value(node.inputs[0]).is_constant() ? 0 : 1;
+    Replace(node, slot,
+            [&](int64_t i, double value) { return value / scales[i]; });
+  }
+
+  void ScaleProducer(size_t index, const ChannelLink& link,
+                     const Scales& by_site) {
     Node& node = result_.graph.mutable_nodes()[index];
     const auto& origins = link.origins.at(node.outputs[0]);
     std::vector<double> scales;
-    for (const Origin& origin : origins) {
-      scales.push_back(ScaleOf(origin, largest, alpha));
+    for (const ChannelOrigin& origin : origins) {
+      scales.push_back(ScaleOf(origin, by_site));
     }
     const Tensor& weights = *result_.graph.value(node.inputs[1]).constant;
     const WeightChannels channels(node.op, weights.shape());
@@ -267,14 +295,14 @@ class Equalizer {
             [&](int64_t i, double value) { return value / scales[i]; });
   }
 
-  void ScaleReader(size_t index, const Link& link, double largest,
-                   double alpha) {
+  void ScaleReader(size_t index, const ChannelLink& link,
+                   const Scales& scales) {
     Node& node = result_.graph.mutable_nodes()[index];
     const auto& origins = link.origins.at(node.inputs[0]);
     const Tensor& weights = *result_.graph.value(node.inputs[1]).constant;
     const WeightChannels channels(node.op, weights.shape());
     Replace(node, 1, [&](int64_t i, double value) {
-      return value * ScaleOf(origins[channels.Input(i)], largest, alpha);
+      return value * ScaleOf(origins[channels.Input(i)], scales);
     });
   }
 
@@ -306,7 +334,8 @@ class Equalizer {
 
 absl::StatusOr<Equalization> EqualizeChannels(
     const Graph& graph, const QuantizationSites& sites,
-    const std::vector<SiteStatistics>& statistics, EqualizationScope scope) {
+    const std::vector<SiteStatistics>& statistics,
+    const EqualizationScope& scope) {
   OCTET_CHECK(statistics.size() == sites.rounded.size());
   return Equalizer(graph, sites, statistics, scope).Run();
 }

@@ -11,9 +11,17 @@
 
 namespace octet::quant {
 
-// Which tensors are equalized: those that depthwise layers alone read, which
-// costs their weights nothing, or all.
-enum class EqualizationScope { kDepthwise, kAll };
+// Which tensors between layers are equalized: those that depthwise layers alone
+// read, which costs their weights nothing, or all.
+enum class EqualizedLayers { kNone, kDepthwise, kAll };
+
+struct EqualizationScope {
+  EqualizedLayers layers = EqualizedLayers::kNone;
+  // Those between a normalization's scale and shift and the layers behind it.
+  bool normalizations = false;
+
+  auto operator<=>(const EqualizationScope&) const = default;
+};
 
 // A graph whose channels were given other units.
 struct Equalization {
@@ -41,12 +49,20 @@ struct Equalization {
 // such values. A value beyond is clipped at most where its channel's range
 // ends, as any range that is taken from samples does.
 //
-// Tensors may pass max pools and channel-wise Concat; those that anything else
+// Behind a normalization (gamma * x + beta by channel of the last axis, or
+// gamma * x, what precedes it being any operator) gamma and beta are divided,
+// which costs nothing, and channels may differ by orders of magnitude, so
+// SmoothQuant's own scales are tried (section 4):
+// s[c] = r[c]^alpha / w[c]^(1 - alpha), w[c] the largest weight that meets the
+// channel, both in shares of the largest; the best alpha as above.
+//
+// Tensors may pass max pools, channel-wise Concat and, where channels are the
+// last axis, Reshapes that keep it; those that anything else
 // reads or computes, or that the caller reads, stay as they are.
 absl::StatusOr<Equalization> EqualizeChannels(
     const ir::Graph& graph, const QuantizationSites& sites,
     const std::vector<SiteStatistics>& statistics,
-    EqualizationScope scope = EqualizationScope::kAll);
+    const EqualizationScope& scope);
 
 }  // namespace octet::quant
 

@@ -311,11 +311,14 @@ std::string LayerTable(const ModelEvaluation& evaluation) {
 std::string Made(const ReportFacts& facts) {
   const QuantizationResult& result = facts.quantization;
   return absl::StrCat(
-      "<p class=\"soft\">", Count(facts.evaluation.samples),
-      facts.on_calibration_samples ? " calibration samples" : " samples",
-      "; method ", Name(facts.options.method), " on ", Count(result.samples),
-      " calibration samples, activations ", Name(facts.options.activations),
-      ", bias correction ", facts.options.bias_correction ? "on" : "off", "; ",
+      "<p class=\"soft\">",
+      facts.on_calibration_samples
+          ? CalibrationSamples(facts.options, facts.evaluation.samples)
+          : absl::StrCat(Count(facts.evaluation.samples), " samples"),
+      "; method ", Name(facts.options.method), " on ",
+      CalibrationSamples(facts.options, result.samples), ", activations ",
+      Name(facts.options.activations), ", bias correction ",
+      facts.options.bias_correction ? "on" : "off", "; ",
       Count(result.integer_steps), " integer and ", Count(result.float_steps),
       " float steps</p>");
 }

@@ -114,12 +114,28 @@ Json LayerJson(const LayerEvaluation& layer) {
   return json;
 }
 
+// Null where real samples calibrated.
+Json SyntheticJson(const ReportFacts& facts) {
+  if (facts.options.synthetic.empty()) return nullptr;
+  Json json = {{"batch_norms", facts.quantization.batch_norms},
+               {"inputs", Json::array()}};
+  for (const SyntheticInput& input : facts.options.synthetic) {
+    json["inputs"].push_back({{"name", input.name},
+                              {"min", input.min},
+                              {"max", input.max},
+                              {"declared", input.declared},
+                              {"picture", input.picture}});
+  }
+  return json;
+}
+
 Json QuantizationJson(const ReportFacts& facts) {
   const QuantizationResult& result = facts.quantization;
   Json json = {{"method", std::string(Name(facts.options.method))},
                {"activations", std::string(Name(facts.options.activations))},
                {"bias_correction", facts.options.bias_correction},
                {"samples", result.samples},
+               {"synthetic", SyntheticJson(facts)},
                {"integer_steps", result.integer_steps},
                {"float_steps", result.float_steps},
                {"sqnr_db", DecibelsJson(result.sqnr_db)},

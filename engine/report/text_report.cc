@@ -135,9 +135,10 @@ std::string TextSummary(const ReportFacts& facts, const Verdict& verdict) {
   }
   rows.push_back({"file size", Bytes(evaluation.exact_bytes),
                   Bytes(evaluation.rounded_bytes), ""});
-  absl::StrAppend(&text, "\n", Table(rows), "\n", Count(evaluation.samples),
-                  facts.on_calibration_samples ? " calibration" : "",
-                  " samples");
+  absl::StrAppend(&text, "\n", Table(rows), "\n",
+                  facts.on_calibration_samples
+                      ? CalibrationSamples(facts.options, evaluation.samples)
+                      : absl::StrCat(Count(evaluation.samples), " samples"));
   if (evaluation.timing) {
     absl::StrAppend(&text, "; times of one row on one thread, ",
                     Count(evaluation.timing->pairs), " pairs, ",
@@ -152,11 +153,12 @@ std::string TextReport(const ReportFacts& facts, const Verdict& verdict) {
       Printable(facts.model), " -> ", Printable(facts.result), "\n\n",
       TextSummary(facts, verdict), "\nmethod ", Name(facts.options.method),
       ", activations ", Name(facts.options.activations), ", bias correction ",
-      facts.options.bias_correction ? "on" : "off", ", ", Count(result.samples),
-      " calibration samples\n", Count(result.integer_steps), " integer and ",
-      Count(result.float_steps), " float steps; octet ",
-      Printable(facts.octet_version), ", ", Printable(Machine(facts.machine)),
-      "\n", Remedies(result), Layers(facts.evaluation));
+      facts.options.bias_correction ? "on" : "off", ", ",
+      CalibrationSamples(facts.options, result.samples), "\n",
+      Count(result.integer_steps), " integer and ", Count(result.float_steps),
+      " float steps; octet ", Printable(facts.octet_version), ", ",
+      Printable(Machine(facts.machine)), "\n", Remedies(result),
+      Layers(facts.evaluation));
 }
 
 }  // namespace octet::report

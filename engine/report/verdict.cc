@@ -98,7 +98,11 @@ std::string Winnings(const ModelEvaluation& evaluation) {
 }
 
 void AdviseOnSamples(const ReportFacts& facts, Verdict& verdict) {
-  if (facts.on_calibration_samples) {
+  if (facts.on_calibration_samples && !facts.options.synthetic.empty()) {
+    verdict.advice.push_back(
+        "These figures are of the synthetic samples, which say little of real "
+        "ones: measure on real ones.");
+  } else if (facts.on_calibration_samples) {
     verdict.advice.push_back(
         "These figures are of the samples that chose the ranges, which "
         "flatters them: measure again on others.");
@@ -152,7 +156,12 @@ Verdict Judge(const ReportFacts& facts) {
   Verdict verdict;
   verdict.conclusion = finding.conclusion;
   const bool slower = evaluation.timing && evaluation.timing->speedup.high < 1;
-  if (slower) verdict.conclusion = Worse(verdict.conclusion, Conclusion::kLook);
+  const std::string without_data =
+      WithoutData(facts.options, facts.quantization);
+  const bool unproved = !without_data.empty() && facts.on_calibration_samples;
+  if (slower || unproved) {
+    verdict.conclusion = Worse(verdict.conclusion, Conclusion::kLook);
+  }
   const std::string winnings = Winnings(evaluation);
   const std::string tail =
       winnings.empty() ? "." : absl::StrCat(", ", winnings, ".");
@@ -168,6 +177,7 @@ Verdict Judge(const ReportFacts& facts) {
       verdict.headline = absl::StrCat("Don't use it: ", finding.what, ".");
       break;
   }
+  if (!without_data.empty()) verdict.advice.push_back(without_data);
   if (slower) {
     verdict.advice.push_back(
         "On this machine it is slower than the float model: the times of the "
@@ -181,7 +191,7 @@ Verdict Judge(const ReportFacts& facts) {
         ") first: of all layers it loses most by itself, ",
         Decibels(layer.own_sqnr_db), " with exact inputs."));
   }
-  if (finding.conclusion != Conclusion::kKeep &&
+  if (finding.conclusion != Conclusion::kKeep && without_data.empty() &&
       facts.options.method == QuantizationMethod::kLinear) {
     verdict.advice.push_back(
         "The method histogram chooses the ranges with more care: try it.");

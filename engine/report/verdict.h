@@ -27,6 +27,8 @@ std::string Name(Conclusion conclusion);
 // Judges by the strongest evidence that there is: the change of accuracy where
 // there are labels (a point counts as lost where its whole 95 % interval says
 // so), else the agreement, else the SQNR; and by speed where it was timed.
+// A model that no data calibrated is not kept for its answers to synthetic
+// samples.
 Verdict Judge(const ReportFacts& facts);
 
 // The index in `evaluation.layers` of the layer that loses most by itself;

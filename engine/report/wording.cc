@@ -101,6 +101,36 @@ absl::string_view Name(ActivationScheme scheme) {
   return scheme == ActivationScheme::kSymmetric ? "symmetric" : "asymmetric";
 }
 
+std::string CalibrationSamples(const QuantizationOptions& options,
+                               int64_t samples) {
+  return absl::StrCat(Count(samples),
+                      options.synthetic.empty() ? " calibration" : " synthetic",
+                      samples == 1 ? " sample" : " samples");
+}
+
+std::string WithoutData(const QuantizationOptions& options,
+                        const QuantizationResult& result) {
+  if (options.synthetic.empty()) return "";
+  std::string text =
+      absl::StrCat("No data calibrated this model: its ranges come from ",
+                   CalibrationSamples(options, result.samples));
+  for (const SyntheticInput& input : options.synthetic) {
+    absl::StrAppend(&text, "; ", Printable(input.name),
+                    input.picture ? ": made-up pictures" : ": noise", " from ",
+                    Number(input.min), " to ", Number(input.max),
+                    input.declared ? "" : " (assumed, not declared)");
+  }
+  if (result.batch_norms > 0) {
+    absl::StrAppend(&text, "; and from what its ", Count(result.batch_norms),
+                    " batch norms tell of the data they were trained on");
+  }
+  return absl::StrCat(
+      text,
+      ". Real values beyond them are clipped: models of pictures usually stand "
+      "it, others may not. Don't trust it before it has answered real samples; "
+      "a hundred of them to calibrate with are better.");
+}
+
 std::string Printable(absl::string_view text) {
   using Json = nlohmann::json;
   const std::string valid =

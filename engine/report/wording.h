@@ -49,6 +49,14 @@ absl::string_view Name(QuantizationMethod method);
 // "asymmetric", "symmetric".
 absl::string_view Name(ActivationScheme scheme);
 
+// "200 calibration samples", "64 synthetic samples": what chose the ranges.
+std::string CalibrationSamples(const QuantizationOptions& options,
+                               int64_t samples);
+// Where no data calibrated the model: that it is so, what stood in for data and
+// how far to trust the result; else empty.
+std::string WithoutData(const QuantizationOptions& options,
+                        const QuantizationResult& result);
+
 // `text` with every byte that is no UTF-8 replaced by U+FFFD, and control
 // characters by spaces.
 std::string Printable(absl::string_view text);

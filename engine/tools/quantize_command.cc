@@ -25,9 +25,11 @@
 #include "engine/report/report.h"
 #include "engine/report/text_report.h"
 #include "engine/report/verdict.h"
+#include "engine/report/wording.h"
 #include "engine/tools/command_line.h"
 #include "engine/tools/commands.h"
 #include "engine/tools/comparison.h"
+#include "engine/tools/input_ranges.h"
 #include "engine/tools/report.h"
 #include "engine/tools/row_flags.h"
 
@@ -39,6 +41,7 @@ constexpr int64_t kMegabyte = 1'000'000;
 struct QuantizeFlags {
   std::string model;
   std::vector<std::string> calibration;
+  std::vector<std::string> input_ranges;
   std::string output;
   std::string method = "linear";
   std::string format = "qdq";
@@ -89,6 +92,11 @@ class ShownProgress : public QuantizationObserver {
 
 // Before the work, so that a minute of calibration is not lost to a wrong path.
 absl::Status CheckOutput(const QuantizeFlags& flags) {
+  if (!flags.input_ranges.empty() && !flags.calibration.empty()) {
+    return absl::FailedPreconditionError(
+        "--input-range is for synthetic samples: leave out --calibration, or "
+        "it");
+  }
   if (!flags.labels.empty() && flags.evaluation.empty()) {
     return absl::FailedPreconditionError(
         "--labels are of evaluation samples: give --evaluation too");
@@ -109,13 +117,32 @@ absl::Status CheckOutput(const QuantizeFlags& flags) {
   return absl::OkStatus();
 }
 
-Json ToJson(const QuantizeFlags& flags, const QuantizationResult& result) {
+// Null where real samples calibrated.
+Json SyntheticJson(const QuantizationOptions& options,
+                   const QuantizationResult& result) {
+  if (options.synthetic.empty()) return nullptr;
+  Json json = {{"trust", report::WithoutData(options, result)},
+               {"batch_norms", result.batch_norms},
+               {"inputs", Json::array()}};
+  for (const SyntheticInput& input : options.synthetic) {
+    json["inputs"].push_back({{"name", input.name},
+                              {"min", input.min},
+                              {"max", input.max},
+                              {"declared", input.declared},
+                              {"picture", input.picture}});
+  }
+  return json;
+}
+
+Json ToJson(const QuantizeFlags& flags, const QuantizationOptions& options,
+            const QuantizationResult& result) {
   Json json = {{"output", flags.output},
                {"method", flags.method},
                {"format", flags.format},
                {"activations", flags.activations},
                {"bias_correction", flags.bias_correction == "on"},
                {"samples", result.samples},
+               {"synthetic", SyntheticJson(options, result)},
                {"float_bytes", result.float_bytes},
                {"quantized_bytes", result.quantized_bytes},
                {"integer_steps", result.integer_steps},
@@ -169,6 +196,7 @@ void AddEvaluation(const report::RenderedReport& rendered, Json* json) {
 }
 
 void PrintVerdict(const QuantizeFlags& flags,
+                  const QuantizationOptions& options,
                   const QuantizationResult& result) {
   const double share =
       100.0 * result.quantized_bytes / std::max<int64_t>(result.float_bytes, 1);
@@ -186,12 +214,17 @@ void PrintVerdict(const QuantizeFlags& flags,
         absl::StrJoin(result.left_out, ", ").c_str());
   }
   const double sqnr_db = BoundedDb(result.sqnr_db);
-  std::printf("SQNR of the outputs on the %lld calibration samples: %s\n",
-              static_cast<long long>(result.samples),
+  std::printf("SQNR of the outputs on the %s: %s\n",
+              report::CalibrationSamples(options, result.samples).c_str(),
               sqnr_db == kInfiniteDb
                   ? "infinite, every element is equal"
                   : absl::StrFormat("%.1f dB", sqnr_db).c_str());
+  const std::string without_data = report::WithoutData(options, result);
+  if (!without_data.empty()) std::printf("%s\n", without_data.c_str());
   std::string inputs;
+  for (const SyntheticInput& input : options.synthetic) {
+    absl::StrAppend(&inputs, " --input ", input.name, "=FILE.npy");
+  }
   for (const std::string& argument : flags.calibration) {
     absl::StrAppend(&inputs, " --input ",
                     argument.find('=') == std::string::npos
@@ -208,21 +241,45 @@ void PrintVerdict(const QuantizeFlags& flags,
 // What the command works on.
 struct Samples {
   std::vector<NamedTensor> calibration;
-  std::vector<NamedTensor> evaluation;  // empty: calibration's
+  std::vector<SyntheticInput> synthetic;  // what calibration's are, if no data
+  std::vector<NamedTensor> evaluation;    // empty: calibration's
   std::optional<std::vector<int64_t>> labels;
 };
+
+absl::Status MakeSamples(const QuantizeFlags& flags, const std::string& bytes,
+                         Samples* samples) {
+  OCTET_ASSIGN_OR_RETURN(
+      const std::vector<InputRange> ranges,
+      ReadInputRanges(flags.input_ranges, flags.rows.ToForm()));
+  OCTET_ASSIGN_OR_RETURN(SyntheticSamples made,
+                         MakeSyntheticSamples(bytes, ranges));
+  samples->calibration = std::move(made.tensors);
+  samples->synthetic = std::move(made.inputs);
+  return absl::OkStatus();
+}
 
 absl::StatusOr<Samples> ReadAllSamples(const QuantizeFlags& flags,
                                        const std::string& bytes) {
   Samples samples;
-  OCTET_ASSIGN_OR_RETURN(samples.calibration,
-                         ReadSamples(bytes, flags.calibration, flags.rows));
+  if (flags.calibration.empty()) {
+    OCTET_RETURN_IF_ERROR(MakeSamples(flags, bytes, &samples));
+  } else {
+    OCTET_ASSIGN_OR_RETURN(samples.calibration,
+                           ReadSamples(bytes, flags.calibration, flags.rows));
+  }
   OCTET_ASSIGN_OR_RETURN(samples.evaluation,
                          ReadSamples(bytes, flags.evaluation, flags.rows));
   if (!flags.labels.empty()) {
     OCTET_ASSIGN_OR_RETURN(samples.labels, io::ReadLabels(flags.labels));
   }
   return samples;
+}
+
+QuantizationOptions OptionsFor(const QuantizeFlags& flags,
+                               const Samples& samples) {
+  QuantizationOptions options = flags.ToOptions();
+  options.synthetic = samples.synthetic;
+  return options;
 }
 
 absl::StatusOr<report::ReportFacts> MakeFacts(const QuantizeFlags& flags,
@@ -233,22 +290,22 @@ absl::StatusOr<report::ReportFacts> MakeFacts(const QuantizeFlags& flags,
   report::ReportFacts facts;
   facts.model = flags.model;
   facts.result = flags.output;
-  facts.options = flags.ToOptions();
+  facts.options = OptionsFor(flags, samples);
   facts.quantization = result;
   facts.on_calibration_samples = samples.evaluation.empty();
   facts.machine = DescribeMachine();
   facts.octet_version = std::string(Version());
-  EvaluationOptions options;
-  options.labels = samples.labels;
-  options.drop_first_class = flags.drop_first_class;
-  options.threads = flags.threads;
+  EvaluationOptions evaluation;
+  evaluation.labels = samples.labels;
+  evaluation.drop_first_class = flags.drop_first_class;
+  evaluation.threads = flags.threads;
   // Only the report shows layers.
-  if (flags.report.empty()) options.layer_samples = 0;
+  if (flags.report.empty()) evaluation.layer_samples = 0;
   OCTET_ASSIGN_OR_RETURN(facts.evaluation, Evaluate(bytes, result.model,
                                                     facts.on_calibration_samples
                                                         ? samples.calibration
                                                         : samples.evaluation,
-                                                    options, observer));
+                                                    evaluation, observer));
   return facts;
 }
 
@@ -269,6 +326,7 @@ absl::Status WriteReport(const std::string& folder,
 }
 
 absl::Status Finish(const QuantizeFlags& flags,
+                    const QuantizationOptions& options,
                     const QuantizationResult& result,
                     const std::optional<report::ReportFacts>& facts) {
   std::optional<report::RenderedReport> rendered;
@@ -277,7 +335,7 @@ absl::Status Finish(const QuantizeFlags& flags,
     OCTET_RETURN_IF_ERROR(WriteReport(flags.report, *rendered));
   }
   if (flags.json) {
-    Json json = ToJson(flags, result);
+    Json json = ToJson(flags, options, result);
     if (rendered) AddEvaluation(*rendered, &json);
     PrintJson(json);
   } else if (facts) {
@@ -289,7 +347,7 @@ absl::Status Finish(const QuantizeFlags& flags,
           (std::filesystem::path(flags.report) / "report.html").c_str());
     }
   } else {
-    PrintVerdict(flags, result);
+    PrintVerdict(flags, options, result);
   }
   return absl::OkStatus();
 }
@@ -298,21 +356,23 @@ absl::Status RunQuantize(const QuantizeFlags& flags) {
   OCTET_RETURN_IF_ERROR(CheckOutput(flags));
   OCTET_ASSIGN_OR_RETURN(const std::string bytes,
                          ReadSelfContainedModel(flags.model));
-  OCTET_ASSIGN_OR_RETURN(const Samples samples, ReadAllSamples(flags, bytes));
+  absl::StatusOr<Samples> samples = ReadAllSamples(flags, bytes);
+  if (!samples.ok()) return InContextOf(flags.model, samples.status());
+  const QuantizationOptions options = OptionsFor(flags, *samples);
   absl::StatusOr<QuantizationResult> result = absl::UnknownError("not run");
   std::optional<report::ReportFacts> facts;
   {
     ShownProgress progress;
-    result = Quantize(bytes, samples.calibration, flags.ToOptions(), &progress);
+    result = Quantize(bytes, samples->calibration, options, &progress);
     if (!result.ok()) return InContextOf(flags.model, result.status());
     OCTET_RETURN_IF_ERROR(
         io::WriteFileAtomically(flags.output, {result->model}));
     if (flags.evaluates()) {
       OCTET_ASSIGN_OR_RETURN(
-          facts, MakeFacts(flags, bytes, samples, *result, &progress));
+          facts, MakeFacts(flags, bytes, *samples, *result, &progress));
     }
   }
-  return Finish(flags, *result, facts);
+  return Finish(flags, options, *result, facts);
 }
 
 // A flag that is repeated, one [NAME=]FILE each.
@@ -329,8 +389,17 @@ void AddSampleFlags(CLI::App& command, QuantizeFlags* flags) {
   AddSamples(command, "--calibration", &flags->calibration,
              "typical samples of an input: a .npy or .npz file whose leading "
              "axis counts them, a picture or a sound, or a folder of such; 100 "
-             "to 500 samples are usually enough. Repeated, for each input")
-      ->required();
+             "to 500 samples are usually enough. Repeated, for each input "
+             "(default: none; ranges then come from made-up samples and the "
+             "file's batch norms, which is worse)");
+  command
+      .add_option("--input-range", flags->input_ranges,
+                  "without --calibration: what an input spans. Repeated, for "
+                  "each input (default: of pictures, what --mean and --scale "
+                  "say; else -1,1, of bytes all, of other integers 0,1)")
+      ->type_name("NAME=MIN,MAX")
+      ->allow_extra_args(false)
+      ->take_all();
   AddSamples(command, "--evaluation", &flags->evaluation,
              "samples likewise that calibrate nothing: the verdict's, and the "
              "report's (default: no verdict; the report takes calibration's)");
@@ -375,7 +444,7 @@ void AddQuantizeCommand(CLI::App& app, Command* command) {
   CLI::App* quantize = app.add_subcommand(
       "quantize",
       "Make an int8 model of a float one; the ranges of its tensors are seen "
-      "on calibration samples");
+      "on calibration samples, or guessed without");
   AddModelArgument(*quantize, "model", &flags->model);
   AddSampleFlags(*quantize, flags.get());
   quantize

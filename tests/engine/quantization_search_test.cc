@@ -9,11 +9,15 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "engine/calibration_run.h"
 #include "engine/engine.h"
 #include "engine/io/file.h"
 #include "engine/io/npy.h"
+#include "engine/loaded_model.h"
+#include "engine/quantization_search.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/testing/graph_builder.h"
 
 namespace octet {
 namespace {
@@ -155,6 +159,62 @@ TEST(QuantizationSearchTest, SymmetricActivationsHaveNoZeroPoint) {
   options.activations = ActivationScheme::kSymmetric;
   for (const QuantizedTensor& tensor : Quantized(20, options).tensors) {
     EXPECT_EQ(tensor.zero_points, std::vector<int32_t>{0}) << tensor.name;
+  }
+}
+
+// A token's channels, scaled and shifted, two of them a hundred times as far as
+// the others, and a matrix behind that.
+onnx::ImportedModel WithOutliers() {
+  constexpr int64_t kChannels = 16;
+  GraphBuilder b;
+  const ir::ValueId x = b.Input("x", RowsAnd({4, kChannels}));
+  Tensor gamma = RandomFloats({kChannels}, 1, 0.5f, 1.5f);
+  Tensor weights = RandomFloats({kChannels, 8}, 2);
+  for (int64_t c : {3, 11}) {
+    gamma.mutable_data<float>()[c] *= 100;
+    for (int64_t o = 0; o < 8; ++o) {
+      weights.mutable_data<float>()[c * 8 + o] *= 0.02f;
+    }
+  }
+  const ir::ValueId scaled =
+      b.Node("scaled", ir::Binary{ir::BinaryKind::kMul, {}},
+             {x, b.Constant("gamma", gamma)});
+  const ir::ValueId normal =
+      b.Node("normal", ir::Binary{},
+             {scaled, b.Constant("beta", RandomFloats({kChannels}, 3))});
+  b.Output(b.Node("y", ir::MatMul{}, {normal, b.Constant("w", weights)}));
+  onnx::ImportedModel imported;
+  imported.graph = b.Build();
+  imported.batches = true;
+  return imported;
+}
+
+TEST(QuantizationSearchTest, SmoothsBehindANormalizationWhereItHelps) {
+  const onnx::ImportedModel imported = WithOutliers();
+  ModelOptions model_options;
+  model_options.max_batch = 1;
+  const auto model = internal::LoadedModel::Create(imported, model_options);
+  ASSERT_TRUE(model.ok()) << model.status();
+  const NamedTensor samples{"x", RandomFloats({32, 4, 16}, 4, -2, 2)};
+  const auto run = internal::CalibrationRun::Create(**model, {&samples, 1});
+  ASSERT_TRUE(run.ok()) << run.status();
+  const QuantizationOptions options = Histogram();
+  internal::QuantizationSearch search(imported, *model, *run, options, nullptr);
+  const auto chosen = search.Run(imported.graph);
+  ASSERT_TRUE(chosen.ok()) << chosen.status();
+  const auto smoothing =
+      std::find_if(chosen->remedies.begin(), chosen->remedies.end(),
+                   [](const RemedyEffect& remedy) {
+                     return remedy.name == "smoothing behind normalizations";
+                   });
+  ASSERT_NE(smoothing, chosen->remedies.end());
+  EXPECT_TRUE(smoothing->kept);
+  EXPECT_GT(smoothing->after_db, smoothing->before_db + 5);
+}
+
+TEST(QuantizationSearchTest, TriesNoSmoothingWithoutNormalizations) {
+  for (const RemedyEffect& remedy : Quantized(20, Histogram()).remedies) {
+    EXPECT_THAT(remedy.name, Not(StartsWith("smoothing")));
   }
 }
 

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "engine/quant/quantize_graph.h"
+#include "engine/quant/threshold.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/engine/quant/sample_source.h"
@@ -71,9 +73,12 @@ std::vector<SiteStatistics> StatisticsOf(const ir::Graph& graph,
   return *observer.Statistics();
 }
 
-Equalization Equalized(const UnevenNet& net) {
-  const auto result = EqualizeChannels(net.graph, ChooseSites(net.graph),
-                                       StatisticsOf(net.graph, net.samples));
+Equalization Equalized(const UnevenNet& net,
+                       const EqualizationScope& scope = {EqualizedLayers::kAll,
+                                                         false}) {
+  const auto result =
+      EqualizeChannels(net.graph, ChooseSites(net.graph),
+                       StatisticsOf(net.graph, net.samples), scope);
   EXPECT_TRUE(result.ok()) << result.status();
   return *result;
 }
@@ -200,6 +205,170 @@ TEST(EqualizeChannelsTest, LeavesAClampBelowWhatTheGroupReaches) {
   b.Output(d);
   const UnevenNet net{b.Build(), {RandomFloats({1, 3, 4, 4}, 5, 0, 2)}};
   EXPECT_EQ(Equalized(net).tensors, 0);
+}
+
+constexpr EqualizationScope kSmoothing = {EqualizedLayers::kNone, true};
+constexpr int64_t kTokens = 6;
+constexpr int64_t kWidth = 16;
+
+// What follows a normalization's scale and shift.
+enum class Behind { kTwoMatrices, kReshape, kSumToo, kOutputToo };
+
+// gamma * x + beta with two channels that are a hundred times the others, as
+// large language models have them, and matrices behind it.
+UnevenNet Normalization(Behind behind, bool shift = true) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", RowsAnd({kTokens, kWidth}));
+  Tensor gamma = RandomFloats({kWidth}, 1, 0.5f, 1.5f);
+  Tensor beta = RandomFloats({kWidth}, 2, -0.1f, 0.1f);
+  for (int64_t c : {3, 11}) {
+    gamma.mutable_data<float>()[c] *= 100;
+    beta.mutable_data<float>()[c] *= 100;
+  }
+  ValueId y = b.Node("scaled", ir::Binary{ir::BinaryKind::kMul, {}},
+                     {b.Constant("gamma", gamma), x});
+  if (shift) {
+    y = b.Node("normal", ir::Binary{ir::BinaryKind::kAdd, {}},
+               {y, b.Constant("beta", beta)});
+  }
+  ValueId data = y;
+  if (behind == Behind::kReshape) {
+    data = b.Node("rows",
+                  ir::Reshape{{ir::Dim::Rows(kTokens), ir::Dim::Fixed(kWidth)}},
+                  {y});
+  }
+  for (uint32_t i : {0, 1}) {
+    ir::MatMul matmul;
+    matmul.transpose_b = i == 1;
+    const std::string name = i == 0 ? "q" : "k";
+    const Shape shape = i == 0 ? Shape{kWidth, 8} : Shape{8, kWidth};
+    // Large channels meet small weights, as training makes them.
+    Tensor weights = RandomFloats(shape, 3 + i);
+    for (int64_t at = 0; at < weights.size(); ++at) {
+      const int64_t c = i == 0 ? at / 8 : at % kWidth;
+      if (c == 3 || c == 11) weights.mutable_data<float>()[at] *= 0.02f;
+    }
+    b.Output(b.Node(name, matmul, {data, b.Constant(name + "_w", weights)}));
+  }
+  if (behind == Behind::kSumToo) {
+    b.Output(b.Node("sum", ir::Binary{}, {x, y}));
+  }
+  if (behind == Behind::kOutputToo) b.Output(y);
+  UnevenNet net{b.Build(), {}};
+  for (uint32_t i = 0; i < 8; ++i) {
+    net.samples.push_back(RandomFloats({1, kTokens, kWidth}, 20 + i, -2, 2));
+  }
+  return net;
+}
+
+// Of the outputs, both matrices', of the graph quantized by min-max.
+double QuantizedDb(const ir::Graph& graph, const UnevenNet& net) {
+  const QuantizationSites sites = ChooseSites(graph);
+  QuantizationParameters parameters;
+  for (const SiteStatistics& site : StatisticsOf(graph, net.samples)) {
+    parameters.schemes.push_back(
+        SchemeFor(MinMaxThreshold(site.histogram), Grid::kAsymmetric));
+  }
+  const auto quantized = QuantizeGraph(graph, sites, parameters);
+  EXPECT_TRUE(quantized.ok()) << quantized.status();
+  const auto backend = reference::CreateReferenceBackend();
+  double signal = 0;
+  double noise = 0;
+  for (const Tensor& sample : net.samples) {
+    const auto exact = Interpret(net.graph.WithRows(1), *backend, {sample});
+    const auto rounded = Interpret(quantized->WithRows(1), *backend, {sample});
+    EXPECT_TRUE(exact.ok() && rounded.ok()) << rounded.status();
+    for (size_t o = 0; o < exact->size(); ++o) {
+      for (int64_t i = 0; i < (*exact)[o].size(); ++i) {
+        const double value = (*exact)[o].data<float>()[i];
+        const double error = value - (*rounded)[o].data<float>()[i];
+        signal += value * value;
+        noise += error * error;
+      }
+    }
+  }
+  return 10 * std::log10(signal / noise);
+}
+
+TEST(SmoothingTest, AnswersStayTheSame) {
+  for (bool shift : {true, false}) {
+    for (Behind behind : {Behind::kTwoMatrices, Behind::kReshape}) {
+      const UnevenNet net = Normalization(behind, shift);
+      const Equalization smoothed = Equalized(net, kSmoothing);
+      EXPECT_EQ(smoothed.tensors, 1);
+      ExpectSameAnswers(net, smoothed.graph);
+    }
+  }
+}
+
+TEST(SmoothingTest, OutliersNoLongerTakeTheStepsOfTheOthers) {
+  const UnevenNet net = Normalization(Behind::kTwoMatrices);
+  const double before = QuantizedDb(net.graph, net);
+  const double after = QuantizedDb(Equalized(net, kSmoothing).graph, net);
+  EXPECT_LT(before, 25);
+  EXPECT_GT(after, before + 10);
+}
+
+TEST(SmoothingTest, LeavesWhatSomethingElseReads) {
+  for (Behind behind : {Behind::kSumToo, Behind::kOutputToo}) {
+    EXPECT_EQ(Equalized(Normalization(behind), kSmoothing).tensors, 0);
+  }
+}
+
+TEST(SmoothingTest, IsDoneOnlyWhereItIsAskedFor) {
+  EXPECT_EQ(Equalized(Normalization(Behind::kTwoMatrices)).tensors, 0);
+}
+
+TEST(SmoothingTest, LeavesANormalizationOfAllElementsAtOnce) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", RowsAnd({kTokens, kWidth}));
+  const ValueId y =
+      b.Node("scaled", ir::Binary{ir::BinaryKind::kMul, {}},
+             {x, b.Constant("gamma", RandomFloats({kTokens, 1}, 1))});
+  b.Output(b.Node("q", ir::MatMul{},
+                  {y, b.Constant("w", RandomFloats({kWidth, 4}, 2))}));
+  const UnevenNet net{b.Build(), {RandomFloats({1, kTokens, kWidth}, 3)}};
+  EXPECT_EQ(Equalized(net, kSmoothing).tensors, 0);
+}
+
+TEST(EqualizeChannelsTest, LeavesTokensThatComeOneAfterAnother) {
+  // A channel of the first layer's tokens and the same of the second's meet the
+  // same weights.
+  GraphBuilder b;
+  const ValueId x = b.Input("x", RowsAnd({4, 3}));
+  ir::MatMul matmul;
+  matmul.transpose_b = true;
+  const ValueId first =
+      b.Node("a", matmul, {x, b.Constant("a_w", Graded({5, 3}, 1, 0.2f))});
+  const ValueId second =
+      b.Node("c", matmul, {x, b.Constant("c_w", Graded({5, 3}, 2, 3))});
+  const ValueId tokens = b.Node("tokens", ir::Concat{1}, {first, second});
+  b.Output(b.Node("y", matmul,
+                  {tokens, b.Constant("y_w", RandomFloats({2, 5}, 3))}));
+  const UnevenNet net{b.Build(), {RandomFloats({1, 4, 3}, 4, -2, 2)}};
+  const Equalization equalized = Equalized(net);
+  EXPECT_EQ(equalized.tensors, 0);
+  ExpectSameAnswers(net, equalized.graph);
+}
+
+TEST(SmoothingTest, LeavesAConvolutionAlongTheNormalizedAxis) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", RowsAnd({2, kWidth}));
+  const ValueId y =
+      b.Node("scaled", ir::Binary{ir::BinaryKind::kMul, {}},
+             {x, b.Constant("gamma", RandomFloats({kWidth}, 1, 1, 9))});
+  ir::Conv conv;
+  conv.window = WindowOf({3});
+  const ValueId shaped = b.Node(
+      "shaped",
+      ir::Reshape{{ir::Dim::Rows(), ir::Dim::Fixed(2), ir::Dim::Fixed(kWidth)}},
+      {y});
+  b.Output(
+      b.Node("q", conv, {shaped, b.Constant("w", RandomFloats({4, 2, 3}, 2))}));
+  const UnevenNet net{b.Build(), {RandomFloats({1, 2, kWidth}, 3)}};
+  const Equalization smoothed = Equalized(net, kSmoothing);
+  EXPECT_EQ(smoothed.tensors, 0);
+  ExpectSameAnswers(net, smoothed.graph);
 }
 
 TEST(EqualizeChannelsTest, ScalesMatricesToo) {

@@ -40,6 +40,23 @@ TEST(JsonReportTest, TellsEverythingByItsKey) {
   EXPECT_EQ(json["layers"][3]["histogram"]["counts"].size(), 64);
 }
 
+TEST(ReportTest, EveryFormTellsThatNoDataWasUsed) {
+  ReportFacts facts = MadeUpFacts(5);
+  EXPECT_TRUE(
+      Json::parse(Render(facts).json)["quantization"]["synthetic"].is_null());
+  EXPECT_THAT(Render(facts).text, HasSubstr("100 calibration samples"));
+  facts.options.synthetic = {{kHostileName, -2, 3, false, false}};
+  const RenderedReport report = Render(facts);
+  const Json synthetic = Json::parse(report.json)["quantization"]["synthetic"];
+  EXPECT_EQ(synthetic["inputs"][0]["min"], -2);
+  EXPECT_EQ(synthetic["inputs"][0]["declared"], false);
+  for (const std::string& form : {report.text, report.html}) {
+    EXPECT_THAT(form, HasSubstr("100 synthetic samples"));
+    EXPECT_THAT(form, HasSubstr("No data"));
+  }
+  EXPECT_THAT(report.html, Not(HasSubstr("<script>window.injected")));
+}
+
 TEST(JsonReportTest, HasNumbersForWhatJsonHasNone) {
   const Json json = Json::parse(Render(HostileFacts()).json);
   EXPECT_EQ(json["evaluation"]["sqnr_db"]["value"], -200);

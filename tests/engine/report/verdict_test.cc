@@ -77,6 +77,39 @@ TEST(JudgeTest, WithoutClassesTheNoiseDecides) {
   EXPECT_EQ(Judge(facts).conclusion, Conclusion::kDrop);
 }
 
+ReportFacts WithoutSamples(bool declared) {
+  ReportFacts facts = MadeUpFacts(6);
+  facts.options.synthetic = {{"pixels", -1, 1, declared, true}};
+  facts.quantization.samples = 64;
+  facts.quantization.batch_norms = 19;
+  return facts;
+}
+
+TEST(JudgeTest, AModelThatNoDataCalibratedSaysSo) {
+  const Verdict verdict = Judge(WithoutSamples(/*declared=*/false));
+  // Real samples judged it, and found nothing.
+  EXPECT_EQ(verdict.conclusion, Conclusion::kKeep);
+  ASSERT_THAT(verdict.advice, testing::SizeIs(1));
+  EXPECT_THAT(verdict.advice[0],
+              testing::AllOf(HasSubstr("No data calibrated this model"),
+                             HasSubstr("64 synthetic samples"),
+                             HasSubstr("pixels: made-up pictures from -1 to 1 "
+                                       "(assumed, not declared)"),
+                             HasSubstr("its 19 batch norms"),
+                             HasSubstr("Don't trust it before")));
+  EXPECT_THAT(Judge(WithoutSamples(/*declared=*/true)).advice[0],
+              testing::Not(HasSubstr("assumed")));
+}
+
+TEST(JudgeTest, SyntheticSamplesAreNoReasonToKeepAModel) {
+  ReportFacts facts = WithoutSamples(true);
+  facts.on_calibration_samples = true;
+  const Verdict verdict = Judge(facts);
+  EXPECT_EQ(verdict.conclusion, Conclusion::kLook);
+  EXPECT_THAT(verdict.advice,
+              Contains(HasSubstr("figures are of the synthetic samples")));
+}
+
 TEST(JudgeTest, NamesTheLayerThatLosesMostByItself) {
   ReportFacts facts = WithAgreement({0.9, 0.85, 0.94});
   facts.evaluation.layers[4].own_sqnr_db = 7.25;

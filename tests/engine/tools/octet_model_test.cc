@@ -450,6 +450,52 @@ TEST_F(OctetModelTest, QuantizeReportsOnEvaluationSamples) {
                 HasSubstr("got 2 labels for 20 samples"));
 }
 
+TEST_F(OctetModelTest, QuantizeWithoutSamplesSaysWhatItDid) {
+  const Outcome outcome =
+      Run("quantize linear.onnx --output q.onnx --input-range x=-3,2");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("No data calibrated this model"));
+  EXPECT_THAT(outcome.out, HasSubstr("x: noise from -3 to 2"));
+  EXPECT_THAT(outcome.out, HasSubstr("64 synthetic samples"));
+  EXPECT_THAT(outcome.out, HasSubstr("--input x=FILE.npy"));
+  EXPECT_THAT(folder_.Read("q.onnx"), HasSubstr("no data: 64 synthetic"));
+
+  const Outcome assumed = Run("quantize linear.onnx --output q.onnx --json");
+  ASSERT_EQ(assumed.exit_code, 0) << assumed.err;
+  const nlohmann::json json = assumed.Json();
+  EXPECT_EQ(json["synthetic"]["inputs"][0]["max"], 1);
+  EXPECT_EQ(json["synthetic"]["inputs"][0]["declared"], false);
+  EXPECT_THAT(json["synthetic"]["trust"].get<std::string>(),
+              HasSubstr("assumed"));
+}
+
+TEST_F(OctetModelTest, QuantizeWithoutSamplesIsJudgedByRealOnes) {
+  SaveFloats("others.npy", {2, 3}, {1, 0.5f, 2, 0.25f, 3, 1});
+  const std::string quantize =
+      "quantize linear.onnx --output q.onnx --input-range x=0,3 --json ";
+  const Outcome judged = Run(quantize + "--evaluation x=others.npy");
+  ASSERT_EQ(judged.exit_code, 0) << judged.err;
+  EXPECT_EQ(judged.Json()["evaluation"]["samples"], 2);
+  EXPECT_GT(judged.Json()["evaluation"]["sqnr_db"]["value"], 20);
+  const Outcome unproved = Run(quantize + "--report made");
+  ASSERT_EQ(unproved.exit_code, 0) << unproved.err;
+  EXPECT_NE(unproved.Json()["verdict"], "keep");
+}
+
+TEST_F(OctetModelTest, QuantizeWithoutSamplesChecksTheRanges) {
+  const std::string quantize = "quantize linear.onnx --output q.onnx ";
+  ExpectFailure(quantize + "--input-range z=0,1", HasSubstr("no such input"));
+  ExpectFailure(quantize + "--input-range x=2,1",
+                HasSubstr("the lesser first"));
+  ExpectFailure(quantize + "--input-range x=0,inf",
+                HasSubstr("finite numbers"));
+  ExpectFailure(quantize + "--input-range x=0",
+                HasSubstr("expected NAME=MIN,MAX"));
+  ExpectFailure(quantize + "--input-range x=0,1 --calibration x=x.npy",
+                HasSubstr("leave out --calibration"));
+  ExpectFailure(quantize + "--method histogram", HasSubstr("give samples"));
+}
+
 TEST_F(OctetModelTest, QuantizeKeepsTheFloatModelAndChecksTheOutputFirst) {
   ExpectFailure(
       "quantize linear.onnx --calibration x=x.npy --output ./linear.onnx",

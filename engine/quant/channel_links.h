@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef OCTET_ENGINE_QUANT_CHANNEL_LINKS_H_
+#define OCTET_ENGINE_QUANT_CHANNEL_LINKS_H_
+
+#include <cstddef>
+#include <map>
+#include <vector>
+
+#include "engine/ir/graph.h"
+#include "engine/quant/calibrate.h"
+#include "engine/quant/quantization_sites.h"
+
+namespace octet::quant {
+
+// Where a channel of a value comes from.
+struct ChannelOrigin {
+  size_t site = 0;     // index in QuantizationSites::rounded
+  size_t channel = 0;  // of that site
+};
+
+// The values of one group of sites whose channels can be given other units:
+// what computes them divides, what reads them multiplies.
+struct ChannelLink {
+  // Node indices: weighted layers, or, with `normalization`, the product with a
+  // constant and the sum with one that end it, or the product alone.
+  std::vector<size_t> producers;
+  bool normalization = false;
+  std::vector<size_t> readers;  // weighted layers, node indices
+  // By value, what each of its channels is.
+  std::map<ir::ValueId, std::vector<ChannelOrigin>> origins;
+};
+
+// All links of `graph` with a producer and a reader. Groups that anything else
+// reads or computes, or that the caller gives or gets, make none. Between
+// producers and readers may be max pools, Concat along the channels and, where
+// these are the last axis, Reshapes that keep it.
+std::vector<ChannelLink> FindChannelLinks(
+    const ir::Graph& graph, const QuantizationSites& sites,
+    const std::vector<SiteStatistics>& statistics);
+
+}  // namespace octet::quant
+
+#endif  // OCTET_ENGINE_QUANT_CHANNEL_LINKS_H_
