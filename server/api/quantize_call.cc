@@ -52,6 +52,9 @@ class QuantizeCall
   void Submitted();
   void OnChange();
 
+  // For those who read: ends the call, and before the caller hears of it what
+  // was uploaded, so that it does not find the job afterwards.
+  void Refuse(const absl::Status& status);
   // Ends the call once what waits is written.
   void End(const absl::Status& status);
   void WriteLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -105,7 +108,7 @@ void QuantizeCall::OnReadDone(bool ok) {
   const absl::Status status = ok ? Take(request_) : messages_.Close();
   if (!status.ok()) {
     if (was_submitted) jobs_->Cancel(messages_.id()).IgnoreError();
-    End(status);
+    Refuse(status);
     return;
   }
   if (messages_.submitted() && !was_submitted) Submitted();
@@ -196,6 +199,17 @@ void QuantizeCall::OnDone() {
   const auto last = std::move(self_);
 }
 
+void QuantizeCall::Refuse(const absl::Status& status) {
+  std::unique_ptr<JobWatch> watch;
+  {
+    absl::MutexLock lock(&mutex_);
+    watch = std::move(watch_);
+  }
+  watch = nullptr;
+  messages_.Forget();
+  End(status);
+}
+
 void QuantizeCall::End(const absl::Status& status) {
   absl::MutexLock lock(&mutex_);
   if (!end_) end_ = status;
@@ -252,6 +266,12 @@ class SubmitCall : public grpc::ServerReadReactor<QuantizeRequest>,
 
  private:
   absl::Status Take();
+  // For those who read: as QuantizeCall has it.
+  void Refuse(const absl::Status& status) {
+    watch_ = nullptr;
+    messages_.Forget();
+    End(status);
+  }
   // Ends the call when somebody else ended the job that is being uploaded.
   void OnChange(const std::string& id);
   void End(const absl::Status& status) {
@@ -297,14 +317,14 @@ void SubmitCall::OnChange(const std::string& id) {
 void SubmitCall::OnReadDone(bool ok) {
   timer_.Touch();
   if (!ok) {
-    End(absl::InvalidArgumentError(
+    Refuse(absl::InvalidArgumentError(
         "the stream ended, but no message had `last` set, so it may have "
         "broken off; set it in the last one"));
     return;
   }
   const absl::Status status = Take();
   if (!status.ok()) {
-    End(status);
+    Refuse(status);
     return;
   }
   if (messages_.submitted()) {
