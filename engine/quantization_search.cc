@@ -274,8 +274,10 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Make(
   if (recipe.fit_thresholds && observed->kinds.empty()) {
     OCTET_RETURN_IF_ERROR(ChooseKinds(*observed, basis));
   }
-  ChosenQuantization chosen{
-      observed->graph, observed->sites, {}, {}, observed->statistics, {}};
+  ChosenQuantization chosen;
+  chosen.graph = observed->graph;
+  chosen.sites = observed->sites;
+  chosen.statistics = observed->statistics;
   for (size_t i = 0; i < observed->sites.rounded.size(); ++i) {
     const std::vector<quant::Threshold> candidates =
         recipe.fit_thresholds ? quant::CandidateThresholds(

@@ -155,7 +155,7 @@ TEST(ExportQLinearTest, SumsProductsAndAveragesAreOfMicrosoftsDomain) {
   const ValueId sum =
       b.QuantizePair("s", b.Node("sum", add, {x, y}), DType::kUInt8, 0.03f, 0);
   const ValueId product = b.QuantizePair(
-      "p", b.Node("product", ir::Binary{ir::BinaryKind::kMul}, {sum, x}),
+      "p", b.Node("product", ir::Binary{ir::BinaryKind::kMul, {}}, {sum, x}),
       DType::kUInt8, 0.05f, 128);
   ir::Pool pool;
   pool.kind = ir::PoolKind::kAverage;
