@@ -221,12 +221,11 @@ absl::Status QuantizationSearch::Try(const std::string& name,
 
 absl::Status QuantizationSearch::TryEqualizing(
     const std::string& name, const quant::EqualizationScope& scope) {
-  OCTET_ASSIGN_OR_RETURN(const Observed* before,
-                         ObservedFrom(best_.equalized, Basis::kFit));
-  const int tensors = before->equalized;
-  OCTET_ASSIGN_OR_RETURN(const Observed* after,
-                         ObservedFrom(scope, Basis::kFit));
-  if (after->equalized == tensors) return absl::OkStatus();
+  OCTET_ASSIGN_OR_RETURN(const quant::Equalization before,
+                         Equalized(best_.equalized, Basis::kFit));
+  OCTET_ASSIGN_OR_RETURN(const quant::Equalization after,
+                         Equalized(scope, Basis::kFit));
+  if (after.tensors == before.tensors) return absl::OkStatus();
   Recipe changed = best_;
   changed.equalized = scope;
   return Try(name, changed);
@@ -306,20 +305,24 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Make(
   return chosen;
 }
 
+absl::StatusOr<quant::Equalization> QuantizationSearch::Equalized(
+    const quant::EqualizationScope& scope, Basis basis) {
+  if (scope == quant::EqualizationScope{}) {
+    return quant::Equalization{graph_, 0};
+  }
+  OCTET_ASSIGN_OR_RETURN(const Observed* plain, ObservedFrom({}, basis));
+  return quant::EqualizeChannels(plain->graph, plain->sites, plain->statistics,
+                                 scope);
+}
+
 absl::StatusOr<QuantizationSearch::Observed*> QuantizationSearch::ObservedFrom(
     const quant::EqualizationScope& equalized, Basis basis) {
   const auto known = observed_.find({equalized, basis});
   if (known != observed_.end()) return &known->second;
-  quant::Equalization equalization{graph_, 0};
-  if (equalized != quant::EqualizationScope{}) {
-    OCTET_ASSIGN_OR_RETURN(const Observed* plain, ObservedFrom({}, basis));
-    OCTET_ASSIGN_OR_RETURN(
-        equalization, quant::EqualizeChannels(plain->graph, plain->sites,
-                                              plain->statistics, equalized));
-  }
+  OCTET_ASSIGN_OR_RETURN(quant::Equalization equalization,
+                         Equalized(equalized, basis));
   OCTET_ASSIGN_OR_RETURN(Observed observed,
                          Observe(std::move(equalization.graph), basis));
-  observed.equalized = equalization.tensors;
   return &observed_.emplace(std::pair(equalized, basis), std::move(observed))
               .first->second;
 }

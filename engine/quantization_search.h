@@ -76,7 +76,6 @@ class QuantizationSearch {
     ir::Graph graph;
     quant::QuantizationSites sites;
     std::vector<quant::SiteStatistics> statistics;
-    int equalized = 0;  // tensors whose channels were scaled
     // By site, the kind of threshold that was best; empty until asked for.
     std::vector<std::string> kinds;
   };
@@ -95,6 +94,10 @@ class QuantizationSearch {
   // and there is time to see that.
   absl::Status Try(const std::string& name, const Recipe& changed);
 
+  // The model's graph, equalized if asked for, by what is known of it as it is:
+  // no samples are run but for that.
+  absl::StatusOr<quant::Equalization> Equalized(
+      const quant::EqualizationScope& scope, Basis basis);
   // What is known of the model's graph, equalized if asked for.
   absl::StatusOr<Observed*> ObservedFrom(
       const quant::EqualizationScope& equalized, Basis basis);

@@ -47,6 +47,7 @@ class StridedView {
   int64_t offset_ = 0;
 };
 
+// Whether `op` is a Reshape, Transpose or Slice.
 bool MovesView(const Op& op);
 
 // One Slice, of another value, that does what a chain of nodes does.

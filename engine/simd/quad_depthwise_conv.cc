@@ -431,8 +431,11 @@ bool QuadDepthwiseFits(const ConvParams& p, const Kernels& kernels) {
     return false;
   }
   const QuadShape q = ShapeFor(p);
+  // Of the tallest image: weights are shared by all.
+  const int64_t taps_h =
+      q.rows_stay ? q.taps_h : CeilDiv(p.kernel_h + 1, q.rows);
   const int64_t columns = q.reach() + kMinStripGroups * kVectors * q.step_w;
-  return columns <= kMaxWovenBytes / (q.taps_h * kVectors * kVectorBytes);
+  return columns <= kMaxWovenBytes / (taps_h * kVectors * kVectorBytes);
 }
 
 std::shared_ptr<const ConvKernel> MakeQuadDepthwiseConv(

@@ -14,6 +14,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/testing/graph_builder.h"
+#include "tests/testing/quantized_weights.h"
 #include "tests/testing/reference_run.h"
 
 namespace octet::onnx {
@@ -26,29 +27,16 @@ using testing::ElementsAre;
 // One step of the smallest output range below.
 constexpr double kOneStep = 0.03;
 
-// Integer weights behind a Dequantize, a scale for each index of `axis`.
-ValueId Weights(GraphBuilder& b, const std::string& name, const Shape& shape,
-                int axis) {
-  Quantization quantization;
-  for (int64_t c = 0; c < shape[axis]; ++c) {
-    quantization.scales.push_back(0.01f + 0.002f * static_cast<float>(c));
-    quantization.zero_points.push_back(0);
-  }
-  quantization.axis = axis;
-  const ValueId q = b.Constant(
-      name, RandomIntegers(DType::kInt8, shape, 21, -127, 127), quantization);
-  return b.Node(name + "_real", ir::Dequantize{}, {q});
-}
-
 ValueId ConvOf(GraphBuilder& b, const std::string& name, ValueId x,
                int64_t channels, ir::Activation activation) {
   ir::Conv conv;
   conv.window = WindowOf({3, 3}, 1, 1);
   conv.has_bias = true;
   conv.activation = activation;
-  return b.Node(name, conv,
-                {x, Weights(b, name + "_w", {channels, channels, 3, 3}, 0),
-                 b.Constant(name + "_b", RandomFloats({channels}, 5))});
+  return b.Node(
+      name, conv,
+      {x, QuantizedWeights(b, name + "_w", {channels, channels, 3, 3}, 0),
+       b.Constant(name + "_b", RandomFloats({channels}, 5))});
 }
 
 ValueId ImageInput(GraphBuilder& b) {
@@ -182,8 +170,9 @@ ValueId ProductOf(GraphBuilder& b, ValueId x, bool transposed, bool biased) {
   ir::MatMul op;
   op.transpose_b = transposed;
   op.has_bias = biased;
-  std::vector<ValueId> inputs = {
-      x, transposed ? Weights(b, "w", {5, 6}, 0) : Weights(b, "w", {6, 5}, 1)};
+  std::vector<ValueId> inputs = {x, transposed
+                                        ? QuantizedWeights(b, "w", {5, 6}, 0)
+                                        : QuantizedWeights(b, "w", {6, 5}, 1)};
   if (biased) inputs.push_back(b.Constant("b", RandomFloats({5}, 5)));
   return b.Node("product", op, std::move(inputs));
 }

@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/testing/graph_builder.h"
+#include "tests/testing/quantized_weights.h"
 #include "tests/testing/reference_run.h"
 
 namespace octet::passes {
@@ -25,20 +26,6 @@ using ir::ValueId;
 // so that one step is below this share.
 constexpr double kOneStep = 0.03;
 
-// Integer weights behind a Dequantize, per output channel.
-ValueId Weights(GraphBuilder& b, const std::string& name, const Shape& shape,
-                int axis) {
-  Quantization quantization;
-  for (int64_t c = 0; c < shape[axis]; ++c) {
-    quantization.scales.push_back(0.01f + 0.002f * static_cast<float>(c));
-    quantization.zero_points.push_back(0);
-  }
-  quantization.axis = axis;
-  const ValueId q = b.Constant(
-      name, RandomIntegers(DType::kInt8, shape, 21, -127, 127), quantization);
-  return b.Node(name + "_real", ir::Dequantize{}, {q});
-}
-
 ValueId QuantizedConv(GraphBuilder& b, const std::string& name, ValueId x,
                       int64_t in, int64_t out,
                       std::optional<ValueId> residual = std::nullopt) {
@@ -48,7 +35,7 @@ ValueId QuantizedConv(GraphBuilder& b, const std::string& name, ValueId x,
   conv.has_residual = residual.has_value();
   conv.activation = kRelu;
   std::vector<ValueId> inputs = {
-      x, Weights(b, name + "_w", {out, in, 3, 3}, 0),
+      x, QuantizedWeights(b, name + "_w", {out, in, 3, 3}, 0),
       b.Constant(name + "_b", RandomFloats({out}, 5))};
   if (residual) inputs.push_back(*residual);
   return b.Node(name, conv, inputs);
@@ -205,7 +192,7 @@ TEST(IntegerPassesTest, MatMulWithBias) {
   ir::MatMul matmul;
   matmul.has_bias = true;
   const ValueId m = b.Node("m", matmul,
-                           {x, Weights(b, "w", {6, 5}, 1),
+                           {x, QuantizedWeights(b, "w", {6, 5}, 1),
                             b.Constant("bias", RandomFloats({5}, 2))});
   b.Output(b.QuantizePair("y", m, DType::kInt8, 0.1f, -3));
   const ir::Graph graph = b.Build();
@@ -218,7 +205,8 @@ TEST(IntegerPassesTest, MatMulWithoutQuantizedResultGivesFloat) {
   GraphBuilder b;
   const ValueId x = b.QuantizePair("x", b.Input("input", RowsAnd({6})),
                                    DType::kUInt8, 4.0f / 255, 128);
-  const ValueId m = b.Node("m", ir::MatMul{}, {x, Weights(b, "w", {6, 5}, 1)});
+  const ValueId m =
+      b.Node("m", ir::MatMul{}, {x, QuantizedWeights(b, "w", {6, 5}, 1)});
   b.Output(b.Node("y", ir::Softmax{1, false, false}, {m}));
   const ir::Graph graph = b.Build();
   const ir::Graph integers = ToIntegers(graph);
@@ -392,7 +380,8 @@ TEST(IntegerPassesTest, LoweredNetworkHasNoFloatStepBetweenIntegers) {
   const ValueId g = b.QuantizePair("g", b.Node("pool", ir::GlobalPool{}, {r}),
                                    DType::kUInt8, 0.5f, 0);
   const ValueId flat = b.Node("flat", ir::Reshape{RowsAnd({4})}, {g});
-  b.Output(b.Node("y", ir::MatMul{}, {flat, Weights(b, "w", {4, 3}, 1)}));
+  b.Output(
+      b.Node("y", ir::MatMul{}, {flat, QuantizedWeights(b, "w", {4, 3}, 1)}));
   const ir::Graph graph = b.Build();
   auto lowered = LowerChannelsLast(ToIntegers(graph));
   ASSERT_TRUE(lowered.ok()) << lowered.status();
