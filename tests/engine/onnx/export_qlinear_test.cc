@@ -20,7 +20,6 @@
 namespace octet::onnx {
 namespace {
 
-using ir::Quantization;
 using ir::ValueId;
 using testing::ElementsAre;
 
