@@ -43,7 +43,7 @@ absl::Status WriteOp(const ir::Softmax& op, NodeWriter& writer) {
     SetInt(writer.Add(op_type, {writer.Input(0)}), "axis", op.axis);
     return absl::OkStatus();
   }
-  // Opset 13 has it over one axis only: the axes are joined before.
+  // Since opset 13 it is over one axis only: the axes are joined before.
   OCTET_ASSIGN_OR_RETURN(const std::vector<int64_t> target,
                          writer.ReshapeTarget(writer.InputDims(0)));
   std::vector<int64_t> joined(op.axis, 0);
@@ -68,6 +68,35 @@ absl::Status WriteOp(const ir::Reduce& op, NodeWriter& writer) {
     SetInts(node, "axes", op.axes);
   }
   SetInt(node, "keepdims", op.keep_dims ? 1 : 0);
+  return absl::OkStatus();
+}
+
+absl::Status WriteOp(const ir::ArgReduce& op, NodeWriter& writer) {
+  writer.Expect(1);
+  pb::NodeProto* node = writer.Add(op.Name(), {writer.Input(0)});
+  SetInt(node, "axis", op.axis);
+  SetInt(node, "keepdims", op.keep_dims ? 1 : 0);
+  SetInt(node, "select_last_index", op.last_index ? 1 : 0);
+  return absl::OkStatus();
+}
+
+absl::Status WriteOp(const ir::TopK& op, NodeWriter& writer) {
+  writer.Expect(1);
+  pb::NodeProto* node =
+      writer.Add("TopK", {writer.Input(0), writer.Ints("k", {op.k})});
+  writer.AddOtherOutputs(node);
+  SetInt(node, "axis", op.axis);
+  SetInt(node, "largest", op.largest ? 1 : 0);
+  return absl::OkStatus();
+}
+
+absl::Status WriteOp(const ir::CumSum& op, NodeWriter& writer) {
+  writer.Expect(1);
+  const Tensor axis = Tensor::Of<int64_t>({}, {op.axis});
+  pb::NodeProto* node =
+      writer.Add("CumSum", {writer.Input(0), writer.Initializer("axis", axis)});
+  SetInt(node, "exclusive", op.exclusive ? 1 : 0);
+  SetInt(node, "reverse", op.reverse ? 1 : 0);
   return absl::OkStatus();
 }
 

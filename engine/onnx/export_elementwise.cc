@@ -1,72 +1,177 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+#include <numbers>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "engine/base/status_macros.h"
 #include "engine/onnx/export_rules.h"
 
 namespace octet::onnx {
 namespace {
 
-// Whether opset 13 has the operator under the same name and attributes.
-bool HasOneNode(ir::UnaryKind kind) {
-  switch (kind) {
-    case ir::UnaryKind::kMish:
-    case ir::UnaryKind::kHardSwish:
-    case ir::UnaryKind::kSwish:
-    case ir::UnaryKind::kGelu:
-    case ir::UnaryKind::kGeluTanh:
-    case ir::UnaryKind::kCelu:
-    case ir::UnaryKind::kSelu:
-    case ir::UnaryKind::kThresholdedRelu:
-    case ir::UnaryKind::kShrink:
-    case ir::UnaryKind::kIsInf:
-    case ir::UnaryKind::kBitNot:
-      return false;
+using Unary = ir::UnaryKind;
+using Binary = ir::BinaryKind;
+
+// x * tanh(log(1 + exp(x)))
+void WriteMish(NodeWriter& writer) {
+  writer.Expect(3);
+  writer.Add("Softplus", {writer.Input(0)});
+  writer.Add("Tanh", {writer.current()});
+  writer.Add("Mul", {writer.Input(0), writer.current()});
+}
+
+// x * clamp(x / 6 + 1 / 2, 0, 1)
+void WriteHardSwish(NodeWriter& writer) {
+  writer.Expect(2);
+  pb::NodeProto* gate = writer.Add("HardSigmoid", {writer.Input(0)});
+  SetFloat(gate, "alpha", 1.0f / 6);
+  SetFloat(gate, "beta", 0.5f);
+  writer.Add("Mul", {writer.Input(0), writer.current()});
+}
+
+// x * sigmoid(alpha * x)
+void WriteSwish(float alpha, NodeWriter& writer) {
+  writer.Expect(alpha == 1 ? 2 : 3);
+  std::string inner = writer.Input(0);
+  if (alpha != 1) {
+    writer.Add("Mul", {inner, writer.Float("alpha", alpha)});
+    inner = writer.current();
+  }
+  writer.Add("Sigmoid", {inner});
+  writer.Add("Mul", {writer.Input(0), writer.current()});
+}
+
+// x * (1 + inner) / 2, as the last three of the nodes expected.
+void WriteGate(NodeWriter& writer) {
+  writer.Add("Add", {writer.current(), writer.Float("one", 1)});
+  writer.Add("Mul", {writer.Input(0), writer.current()});
+  writer.Add("Mul", {writer.current(), writer.Float("half", 0.5f)});
+}
+
+void WriteGelu(NodeWriter& writer) {
+  writer.Expect(5);
+  writer.Add("Div", {writer.Input(0),
+                     writer.Float("sqrt_2", std::numbers::sqrt2_v<float>)});
+  writer.Add("Erf", {writer.current()});
+  WriteGate(writer);
+}
+
+// With tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)) in place of erf.
+void WriteGeluTanh(NodeWriter& writer) {
+  const float factor = std::sqrt(2 * std::numbers::inv_pi_v<float>);
+  writer.Expect(8);
+  writer.Add("Pow", {writer.Input(0), writer.Float("three", 3)});
+  writer.Add("Mul", {writer.current(), writer.Float("cubic", 0.044715f)});
+  writer.Add("Add", {writer.Input(0), writer.current()});
+  writer.Add("Mul", {writer.current(), writer.Float("factor", factor)});
+  writer.Add("Tanh", {writer.current()});
+  WriteGate(writer);
+}
+
+// One node of the same name, and what ONNX calls alpha and beta.
+void WriteOneNode(const ir::Unary& op, NodeWriter& writer) {
+  writer.Expect(1);
+  pb::NodeProto* node = writer.Add(op.Name(), {writer.Input(0)});
+  switch (op.kind) {
+    case Unary::kHardSigmoid:
+      SetFloat(node, "alpha", op.alpha);
+      SetFloat(node, "beta", op.beta);
+      return;
+    case Unary::kSelu:
+      SetFloat(node, "alpha", op.alpha);
+      SetFloat(node, "gamma", op.beta);
+      return;
+    case Unary::kShrink:
+      SetFloat(node, "lambd", op.alpha);
+      SetFloat(node, "bias", op.beta);
+      return;
+    case Unary::kIsInf:
+      SetInt(node, "detect_negative", op.alpha != 0 ? 1 : 0);
+      SetInt(node, "detect_positive", op.beta != 0 ? 1 : 0);
+      return;
+    case Unary::kLeakyRelu:
+    case Unary::kElu:
+    case Unary::kCelu:
+    case Unary::kThresholdedRelu:
+      SetFloat(node, "alpha", op.alpha);
+      return;
     default:
-      return true;
+      return;
   }
 }
+
+// How ONNX calls it; empty where opset 17 has none.
+absl::string_view OnnxName(const ir::Binary& op) {
+  switch (op.kind) {
+    case Binary::kFmod:
+      return "Mod";
+    case Binary::kShiftLeft:
+    case Binary::kShiftRight:
+      return "BitShift";
+    case Binary::kBitAnd:
+    case Binary::kBitOr:
+    case Binary::kBitXor:
+      return "";
+    default:
+      return op.Name();
+  }
+}
+
+// Integers of 16 bits got QuantizeLinear and DequantizeLinear with opset 21.
+absl::Status ExpectEightBits(const ir::TensorType& type,
+                             const NodeWriter& writer) {
+  if (type.dtype != DType::kInt16 && type.dtype != DType::kUInt16) {
+    return absl::OkStatus();
+  }
+  return writer.Unsupported("quantized to 16 bits, which came with opset 21");
+}
+
+constexpr absl::string_view kBitwise = "bitwise operators came with opset 18";
 
 }  // namespace
 
 absl::Status WriteOp(const ir::Binary& op, NodeWriter& writer) {
-  if (op.kind > ir::BinaryKind::kPow) {
-    return writer.Unsupported("octet does not write this operator");
-  }
+  const absl::string_view name = OnnxName(op);
+  if (name.empty()) return writer.Unsupported(kBitwise);
   const bool clamps = !op.activation.is_identity();
   writer.Expect(clamps ? 2 : 1);
-  writer.Add(op.Name(), writer.Inputs(2));
+  pb::NodeProto* node = writer.Add(name, writer.Inputs(2));
+  if (op.kind == Binary::kFmod) SetInt(node, "fmod", 1);
+  if (op.kind == Binary::kShiftLeft) SetString(node, "direction", "LEFT");
+  if (op.kind == Binary::kShiftRight) SetString(node, "direction", "RIGHT");
   if (clamps) writer.AddActivation(op.activation, writer.current());
   return absl::OkStatus();
 }
 
 absl::Status WriteOp(const ir::Unary& op, NodeWriter& writer) {
-  if (op.kind == ir::UnaryKind::kMish) {
-    // x * tanh(log(1 + exp(x)))
-    writer.Expect(3);
-    writer.Add("Softplus", {writer.Input(0)});
-    writer.Add("Tanh", {writer.current()});
-    writer.Add("Mul", {writer.Input(0), writer.current()});
-    return absl::OkStatus();
+  switch (op.kind) {
+    case Unary::kMish:
+      WriteMish(writer);
+      break;
+    case Unary::kHardSwish:
+      WriteHardSwish(writer);
+      break;
+    case Unary::kSwish:
+      WriteSwish(op.alpha, writer);
+      break;
+    case Unary::kGelu:
+      WriteGelu(writer);
+      break;
+    case Unary::kGeluTanh:
+      WriteGeluTanh(writer);
+      break;
+    case Unary::kBitNot:
+      return writer.Unsupported(kBitwise);
+    default:
+      WriteOneNode(op, writer);
   }
-  if (op.kind == ir::UnaryKind::kHardSwish) {
-    // x * clamp(x / 6 + 1 / 2, 0, 1)
-    writer.Expect(2);
-    pb::NodeProto* gate = writer.Add("HardSigmoid", {writer.Input(0)});
-    SetFloat(gate, "alpha", 1.0f / 6);
-    SetFloat(gate, "beta", 0.5f);
-    writer.Add("Mul", {writer.Input(0), writer.current()});
-    return absl::OkStatus();
-  }
-  if (!HasOneNode(op.kind)) {
-    return writer.Unsupported("octet does not write this operator");
-  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteOp(const ir::Where& /*op*/, NodeWriter& writer) {
   writer.Expect(1);
-  pb::NodeProto* node = writer.Add(op.Name(), {writer.Input(0)});
-  if (op.kind == ir::UnaryKind::kLeakyRelu || op.kind == ir::UnaryKind::kElu ||
-      op.kind == ir::UnaryKind::kHardSigmoid) {
-    SetFloat(node, "alpha", op.alpha);
-  }
-  if (op.kind == ir::UnaryKind::kHardSigmoid) {
-    SetFloat(node, "beta", op.beta);
-  }
+  writer.Add("Where", writer.Inputs(3));
   return absl::OkStatus();
 }
 
@@ -80,13 +185,6 @@ absl::Status WriteOp(const ir::Clamp& op, NodeWriter& writer) {
   return absl::OkStatus();
 }
 
-absl::Status WriteOp(const ir::BatchNorm& op, NodeWriter& writer) {
-  writer.Expect(1);
-  SetFloat(writer.Add("BatchNormalization", writer.Inputs(5)), "epsilon",
-           op.epsilon);
-  return absl::OkStatus();
-}
-
 absl::Status WriteOp(const ir::Cast& op, NodeWriter& writer) {
   writer.Expect(1);
   SetInt(writer.Add("Cast", {writer.Input(0)}), "to", DTypeToOnnx(op.to));
@@ -94,18 +192,22 @@ absl::Status WriteOp(const ir::Cast& op, NodeWriter& writer) {
 }
 
 absl::Status WriteOp(const ir::Quantize& /*op*/, NodeWriter& writer) {
+  OCTET_RETURN_IF_ERROR(ExpectEightBits(writer.OutputType(), writer));
   writer.Expect(1);
   writer.AddQuantize(writer.Input(0), writer.output_id());
   return absl::OkStatus();
 }
 
 absl::Status WriteOp(const ir::Dequantize& /*op*/, NodeWriter& writer) {
+  OCTET_RETURN_IF_ERROR(ExpectEightBits(writer.InputType(0), writer));
   writer.Expect(1);
   writer.AddDequantize(writer.Input(0), writer.input_id(0));
   return absl::OkStatus();
 }
 
 absl::Status WriteOp(const ir::Requantize& /*op*/, NodeWriter& writer) {
+  OCTET_RETURN_IF_ERROR(ExpectEightBits(writer.InputType(0), writer));
+  OCTET_RETURN_IF_ERROR(ExpectEightBits(writer.OutputType(), writer));
   writer.Expect(2);
   writer.AddDequantize(writer.Input(0), writer.input_id(0));
   writer.AddQuantize(writer.current(), writer.output_id());

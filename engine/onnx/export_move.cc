@@ -5,11 +5,31 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/check.h"
 #include "engine/base/status_macros.h"
 #include "engine/onnx/export_rules.h"
 
 namespace octet::onnx {
 namespace {
+
+// Null where opset 17 has no such reduction.
+const char* ReductionName(ir::ScatterReduction reduction) {
+  switch (reduction) {
+    case ir::ScatterReduction::kNone:
+      return "none";
+    case ir::ScatterReduction::kAdd:
+      return "add";
+    case ir::ScatterReduction::kMul:
+      return "mul";
+    case ir::ScatterReduction::kMin:
+    case ir::ScatterReduction::kMax:
+      return nullptr;
+  }
+  OCTET_CHECK(false);
+}
+
+constexpr absl::string_view kExtremes =
+    "combining by min or max came with opset 18";
 
 // The integer that stands for 0.
 Tensor RealZero(const ir::TensorType& type) {
@@ -85,16 +105,29 @@ absl::Status WriteOp(const ir::Pad& op, NodeWriter& writer) {
 
 absl::Status WriteOp(const ir::Expand& op, NodeWriter& writer) {
   std::vector<int64_t> target;
+  bool makes_rows = false;
   const ir::Dims& dims = writer.InputDims(0);
   const size_t added = op.dims.size() - dims.size();
   for (size_t i = 0; i < op.dims.size(); ++i) {
     // 1 keeps the input's rows, whatever their number is.
     const bool kept = i >= added && dims[i - added] == op.dims[i];
-    if (op.dims[i].per_row && !kept) return writer.Unsupported("makes rows");
+    const bool new_rows = op.dims[i].per_row && !kept;
+    if (new_rows && (i > 0 || !op.dims[i].is_rows())) {
+      return writer.Unsupported("makes rows behind the leading axis");
+    }
+    makes_rows = makes_rows || new_rows;
     target.push_back(op.dims[i].per_row ? 1 : op.dims[i].value);
   }
-  writer.Expect(1);
-  writer.Add("Expand", {writer.Input(0), writer.Ints("shape", target)});
+  if (!makes_rows) {
+    writer.Expect(1);
+    writer.Add("Expand", {writer.Input(0), writer.Ints("shape", target)});
+    return absl::OkStatus();
+  }
+  OCTET_ASSIGN_OR_RETURN(const std::string rows, writer.Rows());
+  target.erase(target.begin());
+  writer.Expect(2);
+  SetInt(writer.Add("Concat", {rows, writer.Ints("shape", target)}), "axis", 0);
+  writer.Add("Expand", {writer.Input(0), writer.current()});
   return absl::OkStatus();
 }
 
@@ -117,20 +150,20 @@ absl::Status WriteOp(const ir::GatherNd& op, NodeWriter& writer) {
 }
 
 absl::Status WriteOp(const ir::ScatterElements& op, NodeWriter& writer) {
-  if (op.reduction != ir::ScatterReduction::kNone) {
-    return writer.Unsupported("combines updates (opset 16)");
-  }
+  const char* reduction = ReductionName(op.reduction);
+  if (reduction == nullptr) return writer.Unsupported(kExtremes);
   writer.Expect(1);
-  SetInt(writer.Add("ScatterElements", writer.Inputs(3)), "axis", op.axis);
+  pb::NodeProto* node = writer.Add("ScatterElements", writer.Inputs(3));
+  SetInt(node, "axis", op.axis);
+  SetString(node, "reduction", reduction);
   return absl::OkStatus();
 }
 
 absl::Status WriteOp(const ir::ScatterNd& op, NodeWriter& writer) {
-  if (op.reduction != ir::ScatterReduction::kNone) {
-    return writer.Unsupported("combines updates (opset 16)");
-  }
+  const char* reduction = ReductionName(op.reduction);
+  if (reduction == nullptr) return writer.Unsupported(kExtremes);
   writer.Expect(1);
-  writer.Add("ScatterND", writer.Inputs(3));
+  SetString(writer.Add("ScatterND", writer.Inputs(3)), "reduction", reduction);
   return absl::OkStatus();
 }
 

@@ -21,7 +21,7 @@ const char* ModeName(ir::ResizeMode mode) {
   return "";
 }
 
-// Null where opset 13 has none, or one that needs a region.
+// Null where opset 17 has none, or one that needs a region.
 const char* CoordinatesName(ir::ResizeCoordinates coordinates) {
   switch (coordinates) {
     case ir::ResizeCoordinates::kHalfPixel:
@@ -70,7 +70,7 @@ absl::Status SetResizeAttributes(const ir::Resize& op, const ir::Dims& x,
                                  pb::NodeProto* node) {
   const char* coordinates = CoordinatesName(op.coordinates);
   if (coordinates == nullptr || op.antialias) {
-    return absl::UnimplementedError("opset 13 has no such resizing");
+    return absl::UnimplementedError("opset 17 has no such resizing");
   }
   if (!ScalesGiveSizes(op, x)) {
     return absl::UnimplementedError("its scales do not say its sizes");

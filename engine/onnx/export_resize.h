@@ -11,7 +11,7 @@
 namespace octet::onnx {
 
 // Sets the attributes of ONNX Resize-13 for `op` on an input of dimensions `x`;
-// the node's scales are op.scales. UNIMPLEMENTED with the reason where opset 13
+// the node's scales are op.scales. UNIMPLEMENTED with the reason where opset 17
 // cannot say what `op` does.
 absl::Status SetResizeAttributes(const ir::Resize& op, const ir::Dims& x,
                                  pb::NodeProto* node);

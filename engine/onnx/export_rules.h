@@ -6,8 +6,8 @@
 #include "engine/ir/op.h"
 #include "engine/onnx/node_writer.h"
 
-// What each IR operator becomes in an ONNX file of opset 13, by family. Each
-// writes the whole chain of one node; UNIMPLEMENTED where opset 13 cannot say
+// What each IR operator becomes in an ONNX file of opset 17, by family. Each
+// writes the whole chain of one node; UNIMPLEMENTED where opset 17 cannot say
 // what the operator does. An operator without a rule has no form in a file.
 namespace octet::onnx {
 
@@ -15,9 +15,12 @@ namespace octet::onnx {
 absl::Status WriteOp(const ir::Conv& op, NodeWriter& writer);
 absl::Status WriteOp(const ir::ConvTranspose& op, NodeWriter& writer);
 absl::Status WriteOp(const ir::Pool& op, NodeWriter& writer);
+absl::Status WriteOp(const ir::MaxPoolIndices& op, NodeWriter& writer);
 absl::Status WriteOp(const ir::GlobalPool& op, NodeWriter& writer);
 absl::Status WriteOp(const ir::Resize& op, NodeWriter& writer);
 absl::Status WriteOp(const ir::Lrn& op, NodeWriter& writer);
+absl::Status WriteOp(const ir::RoiAlign& op, NodeWriter& writer);
+absl::Status WriteOp(const ir::GridSample& op, NodeWriter& writer);
 // Sets kernel_shape, strides and pads.
 void SetWindow(const ir::Window& window, pb::NodeProto* node);
 
@@ -25,12 +28,22 @@ void SetWindow(const ir::Window& window, pb::NodeProto* node);
 absl::Status WriteOp(const ir::MatMul& op, NodeWriter& writer);
 absl::Status WriteOp(const ir::Softmax& op, NodeWriter& writer);
 absl::Status WriteOp(const ir::Reduce& op, NodeWriter& writer);
+absl::Status WriteOp(const ir::ArgReduce& op, NodeWriter& writer);
+absl::Status WriteOp(const ir::TopK& op, NodeWriter& writer);
+absl::Status WriteOp(const ir::CumSum& op, NodeWriter& writer);
+
+// export_normalization.cc
+absl::Status WriteOp(const ir::LayerNorm& op, NodeWriter& writer);
+absl::Status WriteOp(const ir::BatchNorm& op, NodeWriter& writer);
+
+// export_recurrent.cc
+absl::Status WriteOp(const ir::Recurrent& op, NodeWriter& writer);
 
 // export_elementwise.cc
 absl::Status WriteOp(const ir::Binary& op, NodeWriter& writer);
 absl::Status WriteOp(const ir::Unary& op, NodeWriter& writer);
 absl::Status WriteOp(const ir::Clamp& op, NodeWriter& writer);
-absl::Status WriteOp(const ir::BatchNorm& op, NodeWriter& writer);
+absl::Status WriteOp(const ir::Where& op, NodeWriter& writer);
 absl::Status WriteOp(const ir::Cast& op, NodeWriter& writer);
 absl::Status WriteOp(const ir::Quantize& op, NodeWriter& writer);
 absl::Status WriteOp(const ir::Dequantize& op, NodeWriter& writer);

@@ -76,6 +76,17 @@ absl::Status WriteOp(const ir::Pool& op, NodeWriter& writer) {
   return absl::OkStatus();
 }
 
+absl::Status WriteOp(const ir::MaxPoolIndices& op, NodeWriter& writer) {
+  writer.Expect(1);
+  pb::NodeProto* pool = writer.Add("MaxPool", {writer.Input(0)});
+  writer.SkipFirstOutput(pool);
+  SetWindow(op.window, pool);
+  SetInts(pool, "dilations", op.window.dilations);
+  SetInt(pool, "ceil_mode", op.ceil_mode ? 1 : 0);
+  SetInt(pool, "storage_order", op.column_major ? 1 : 0);
+  return absl::OkStatus();
+}
+
 absl::Status WriteOp(const ir::GlobalPool& op, NodeWriter& writer) {
   if (op.layout != ir::Layout::kChannelsFirst) {
     return writer.Unsupported("channels last");
@@ -105,6 +116,37 @@ absl::Status WriteOp(const ir::Lrn& op, NodeWriter& writer) {
   SetFloat(node, "alpha", op.alpha);
   SetFloat(node, "beta", op.beta);
   SetFloat(node, "bias", op.bias);
+  return absl::OkStatus();
+}
+
+absl::Status WriteOp(const ir::RoiAlign& op, NodeWriter& writer) {
+  writer.Expect(1);
+  pb::NodeProto* node = writer.Add("RoiAlign", writer.Inputs(3));
+  SetString(node, "mode", op.kind == ir::PoolKind::kMax ? "max" : "avg");
+  SetString(node, "coordinate_transformation_mode",
+            op.half_pixel ? "half_pixel" : "output_half_pixel");
+  SetInt(node, "output_height", op.output_height);
+  SetInt(node, "output_width", op.output_width);
+  SetInt(node, "sampling_ratio", op.sampling_ratio);
+  SetFloat(node, "spatial_scale", op.spatial_scale);
+  return absl::OkStatus();
+}
+
+absl::Status WriteOp(const ir::GridSample& op, NodeWriter& writer) {
+  if (writer.InputDims(0).size() != 4) {
+    return writer.Unsupported("opset 17 has it for two spatial axes only");
+  }
+  writer.Expect(1);
+  pb::NodeProto* node = writer.Add("GridSample", writer.Inputs(2));
+  SetString(node, "mode",
+            op.mode == ir::ResizeMode::kNearest ? "nearest"
+            : op.mode == ir::ResizeMode::kCubic ? "bicubic"
+                                                : "bilinear");
+  SetString(node, "padding_mode",
+            op.padding == ir::GridPadding::kBorder       ? "border"
+            : op.padding == ir::GridPadding::kReflection ? "reflection"
+                                                         : "zeros");
+  SetInt(node, "align_corners", op.align_corners ? 1 : 0);
   return absl::OkStatus();
 }
 

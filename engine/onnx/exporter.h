@@ -12,7 +12,7 @@
 namespace octet::onnx {
 
 // Writes `graph` (channels first, as before lowering) as a serialized ONNX
-// ModelProto of opset 13, IR version 8, with QuantizeLinear/DequantizeLinear
+// ModelProto of opset 17, IR version 8, with QuantizeLinear/DequantizeLinear
 // nodes where the graph has Quantize/Dequantize; a Dequantize of a constant
 // becomes a DequantizeLinear of an initializer. Fused bias, residual and
 // activation come out as the plain ONNX nodes Conv/Gemm/MatMul, Add, Relu/Clip.

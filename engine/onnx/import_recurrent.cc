@@ -4,42 +4,21 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
 #include "engine/ir/recurrent_inputs.h"
 #include "engine/onnx/op_registry.h"
+#include "engine/onnx/recurrent_functions.h"
 
 namespace octet::onnx {
 namespace {
 
-using Activation = ir::RecurrentActivation;
-
-// A function by its name, with the constants it has where the file gives none.
-struct NamedFunction {
-  ir::RecurrentFunction function;
-  bool takes_alpha = false;
-  bool takes_beta = false;
-};
-
 // ONNX takes the names whatever their case.
 absl::StatusOr<NamedFunction> FunctionNamed(const std::string& name) {
-  static const auto& functions =
-      *new absl::flat_hash_map<std::string, NamedFunction>{
-          {"relu", {{Activation::kRelu, 0, 0}}},
-          {"tanh", {{Activation::kTanh, 0, 0}}},
-          {"sigmoid", {{Activation::kSigmoid, 0, 0}}},
-          {"affine", {{Activation::kAffine, 1, 0}, true, true}},
-          {"leakyrelu", {{Activation::kLeakyRelu, 0.01f, 0}, true}},
-          {"thresholdedrelu", {{Activation::kThresholdedRelu, 1, 0}, true}},
-          {"scaledtanh", {{Activation::kScaledTanh, 1, 1}, true, true}},
-          {"hardsigmoid", {{Activation::kHardSigmoid, 0.2f, 0.5f}, true, true}},
-          {"elu", {{Activation::kElu, 1, 0}, true}},
-          {"softsign", {{Activation::kSoftsign, 0, 0}}},
-          {"softplus", {{Activation::kSoftplus, 0, 0}}}};
-  const auto it = functions.find(absl::AsciiStrToLower(name));
-  if (it != functions.end()) return it->second;
+  for (const NamedFunction& named : RecurrentFunctions()) {
+    if (absl::EqualsIgnoreCase(named.name, name)) return named;
+  }
   return absl::UnimplementedError(absl::StrCat(
       "attribute 'activations' has '", name,
       "'; octet runs the functions that the operator's text lists"));

@@ -7,9 +7,10 @@
 namespace octet::onnx {
 namespace {
 
-// The oldest pair that knows scales per channel.
+// Scales per channel came with opset 13, LayerNormalization with 17; from 18 on
+// the axes of reductions are inputs.
 constexpr int64_t kIrVersion = 8;
-constexpr int64_t kOpset = 13;
+constexpr int64_t kOpset = 17;
 constexpr char kMicrosoftDomain[] = "com.microsoft";
 
 void WriteType(const ir::TensorType& type, pb::ValueInfoProto* info) {
@@ -117,6 +118,20 @@ pb::NodeProto* ModelWriter::AddNode(absl::string_view op_type,
   return node;
 }
 
+const std::string& ModelWriter::Rows() {
+  if (!rows_.empty()) return rows_;
+  for (ir::ValueId id : graph_.inputs()) {
+    const ir::Dims& dims = graph_.type(id).dims;
+    if (dims.empty() || !dims[0].is_rows()) continue;
+    rows_ = FreshName("rows");
+    pb::NodeProto* shape = AddNode("Shape", rows_, {Name(id)}, rows_);
+    SetInt(shape, "start", 0);
+    SetInt(shape, "end", 1);
+    break;
+  }
+  return rows_;
+}
+
 void ModelWriter::SetMicrosoftDomain(pb::NodeProto* node) {
   node->set_domain(kMicrosoftDomain);
   if (model_.opset_import_size() > 1) return;
@@ -171,6 +186,22 @@ void SetString(pb::NodeProto* node, const char* name, const char* value) {
   attribute->set_name(name);
   attribute->set_type(pb::AttributeProto::STRING);
   attribute->set_s(value);
+}
+
+void SetFloats(pb::NodeProto* node, const char* name,
+               const std::vector<float>& values) {
+  pb::AttributeProto* attribute = node->add_attribute();
+  attribute->set_name(name);
+  attribute->set_type(pb::AttributeProto::FLOATS);
+  attribute->mutable_floats()->Add(values.begin(), values.end());
+}
+
+void SetStrings(pb::NodeProto* node, const char* name,
+                const std::vector<std::string>& values) {
+  pb::AttributeProto* attribute = node->add_attribute();
+  attribute->set_name(name);
+  attribute->set_type(pb::AttributeProto::STRINGS);
+  for (const std::string& value : values) attribute->add_strings(value);
 }
 
 }  // namespace octet::onnx

@@ -47,6 +47,10 @@ class ModelWriter {
   // the model then imports.
   void SetMicrosoftDomain(pb::NodeProto* node);
 
+  // The number of rows, int64 [1]: the leading dimension of an input. Empty
+  // where no input leads with rows.
+  const std::string& Rows();
+
   void AddMetadata(const std::string& key, const std::string& value);
 
   // Writes the signature and hands out the serialized model.
@@ -61,11 +65,16 @@ class ModelWriter {
   absl::flat_hash_set<ir::ValueId> written_;
   absl::flat_hash_map<ir::ValueId, std::pair<std::string, std::string>>
       quantizations_;
+  std::string rows_;  // the value that holds their number; empty: none yet
 };
 
 void SetInt(pb::NodeProto* node, const char* name, int64_t value);
 void SetFloat(pb::NodeProto* node, const char* name, float value);
 void SetString(pb::NodeProto* node, const char* name, const char* value);
+void SetFloats(pb::NodeProto* node, const char* name,
+               const std::vector<float>& values);
+void SetStrings(pb::NodeProto* node, const char* name,
+                const std::vector<std::string>& values);
 template <typename Numbers>
 void SetInts(pb::NodeProto* node, const char* name, const Numbers& values) {
   pb::AttributeProto* attribute = node->add_attribute();

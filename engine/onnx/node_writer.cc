@@ -42,6 +42,12 @@ std::string NodeWriter::Float(absl::string_view suffix, float value) {
   return model_.AddFloat(Stem(suffix), value);
 }
 
+absl::StatusOr<std::string> NodeWriter::Rows() {
+  std::string rows = model_.Rows();
+  if (rows.empty()) return Unsupported("it makes rows that no input has");
+  return rows;
+}
+
 std::string NodeWriter::Stem(absl::string_view suffix) const {
   return absl::StrCat(output_, ".", suffix);
 }
@@ -76,6 +82,17 @@ pb::NodeProto* NodeWriter::Add(absl::string_view op_type,
   if (remaining_ > 0 || added_ > 0) absl::StrAppend(&name, "/", op_type);
   ++added_;
   return model_.AddNode(op_type, name, std::move(inputs), current_);
+}
+
+void NodeWriter::AddOtherOutputs(pb::NodeProto* last) const {
+  for (size_t i = 1; i < node_.outputs.size(); ++i) {
+    last->add_output(graph_.value(node_.outputs[i]).name);
+  }
+}
+
+void NodeWriter::SkipFirstOutput(pb::NodeProto* last) {
+  last->add_output(last->output(0));
+  last->set_output(0, model_.FreshName(Stem("unread")));
 }
 
 pb::NodeProto* NodeWriter::AddMicrosoft(absl::string_view op_type,

@@ -53,6 +53,10 @@ class NodeWriter {
   std::string Ints(absl::string_view suffix, absl::Span<const int64_t> values);
   std::string Float(absl::string_view suffix, float value);
 
+  // The number of rows, int64 [1], as a run finds it; UNIMPLEMENTED for a graph
+  // without an input that leads with them.
+  absl::StatusOr<std::string> Rows();
+
   // From here on the chain is written in float: DequantizeLinear of each input
   // of integers before it and, by FinishInFloat(), QuantizeLinear behind it
   // where the output is of integers.
@@ -65,6 +69,10 @@ class NodeWriter {
   // The next node of the chain; current() becomes its output.
   pb::NodeProto* Add(absl::string_view op_type,
                      std::vector<std::string> inputs);
+  // Gives the chain's last node the outputs of the IR node behind the first.
+  void AddOtherOutputs(pb::NodeProto* last) const;
+  // Puts an output that nobody reads before those the chain's last node has.
+  void SkipFirstOutput(pb::NodeProto* last);
   const std::string& current() const { return current_; }
   // Relu or Clip.
   void AddActivation(const ir::Activation& range, const std::string& x);

@@ -150,7 +150,7 @@ TEST(ExporterTest, BatchedMatMulWithBiasKeepsItsMeaning) {
 
 TEST(ExporterTest, OlderOpsetsBecomeTheOneThatHasScalesPerChannel) {
   // Opset 7 has Dropout's mask, Clip's limits and BatchNormalization's flags
-  // where opset 13 has not.
+  // where opset 17 has not.
   ModelBuilder m(7);
   m.Input("x", {-1, 2, 4, 4}).Output("y");
   m.Floats("s", {2}, {1, 2}).Floats("b", {2}, {3, 4});
@@ -163,7 +163,7 @@ TEST(ExporterTest, OlderOpsetsBecomeTheOneThatHasScalesPerChannel) {
   ASSERT_TRUE(bytes.ok()) << bytes.status();
   ::onnx::ModelProto model;
   ASSERT_TRUE(model.ParseFromString(*bytes));
-  EXPECT_EQ(model.opset_import(0).version(), 13);
+  EXPECT_EQ(model.opset_import(0).version(), 17);
   EXPECT_EQ(DumpGraph(RoundTrip(graph)), DumpGraph(graph));
 }
 
