@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/quant/channel_links.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -162,13 +163,27 @@ class LinkFinder {
     return product - source_.nodes().data();
   }
 
-  // Takes the end of a normalization: gamma * x + beta, or gamma * x.
+  // Whether `node` is a whole normalization over the last axis with constants
+  // of its own for scale and bias.
+  bool IsScaledLayerNorm(const Node& node) const {
+    const auto* norm = std::get_if<ir::LayerNorm>(&node.op);
+    if (norm == nullptr || !norm->has_scale) return false;
+    const auto last =
+        static_cast<int>(source_.type(node.outputs[0]).dims.size()) - 1;
+    return norm->axis == last &&
+           std::all_of(
+               node.inputs.begin() + 1, node.inputs.end(),
+               [&](ValueId id) { return source_.value(id).is_constant(); });
+  }
+
+  // Takes a normalization, or the end of one: gamma * x + beta, or gamma * x.
   bool AddNormalization(size_t index, ValueId id, ChannelLink& link) const {
     const Node& node = source_.nodes()[index];
     const auto last = static_cast<int>(source_.type(id).dims.size()) - 1;
     if (!site_of_[id] || SiteChannelAxis(source_, id) != last) return false;
     const std::optional<size_t> product = ProductBefore(node);
-    if (!product && ChannelConstant(node, ir::BinaryKind::kMul) < 0) {
+    if (!product && ChannelConstant(node, ir::BinaryKind::kMul) < 0 &&
+        !IsScaledLayerNorm(node)) {
       return false;
     }
     if (product) link.producers.push_back(*product);

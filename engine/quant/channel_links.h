@@ -21,8 +21,9 @@ struct ChannelOrigin {
 // The values of one group of sites whose channels can be given other units:
 // what computes them divides, what reads them multiplies.
 struct ChannelLink {
-  // Node indices: weighted layers, or, with `normalization`, the product with a
-  // constant and the sum with one that end it, or the product alone.
+  // Node indices: weighted layers, or, with `normalization`, a LayerNorm, or
+  // the product with a constant and the sum with one that end it, or the
+  // product alone.
   std::vector<size_t> producers;
   bool normalization = false;
   std::vector<size_t> readers;  // weighted layers, node indices

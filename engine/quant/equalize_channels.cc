@@ -260,7 +260,7 @@ class Equalizer {
     const Scales& scales = candidates[best].scales;
     for (size_t producer : link.producers) {
       if (link.normalization) {
-        ScaleConstant(producer, scales.begin()->second);
+        ScaleConstants(producer, scales.begin()->second);
       } else {
         ScaleProducer(producer, link, scales);
       }
@@ -269,12 +269,17 @@ class Equalizer {
     ++result_.tensors;
   }
 
-  // Divides what a sum or product of a normalization has for each channel.
-  void ScaleConstant(size_t index, const std::vector<double>& scales) {
+  // Divides what a sum or product of a normalization, or a LayerNorm, has for
+  // each channel.
+  void ScaleConstants(size_t index, const std::vector<double>& scales) {
     Node& node = result_.graph.mutable_nodes()[index];
-    const size_t slot = source_.value(node.inputs[0]).is_constant() ? 0 : 1;
-    Replace(node, slot,
-            [&](int64_t i, double value) { return value / scales[i]; });
+    for (size_t slot = 0; slot < node.inputs.size(); ++slot) {
+      if (!source_.value(source_.nodes()[index].inputs[slot]).is_constant()) {
+        continue;
+      }
+      Replace(node, slot,
+              [&](int64_t i, double value) { return value / scales[i]; });
+    }
   }
 
   void ScaleProducer(size_t index, const ChannelLink& link,

@@ -214,9 +214,14 @@ constexpr int64_t kWidth = 16;
 // What follows a normalization's scale and shift.
 enum class Behind { kTwoMatrices, kReshape, kSumToo, kOutputToo };
 
+// How a file has a normalization's end: Mul and Add, Mul alone, or both in a
+// LayerNormalization.
+enum class Spelling { kScaleAndShift, kScale, kLayerNorm };
+
 // gamma * x + beta with two channels that are a hundred times the others, as
 // large language models have them, and matrices behind it.
-UnevenNet Normalization(Behind behind, bool shift = true) {
+UnevenNet Normalization(Behind behind,
+                        Spelling spelling = Spelling::kScaleAndShift) {
   GraphBuilder b;
   const ValueId x = b.Input("x", RowsAnd({kTokens, kWidth}));
   Tensor gamma = RandomFloats({kWidth}, 1, 0.5f, 1.5f);
@@ -225,11 +230,19 @@ UnevenNet Normalization(Behind behind, bool shift = true) {
     gamma.mutable_data<float>()[c] *= 100;
     beta.mutable_data<float>()[c] *= 100;
   }
-  ValueId y = b.Node("scaled", ir::Binary{ir::BinaryKind::kMul, {}},
-                     {b.Constant("gamma", gamma), x});
-  if (shift) {
-    y = b.Node("normal", ir::Binary{ir::BinaryKind::kAdd, {}},
-               {y, b.Constant("beta", beta)});
+  const ValueId scale = b.Constant("gamma", gamma);
+  const ValueId bias = b.Constant("beta", beta);
+  ValueId y = x;
+  if (spelling == Spelling::kLayerNorm) {
+    ir::LayerNorm norm;
+    norm.axis = 2;
+    norm.has_scale = norm.has_bias = true;
+    y = b.Node("normal", norm, {x, scale, bias});
+  } else {
+    y = b.Node("scaled", ir::Binary{ir::BinaryKind::kMul, {}}, {scale, x});
+  }
+  if (spelling == Spelling::kScaleAndShift) {
+    y = b.Node("normal", ir::Binary{ir::BinaryKind::kAdd, {}}, {y, bias});
   }
   ValueId data = y;
   if (behind == Behind::kReshape) {
@@ -291,9 +304,10 @@ double QuantizedDb(const ir::Graph& graph, const UnevenNet& net) {
 }
 
 TEST(SmoothingTest, AnswersStayTheSame) {
-  for (bool shift : {true, false}) {
+  for (Spelling spelling :
+       {Spelling::kScaleAndShift, Spelling::kScale, Spelling::kLayerNorm}) {
     for (Behind behind : {Behind::kTwoMatrices, Behind::kReshape}) {
-      const UnevenNet net = Normalization(behind, shift);
+      const UnevenNet net = Normalization(behind, spelling);
       const Equalization smoothed = Equalized(net, kSmoothing);
       EXPECT_EQ(smoothed.tensors, 1);
       ExpectSameAnswers(net, smoothed.graph);
@@ -302,11 +316,13 @@ TEST(SmoothingTest, AnswersStayTheSame) {
 }
 
 TEST(SmoothingTest, OutliersNoLongerTakeTheStepsOfTheOthers) {
-  const UnevenNet net = Normalization(Behind::kTwoMatrices);
-  const double before = QuantizedDb(net.graph, net);
-  const double after = QuantizedDb(Equalized(net, kSmoothing).graph, net);
-  EXPECT_LT(before, 25);
-  EXPECT_GT(after, before + 10);
+  for (Spelling spelling : {Spelling::kScaleAndShift, Spelling::kLayerNorm}) {
+    const UnevenNet net = Normalization(Behind::kTwoMatrices, spelling);
+    const double before = QuantizedDb(net.graph, net);
+    const double after = QuantizedDb(Equalized(net, kSmoothing).graph, net);
+    EXPECT_LT(before, 25);
+    EXPECT_GT(after, before + 10);
+  }
 }
 
 TEST(SmoothingTest, LeavesWhatSomethingElseReads) {
