@@ -10,8 +10,8 @@
 namespace octet::onnx {
 namespace {
 
-using Unary = ir::UnaryKind;
-using Binary = ir::BinaryKind;
+using ir::BinaryKind;
+using ir::UnaryKind;
 
 // x * tanh(log(1 + exp(x)))
 void WriteMish(NodeWriter& writer) {
@@ -74,26 +74,26 @@ void WriteOneNode(const ir::Unary& op, NodeWriter& writer) {
   writer.Expect(1);
   pb::NodeProto* node = writer.Add(op.Name(), {writer.Input(0)});
   switch (op.kind) {
-    case Unary::kHardSigmoid:
+    case UnaryKind::kHardSigmoid:
       SetFloat(node, "alpha", op.alpha);
       SetFloat(node, "beta", op.beta);
       return;
-    case Unary::kSelu:
+    case UnaryKind::kSelu:
       SetFloat(node, "alpha", op.alpha);
       SetFloat(node, "gamma", op.beta);
       return;
-    case Unary::kShrink:
+    case UnaryKind::kShrink:
       SetFloat(node, "lambd", op.alpha);
       SetFloat(node, "bias", op.beta);
       return;
-    case Unary::kIsInf:
+    case UnaryKind::kIsInf:
       SetInt(node, "detect_negative", op.alpha != 0 ? 1 : 0);
       SetInt(node, "detect_positive", op.beta != 0 ? 1 : 0);
       return;
-    case Unary::kLeakyRelu:
-    case Unary::kElu:
-    case Unary::kCelu:
-    case Unary::kThresholdedRelu:
+    case UnaryKind::kLeakyRelu:
+    case UnaryKind::kElu:
+    case UnaryKind::kCelu:
+    case UnaryKind::kThresholdedRelu:
       SetFloat(node, "alpha", op.alpha);
       return;
     default:
@@ -104,14 +104,14 @@ void WriteOneNode(const ir::Unary& op, NodeWriter& writer) {
 // How ONNX calls it; empty where opset 17 has none.
 absl::string_view OnnxName(const ir::Binary& op) {
   switch (op.kind) {
-    case Binary::kFmod:
+    case BinaryKind::kFmod:
       return "Mod";
-    case Binary::kShiftLeft:
-    case Binary::kShiftRight:
+    case BinaryKind::kShiftLeft:
+    case BinaryKind::kShiftRight:
       return "BitShift";
-    case Binary::kBitAnd:
-    case Binary::kBitOr:
-    case Binary::kBitXor:
+    case BinaryKind::kBitAnd:
+    case BinaryKind::kBitOr:
+    case BinaryKind::kBitXor:
       return "";
     default:
       return op.Name();
@@ -137,31 +137,31 @@ absl::Status WriteOp(const ir::Binary& op, NodeWriter& writer) {
   const bool clamps = !op.activation.is_identity();
   writer.Expect(clamps ? 2 : 1);
   pb::NodeProto* node = writer.Add(name, writer.Inputs(2));
-  if (op.kind == Binary::kFmod) SetInt(node, "fmod", 1);
-  if (op.kind == Binary::kShiftLeft) SetString(node, "direction", "LEFT");
-  if (op.kind == Binary::kShiftRight) SetString(node, "direction", "RIGHT");
+  if (op.kind == BinaryKind::kFmod) SetInt(node, "fmod", 1);
+  if (op.kind == BinaryKind::kShiftLeft) SetString(node, "direction", "LEFT");
+  if (op.kind == BinaryKind::kShiftRight) SetString(node, "direction", "RIGHT");
   if (clamps) writer.AddActivation(op.activation, writer.current());
   return absl::OkStatus();
 }
 
 absl::Status WriteOp(const ir::Unary& op, NodeWriter& writer) {
   switch (op.kind) {
-    case Unary::kMish:
+    case UnaryKind::kMish:
       WriteMish(writer);
       break;
-    case Unary::kHardSwish:
+    case UnaryKind::kHardSwish:
       WriteHardSwish(writer);
       break;
-    case Unary::kSwish:
+    case UnaryKind::kSwish:
       WriteSwish(op.alpha, writer);
       break;
-    case Unary::kGelu:
+    case UnaryKind::kGelu:
       WriteGelu(writer);
       break;
-    case Unary::kGeluTanh:
+    case UnaryKind::kGeluTanh:
       WriteGeluTanh(writer);
       break;
-    case Unary::kBitNot:
+    case UnaryKind::kBitNot:
       return writer.Unsupported(kBitwise);
     default:
       WriteOneNode(op, writer);

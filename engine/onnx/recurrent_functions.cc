@@ -6,20 +6,20 @@
 namespace octet::onnx {
 namespace {
 
-using Kind = ir::RecurrentActivation;
+using Activation = ir::RecurrentActivation;
 
 constexpr NamedFunction kFunctions[] = {
-    {"Relu", {Kind::kRelu, 0, 0}, false, false},
-    {"Tanh", {Kind::kTanh, 0, 0}, false, false},
-    {"Sigmoid", {Kind::kSigmoid, 0, 0}, false, false},
-    {"Affine", {Kind::kAffine, 1, 0}, true, true},
-    {"LeakyRelu", {Kind::kLeakyRelu, 0.01f, 0}, true, false},
-    {"ThresholdedRelu", {Kind::kThresholdedRelu, 1, 0}, true, false},
-    {"ScaledTanh", {Kind::kScaledTanh, 1, 1}, true, true},
-    {"HardSigmoid", {Kind::kHardSigmoid, 0.2f, 0.5f}, true, true},
-    {"Elu", {Kind::kElu, 1, 0}, true, false},
-    {"Softsign", {Kind::kSoftsign, 0, 0}, false, false},
-    {"Softplus", {Kind::kSoftplus, 0, 0}, false, false}};
+    {"Relu", {Activation::kRelu, 0, 0}, false, false},
+    {"Tanh", {Activation::kTanh, 0, 0}, false, false},
+    {"Sigmoid", {Activation::kSigmoid, 0, 0}, false, false},
+    {"Affine", {Activation::kAffine, 1, 0}, true, true},
+    {"LeakyRelu", {Activation::kLeakyRelu, 0.01f, 0}, true, false},
+    {"ThresholdedRelu", {Activation::kThresholdedRelu, 1, 0}, true, false},
+    {"ScaledTanh", {Activation::kScaledTanh, 1, 1}, true, true},
+    {"HardSigmoid", {Activation::kHardSigmoid, 0.2f, 0.5f}, true, true},
+    {"Elu", {Activation::kElu, 1, 0}, true, false},
+    {"Softsign", {Activation::kSoftsign, 0, 0}, false, false},
+    {"Softplus", {Activation::kSoftplus, 0, 0}, false, false}};
 
 }  // namespace
 
