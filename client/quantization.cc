@@ -85,12 +85,13 @@ absl::Status JobStatus(const v1::Job& job) {
 }
 
 absl::StatusOr<int64_t> CountSamples(const QuantizationWork& work) {
-  const bool has_path = !work.settings.calibration_path().empty();
-  if (has_path != work.calibration.empty()) {
+  const bool sends_none = !work.settings.calibration_path().empty() ||
+                          work.settings.synthetic_samples();
+  if (sends_none != work.calibration.empty()) {
     return absl::InvalidArgumentError(
-        has_path ? "both calibration tensors and a path of the server's were "
-                   "given; expected one of them"
-                 : "no calibration tensors were given");
+        sends_none ? "calibration tensors were given, and a path of the "
+                     "server's or synthetic samples; expected one of them"
+                   : "no calibration tensors were given");
   }
   if (!work.model.empty() && !work.settings.model_name().empty()) {
     return absl::InvalidArgumentError(

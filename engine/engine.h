@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "engine/base/dtype.h"
+#include "engine/base/input_range.h"
 #include "engine/base/shape.h"
 #include "engine/base/tensor.h"
 
@@ -245,14 +246,6 @@ enum class QuantizedFormat {
   kQOperator,
 };
 
-// What an input of a model spans, real units.
-struct InputRange {
-  std::string input;  // empty: every picture that no other range names
-  // One number each, or one for each channel of an input that is a picture.
-  std::vector<float> min;
-  std::vector<float> max;
-};
-
 // An input that synthetic samples were made for.
 struct SyntheticInput {
   std::string name;
@@ -260,6 +253,16 @@ struct SyntheticInput {
   float max = 0;
   bool declared = false;  // by the caller; else assumed
   bool picture = false;   // shapes that cover each other; else plain noise
+};
+
+// What quantizing may take.
+struct QuantizationBudget {
+  // How long Quantize() may try remedies of kHistogram: one that is not likely
+  // to end in time is left out. What is kept is then made and measured, so that
+  // the whole takes longer. With a limit the result may differ from run to run.
+  absl::Duration time = absl::InfiniteDuration();
+  // Bytes, by an estimate made before; none: any number.
+  std::optional<int64_t> memory_bytes;
 };
 
 struct QuantizationOptions {
@@ -274,13 +277,7 @@ struct QuantizationOptions {
   // that makes the whole network faster. Which these are is measured, so that
   // the result may differ from run to run; without it, it never does.
   bool keep_faster_float = false;
-  // How long Quantize() may try remedies of kHistogram: one that is not likely
-  // to end in time is left out. What is kept is then made and measured, so that
-  // the whole takes longer. With a limit the result may differ from run to run.
-  absl::Duration time_budget = absl::InfiniteDuration();
-  // Bytes that quantizing may take, by an estimate made before; none: any
-  // number.
-  std::optional<int64_t> memory_budget;
+  QuantizationBudget budget;
   int threads = 1;
   // Where the calibration samples are MakeSyntheticSamples()'s: what it said of
   // them. Then batch norms of the file, which know what real data does, have a

@@ -126,7 +126,7 @@ QuantizationSearch::QuantizationSearch(const onnx::ImportedModel& float_model,
       options_(options),
       observer_(observer),
       grid_(GridOf(options.activations)),
-      deadline_(absl::Now() + options.time_budget) {}
+      deadline_(absl::Now() + options.budget.time) {}
 
 absl::StatusOr<ChosenQuantization> QuantizationSearch::Run(
     const ir::Graph& graph, std::optional<ir::Graph> stand_in) {

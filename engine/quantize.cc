@@ -232,13 +232,13 @@ absl::StatusOr<QuantizationResult> Quantize(
   model_options.max_batch = 1;
   OCTET_ASSIGN_OR_RETURN(onnx::ImportedModel imported, ImportFloat(bytes));
   OCTET_RETURN_IF_ERROR(CheckSynthetic(options));
-  if (options.memory_budget) {
+  if (options.budget.memory_bytes) {
     OCTET_ASSIGN_OR_RETURN(const ir::Graph graph,
                            OptimizerFor(options.format)(imported.graph));
     OCTET_RETURN_IF_ERROR(
         internal::CheckMemoryBudget(internal::EstimateQuantizationMemory(
                                         graph, calibration, options.method),
-                                    *options.memory_budget));
+                                    *options.budget.memory_bytes));
   }
   const onnx::ImportedModel float_model = imported;
   OCTET_ASSIGN_OR_RETURN(auto exact, internal::LoadedModel::Create(

@@ -46,6 +46,7 @@ EngineFunctions TheEngine() {
     return Executor::Create(std::move(model));
   };
   functions.quantize = Quantize;
+  functions.make_synthetic_samples = MakeSyntheticSamples;
   functions.evaluate = Evaluate;
   return functions;
 }

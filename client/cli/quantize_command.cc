@@ -2,6 +2,7 @@
 // octet quantize: has the server make an int8 version of one of its models.
 #include <unistd.h>
 
+#include <cstdint>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "engine/base/status_macros.h"
 #include "engine/io/file.h"
 #include "engine/io/input_files.h"
+#include "engine/io/input_ranges.h"
 #include "engine/io/labels.h"
 #include "engine/io/progress_line.h"
 
@@ -24,6 +26,14 @@ const std::map<std::string, v1::Method>& Methods() {
   static const auto* const kMethods = new std::map<std::string, v1::Method>{
       {"linear", v1::METHOD_LINEAR}, {"histogram", v1::METHOD_HISTOGRAM}};
   return *kMethods;
+}
+
+const std::map<std::string, v1::QuantizedFormat>& Formats() {
+  static const auto* const kFormats =
+      new std::map<std::string, v1::QuantizedFormat>{
+          {"qdq", v1::QUANTIZED_FORMAT_QDQ},
+          {"qoperator", v1::QUANTIZED_FORMAT_QOPERATOR}};
+  return *kFormats;
 }
 
 const std::map<std::string, v1::ActivationScheme>& Schemes() {
@@ -37,6 +47,7 @@ const std::map<std::string, v1::ActivationScheme>& Schemes() {
 struct QuantizeFlags {
   v1::QuantizeSettings settings;
   std::vector<std::string> calibration;
+  std::vector<std::string> input_ranges;
   std::vector<std::string> evaluation;
   std::string labels;
   std::string model_file;
@@ -44,12 +55,29 @@ struct QuantizeFlags {
   RowFlags rows;
 };
 
+// What --input-range says, and --mean and --scale of pictures.
+absl::Status SetInputRanges(const QuantizeFlags& flags,
+                            v1::QuantizeSettings* settings) {
+  if (!settings->synthetic_samples()) return absl::OkStatus();
+  OCTET_ASSIGN_OR_RETURN(
+      const std::vector<InputRange> ranges,
+      io::ReadInputRanges(flags.input_ranges, MakeRowForm(flags.rows)));
+  for (const InputRange& range : ranges) {
+    v1::InputRange* message = settings->add_input_ranges();
+    message->set_input(range.input);
+    message->mutable_min()->Add(range.min.begin(), range.min.end());
+    message->mutable_max()->Add(range.max.begin(), range.max.end());
+  }
+  return absl::OkStatus();
+}
+
 // Reads everything that is sent along; `model_bytes` gets the model file.
 absl::StatusOr<client::QuantizationWork> ReadWork(const QuantizeFlags& flags,
                                                   client::Client* client,
                                                   std::string* model_bytes) {
   client::QuantizationWork work;
   work.settings = flags.settings;
+  OCTET_RETURN_IF_ERROR(SetInputRanges(flags, &work.settings));
   if (!flags.model_file.empty()) {
     OCTET_ASSIGN_OR_RETURN(*model_bytes, io::ReadFile(flags.model_file));
     work.model = *model_bytes;
@@ -180,13 +208,31 @@ void AddSourceFlags(CLI::App* command, QuantizeFlags* flags) {
                        "calibration-folder")
           ->type_name("PATH");
   path->excludes(calibration);
+  auto* synthetic =
+      command
+          ->add_flag_callback(
+              "--synthetic",
+              [settings] { settings->set_synthetic_samples(true); },
+              "Without samples: the server makes some up and goes by the "
+              "model's batch norms, which costs accuracy")
+          ->excludes(calibration)
+          ->excludes(path);
+  command
+      ->add_option("--input-range", flags->input_ranges,
+                   "With --synthetic: what an input spans. Repeated, for each "
+                   "input [of pictures, what --mean and --scale say; else "
+                   "-1,1, of bytes all, of other integers 0,1]")
+      ->type_name("NAME=MIN,MAX")
+      ->allow_extra_args(false)
+      ->take_all()
+      ->needs(synthetic);
   command
       ->add_option("--model-version", *settings->mutable_model_version(),
                    "The float model's version [latest]")
       ->excludes(file);
-  command->parse_complete_callback([calibration, path] {
-    if (calibration->empty() && path->empty()) {
-      throw CLI::RequiredError("--calibration or --server-path");
+  command->parse_complete_callback([calibration, path, synthetic] {
+    if (calibration->empty() && path->empty() && synthetic->empty()) {
+      throw CLI::RequiredError("--calibration, --server-path or --synthetic");
     }
   });
 }
@@ -212,6 +258,29 @@ void AddEvaluationFlags(CLI::App* command, QuantizeFlags* flags) {
       [flags] { flags->settings.set_drop_first_class(true); },
       "Leave class 0 out and count labels from class 1: for models with a "
       "background class");
+}
+
+void AddBudgetFlags(CLI::App* command, v1::QuantizeSettings* settings) {
+  command
+      ->add_option_function<double>(
+          "--time-budget",
+          [settings](double seconds) {
+            settings->set_time_budget_seconds(seconds);
+          },
+          "Seconds that --method histogram may try remedies for; the result "
+          "may then differ from run to run [no limit]")
+      ->check(CLI::Range(0.0, 1e9))
+      ->type_name("SECONDS");
+  command
+      ->add_option_function<int64_t>(
+          "--memory-budget",
+          [settings](int64_t megabytes) {
+            settings->set_memory_budget_bytes(megabytes * 1'000'000);
+          },
+          "Megabytes that quantizing may take: more, by an estimate, is "
+          "refused before it starts [no limit]")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
+      ->type_name("MB");
 }
 
 }  // namespace
@@ -252,6 +321,15 @@ void AddQuantizeCommand(CLI::App* app, const GlobalFlags& globals,
                    "signed around zero")
       ->check(CLI::IsMember(&Schemes()))
       ->capture_default_str();
+  auto format = std::make_shared<std::string>("qdq");
+  command
+      ->add_option("--format", *format,
+                   "qdq: QuantizeLinear and DequantizeLinear where octet "
+                   "rounds; qoperator: QLinearConv, QGemm and the like for "
+                   "runtimes that want these")
+      ->check(CLI::IsMember(&Formats()))
+      ->capture_default_str();
+  AddBudgetFlags(command, settings);
   auto load = std::make_shared<bool>(false);
   command->add_flag("--load", *load,
                     "Load the new version as soon as it is there");
@@ -271,6 +349,7 @@ void AddQuantizeCommand(CLI::App* app, const GlobalFlags& globals,
     flags->settings.set_method(Methods().at(*method));
     flags->settings.set_activation_scheme(Schemes().at(*scheme));
     flags->settings.set_bias_correction(*correction == "on");
+    flags->settings.set_format(Formats().at(*format));
     flags->settings.set_load_when_done(*load);
     flags->settings.set_priority(*priority);
     *action = [flags, &globals] { return RunQuantize(*flags, globals); };

@@ -132,6 +132,7 @@ Json SyntheticJson(const ReportFacts& facts) {
 Json QuantizationJson(const ReportFacts& facts) {
   const QuantizationResult& result = facts.quantization;
   Json json = {{"method", std::string(Name(facts.options.method))},
+               {"format", std::string(Name(facts.options.format))},
                {"activations", std::string(Name(facts.options.activations))},
                {"bias_correction", facts.options.bias_correction},
                {"samples", result.samples},

@@ -97,6 +97,16 @@ absl::string_view Name(QuantizationMethod method) {
   return "unknown";
 }
 
+absl::string_view Name(QuantizedFormat format) {
+  switch (format) {
+    case QuantizedFormat::kQdq:
+      return "qdq";
+    case QuantizedFormat::kQOperator:
+      return "qoperator";
+  }
+  OCTET_CHECK(false);
+}
+
 absl::string_view Name(ActivationScheme scheme) {
   return scheme == ActivationScheme::kSymmetric ? "symmetric" : "asymmetric";
 }

@@ -46,6 +46,8 @@ std::string Machine(const MachineDescription& machine);
 
 // "histogram", "linear".
 absl::string_view Name(QuantizationMethod method);
+// "qdq", "qoperator".
+absl::string_view Name(QuantizedFormat format);
 // "asymmetric", "symmetric".
 absl::string_view Name(ActivationScheme scheme);
 

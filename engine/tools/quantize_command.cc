@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -13,23 +12,21 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "engine/base/status_macros.h"
 #include "engine/engine.h"
 #include "engine/evaluation/evaluation.h"
 #include "engine/io/file.h"
+#include "engine/io/input_ranges.h"
 #include "engine/io/labels.h"
 #include "engine/io/progress_line.h"
 #include "engine/report/report.h"
 #include "engine/report/text_report.h"
 #include "engine/report/verdict.h"
-#include "engine/report/wording.h"
 #include "engine/tools/command_line.h"
 #include "engine/tools/commands.h"
 #include "engine/tools/comparison.h"
-#include "engine/tools/input_ranges.h"
+#include "engine/tools/quantization_output.h"
 #include "engine/tools/report.h"
 #include "engine/tools/row_flags.h"
 
@@ -71,8 +68,10 @@ struct QuantizeFlags {
                               : ActivationScheme::kAsymmetric;
     options.bias_correction = bias_correction == "on";
     options.keep_faster_float = keep_faster_float;
-    if (time_budget) options.time_budget = absl::Seconds(*time_budget);
-    if (memory_budget) options.memory_budget = *memory_budget * kMegabyte;
+    if (time_budget) options.budget.time = absl::Seconds(*time_budget);
+    if (memory_budget) {
+      options.budget.memory_bytes = *memory_budget * kMegabyte;
+    }
     options.threads = threads;
     return options;
   }
@@ -117,127 +116,6 @@ absl::Status CheckOutput(const QuantizeFlags& flags) {
   return absl::OkStatus();
 }
 
-// Null where real samples calibrated.
-Json SyntheticJson(const QuantizationOptions& options,
-                   const QuantizationResult& result) {
-  if (options.synthetic.empty()) return nullptr;
-  Json json = {{"trust", report::WithoutData(options, result)},
-               {"batch_norms", result.batch_norms},
-               {"inputs", Json::array()}};
-  for (const SyntheticInput& input : options.synthetic) {
-    json["inputs"].push_back({{"name", input.name},
-                              {"min", input.min},
-                              {"max", input.max},
-                              {"declared", input.declared},
-                              {"picture", input.picture}});
-  }
-  return json;
-}
-
-Json ToJson(const QuantizeFlags& flags, const QuantizationOptions& options,
-            const QuantizationResult& result) {
-  Json json = {{"output", flags.output},
-               {"method", flags.method},
-               {"format", flags.format},
-               {"activations", flags.activations},
-               {"bias_correction", flags.bias_correction == "on"},
-               {"samples", result.samples},
-               {"synthetic", SyntheticJson(options, result)},
-               {"float_bytes", result.float_bytes},
-               {"quantized_bytes", result.quantized_bytes},
-               {"integer_steps", result.integer_steps},
-               {"float_steps", result.float_steps},
-               {"sqnr_db", BoundedDb(result.sqnr_db)},
-               {"left_out", result.left_out},
-               {"tensors", Json::array()}};
-  for (const QuantizedTensor& tensor : result.tensors) {
-    json["tensors"].push_back({{"name", tensor.name},
-                               {"dtype", std::string(Name(tensor.dtype))},
-                               {"scales", tensor.scales},
-                               {"zero_points", tensor.zero_points},
-                               {"min", tensor.min},
-                               {"max", tensor.max},
-                               {"threshold", tensor.threshold},
-                               {"clipped_share", tensor.clipped_share}});
-  }
-  if (flags.keep_faster_float) json["slower_layers"] = Json::array();
-  for (const SlowerLayers& layers : result.slower_layers) {
-    json["slower_layers"].push_back(
-        {{"nodes", layers.nodes},
-         {"float_ms", layers.float_ms},
-         {"int8_ms", layers.int8_ms},
-         {"network_int8_ms", layers.network_int8_ms},
-         {"network_float_ms", layers.network_float_ms},
-         {"kept_float", layers.kept_float}});
-  }
-  return json;
-}
-
-void PrintSlowerLayers(const QuantizationResult& result) {
-  if (result.slower_layers.empty()) {
-    std::printf("no layer is slower in int8 than in float on this machine\n");
-  }
-  for (const SlowerLayers& layers : result.slower_layers) {
-    std::printf(
-        "%zu layers from %s on: %.4g ms in int8, %.4g in float; the network "
-        "%.4g ms with them in int8, %.4g in float: %s\n",
-        layers.nodes.size(), layers.nodes[0].c_str(), layers.int8_ms,
-        layers.float_ms, layers.network_int8_ms, layers.network_float_ms,
-        layers.kept_float ? "kept float" : "kept int8");
-  }
-}
-
-// Everything that the report tells of the whole model.
-void AddEvaluation(const report::RenderedReport& rendered, Json* json) {
-  const Json report = Json::parse(rendered.json);
-  for (const char* key : {"verdict", "headline", "advice", "evaluation"}) {
-    (*json)[key] = report.at(key);
-  }
-}
-
-void PrintVerdict(const QuantizeFlags& flags,
-                  const QuantizationOptions& options,
-                  const QuantizationResult& result) {
-  const double share =
-      100.0 * result.quantized_bytes / std::max<int64_t>(result.float_bytes, 1);
-  std::printf("%s: %s, %.0f %% of the float model's %s\n", flags.output.c_str(),
-              FormatBytes(result.quantized_bytes).c_str(), share,
-              FormatBytes(result.float_bytes).c_str());
-  std::printf("steps: %lld integer, %lld float\n",
-              static_cast<long long>(result.integer_steps),
-              static_cast<long long>(result.float_steps));
-  if (flags.keep_faster_float) PrintSlowerLayers(result);
-  if (!result.left_out.empty()) {
-    std::printf(
-        "left out for want of time: %s; a larger --time-budget tries "
-        "them\n",
-        absl::StrJoin(result.left_out, ", ").c_str());
-  }
-  const double sqnr_db = BoundedDb(result.sqnr_db);
-  std::printf("SQNR of the outputs on the %s: %s\n",
-              report::CalibrationSamples(options, result.samples).c_str(),
-              sqnr_db == kInfiniteDb
-                  ? "infinite, every element is equal"
-                  : absl::StrFormat("%.1f dB", sqnr_db).c_str());
-  const std::string without_data = report::WithoutData(options, result);
-  if (!without_data.empty()) std::printf("%s\n", without_data.c_str());
-  std::string inputs;
-  for (const SyntheticInput& input : options.synthetic) {
-    absl::StrAppend(&inputs, " --input ", input.name, "=FILE.npy");
-  }
-  for (const std::string& argument : flags.calibration) {
-    absl::StrAppend(&inputs, " --input ",
-                    argument.find('=') == std::string::npos
-                        ? "NAME"
-                        : argument.substr(0, argument.find('=')),
-                    "=FILE.npy");
-  }
-  std::printf(
-      "next, on samples that calibrated nothing: octet-model compare "
-      "%s %s%s\n",
-      flags.model.c_str(), flags.output.c_str(), inputs.c_str());
-}
-
 // What the command works on.
 struct Samples {
   std::vector<NamedTensor> calibration;
@@ -250,7 +128,7 @@ absl::Status MakeSamples(const QuantizeFlags& flags, const std::string& bytes,
                          Samples* samples) {
   OCTET_ASSIGN_OR_RETURN(
       const std::vector<InputRange> ranges,
-      ReadInputRanges(flags.input_ranges, flags.rows.ToForm()));
+      io::ReadInputRanges(flags.input_ranges, flags.rows.ToForm()));
   OCTET_ASSIGN_OR_RETURN(SyntheticSamples made,
                          MakeSyntheticSamples(bytes, ranges));
   samples->calibration = std::move(made.tensors);
@@ -325,6 +203,34 @@ absl::Status WriteReport(const std::string& folder,
   return io::WriteFileAtomically(path / "report.html", {rendered.html});
 }
 
+// Everything that the report tells of the whole model.
+void AddEvaluation(const report::RenderedReport& rendered, Json* json) {
+  const Json report = Json::parse(rendered.json);
+  for (const char* key : {"verdict", "headline", "advice", "evaluation"}) {
+    (*json)[key] = report.at(key);
+  }
+}
+
+// The command that tells more, on samples that calibrated nothing.
+void PrintNextStep(const QuantizeFlags& flags,
+                   const QuantizationOptions& options) {
+  std::string inputs;
+  for (const SyntheticInput& input : options.synthetic) {
+    absl::StrAppend(&inputs, " --input ", input.name, "=FILE.npy");
+  }
+  for (const std::string& argument : flags.calibration) {
+    absl::StrAppend(&inputs, " --input ",
+                    argument.find('=') == std::string::npos
+                        ? "NAME"
+                        : argument.substr(0, argument.find('=')),
+                    "=FILE.npy");
+  }
+  std::printf(
+      "next, on samples that calibrated nothing: octet-model compare "
+      "%s %s%s\n",
+      flags.model.c_str(), output.c_str(), inputs.c_str());
+}
+
 absl::Status Finish(const QuantizeFlags& flags,
                     const QuantizationOptions& options,
                     const QuantizationResult& result,
@@ -335,7 +241,7 @@ absl::Status Finish(const QuantizeFlags& flags,
     OCTET_RETURN_IF_ERROR(WriteReport(flags.report, *rendered));
   }
   if (flags.json) {
-    Json json = ToJson(flags, options, result);
+    Json json = QuantizationJson(flags.output, options, result);
     if (rendered) AddEvaluation(*rendered, &json);
     PrintJson(json);
   } else if (facts) {
@@ -347,7 +253,8 @@ absl::Status Finish(const QuantizeFlags& flags,
           (std::filesystem::path(flags.report) / "report.html").c_str());
     }
   } else {
-    PrintVerdict(flags, options, result);
+    PrintQuantization(flags.output, options, result);
+    PrintNextStep(flags, options);
   }
   return absl::OkStatus();
 }

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "engine/base/dtype.h"
+#include "engine/base/status_macros.h"
 #include "nlohmann/json.hpp"
 #include "server/api/wire_type.h"
 #include "server/jobs/history.h"
@@ -55,11 +56,66 @@ void EncodeSettings(const QuantizationRequest& request,
                                           ActivationScheme::kSymmetric
                                       ? v1::ACTIVATION_SCHEME_SYMMETRIC
                                       : v1::ACTIVATION_SCHEME_ASYMMETRIC);
+  settings->set_format(request.options.format == QuantizedFormat::kQOperator
+                           ? v1::QUANTIZED_FORMAT_QOPERATOR
+                           : v1::QUANTIZED_FORMAT_QDQ);
+  const QuantizationBudget& budget = request.options.budget;
+  if (budget.time < absl::InfiniteDuration()) {
+    settings->set_time_budget_seconds(absl::ToDoubleSeconds(budget.time));
+  }
+  if (budget.memory_bytes) {
+    settings->set_memory_budget_bytes(*budget.memory_bytes);
+  }
+  settings->set_synthetic_samples(request.synthetic_samples);
+  for (const InputRange& range : request.input_ranges) {
+    v1::InputRange* message = settings->add_input_ranges();
+    message->set_input(range.input);
+    message->mutable_min()->Add(range.min.begin(), range.min.end());
+    message->mutable_max()->Add(range.max.begin(), range.max.end());
+  }
   settings->set_load_when_done(request.load_when_done);
   settings->set_calibration_path(request.calibration_path);
   settings->set_publish_float(request.publish_float);
   settings->set_detach(request.detach);
   settings->set_priority(request.priority);
+}
+
+absl::StatusOr<QuantizedFormat> DecodeFormat(v1::QuantizedFormat format) {
+  switch (format) {
+    case v1::QUANTIZED_FORMAT_UNSPECIFIED:
+    case v1::QUANTIZED_FORMAT_QDQ:
+      return QuantizedFormat::kQdq;
+    case v1::QUANTIZED_FORMAT_QOPERATOR:
+      return QuantizedFormat::kQOperator;
+    default:
+      return absl::InvalidArgumentError(
+          absl::StrCat("settings.format: got ", static_cast<int>(format),
+                       ", expected QUANTIZED_FORMAT_QDQ or "
+                       "QUANTIZED_FORMAT_QOPERATOR"));
+  }
+}
+
+absl::StatusOr<QuantizationBudget> DecodeBudget(
+    const v1::QuantizeSettings& settings) {
+  QuantizationBudget budget;
+  if (settings.has_time_budget_seconds()) {
+    const double seconds = settings.time_budget_seconds();
+    if (!(seconds >= 0)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("settings.time_budget_seconds: got ", seconds,
+                       ", expected 0 or more"));
+    }
+    budget.time = absl::Seconds(seconds);
+  }
+  if (settings.has_memory_budget_bytes()) {
+    if (settings.memory_budget_bytes() < 1) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("settings.memory_budget_bytes: got ",
+                       settings.memory_budget_bytes(), ", expected 1 or more"));
+    }
+    budget.memory_bytes = settings.memory_budget_bytes();
+  }
+  return budget;
 }
 
 }  // namespace
@@ -74,6 +130,15 @@ std::string ToUtf8(const std::string& text) {
 absl::StatusOr<QuantizationRequest> DecodeSettings(
     const v1::QuantizeSettings& settings) {
   QuantizationRequest request;
+  OCTET_ASSIGN_OR_RETURN(request.options.format,
+                         DecodeFormat(settings.format()));
+  OCTET_ASSIGN_OR_RETURN(request.options.budget, DecodeBudget(settings));
+  request.synthetic_samples = settings.synthetic_samples();
+  for (const v1::InputRange& range : settings.input_ranges()) {
+    request.input_ranges.push_back({range.input(),
+                                    {range.min().begin(), range.min().end()},
+                                    {range.max().begin(), range.max().end()}});
+  }
   request.model = settings.model_name();
   request.version = settings.model_version();
   request.output_model = settings.output_model_name();

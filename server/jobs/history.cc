@@ -61,7 +61,19 @@ Json Settings(const QuantizationRequest& request) {
                                 ? "symmetric"
                                 : "asymmetric"},
       {"bias_correction", options.bias_correction},
+      {"format",
+       options.format == QuantizedFormat::kQOperator ? "qoperator" : "qdq"},
+      {"time_budget_seconds", nullptr},
+      {"memory_budget_bytes", nullptr},
+      {"synthetic_samples", request.synthetic_samples},
       {"calibration_path", nullptr}};
+  if (options.budget.time < absl::InfiniteDuration()) {
+    settings["time_budget_seconds"] =
+        absl::ToDoubleSeconds(options.budget.time);
+  }
+  if (options.budget.memory_bytes) {
+    settings["memory_budget_bytes"] = *options.budget.memory_bytes;
+  }
   if (!request.calibration_path.empty()) {
     settings["calibration_path"] = request.calibration_path;
   }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -22,8 +23,11 @@ struct QuantizationRequest {
   // Of the evaluation: class 0 is "background", and labels count from class 1.
   bool drop_first_class = false;
   bool load_when_done = false;
-  // Below the calibration folder; empty: samples are uploaded.
+  // Below the calibration folder; empty: samples are uploaded, or synthetic.
   std::string calibration_path{};
+  // Whether samples are made up, of inputs that span these ranges.
+  bool synthetic_samples = false;
+  std::vector<InputRange> input_ranges{};
   // Whether the uploaded float model becomes a version too.
   bool publish_float = false;
   // Whether it outlives the call that uploads it; the caller sees to that.

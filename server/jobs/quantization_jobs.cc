@@ -58,6 +58,27 @@ absl::Status UnknownJob(absl::string_view id) {
                                           " are remembered"));
 }
 
+// Refuses what only made-up samples, or only real ones, can have.
+absl::Status CheckSynthetic(const QuantizationRequest& request) {
+  if (!request.synthetic_samples) {
+    if (request.input_ranges.empty()) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        "settings.input_ranges: they are for settings.synthetic_samples, which "
+        "is not set");
+  }
+  if (!request.calibration_path.empty()) {
+    return absl::InvalidArgumentError(
+        "settings.synthetic_samples: got settings.calibration_path too, "
+        "expected one of them");
+  }
+  if (request.options.method != QuantizationMethod::kLinear) {
+    return absl::InvalidArgumentError(
+        "settings.method: synthetic samples misjudge what METHOD_HISTOGRAM "
+        "tries, expected METHOD_LINEAR");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 QuantizationJobs::Job::Job(QuantizationRequest request, int64_t version)
@@ -102,6 +123,7 @@ absl::StatusOr<int64_t> QuantizationJobs::CheckRequest(
         "settings.priority: got ", request->priority, ", expected -",
         kHighestPriority, " to ", kHighestPriority));
   }
+  OCTET_RETURN_IF_ERROR(CheckSynthetic(*request));
   if (!request->calibration_path.empty()) {
     OCTET_RETURN_IF_ERROR(CheckCalibrationPath(environment_.calibration_folder,
                                                request->calibration_path));

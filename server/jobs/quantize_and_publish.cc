@@ -69,13 +69,24 @@ absl::StatusOr<std::string> PublishedFile(const JobEnvironment& environment,
       "model: publish under another model's name"));
 }
 
+// The calibration samples; says in the options of `request` where they were
+// made up for the model of `bytes`.
 absl::StatusOr<std::vector<NamedTensor>> ReadSamples(
-    const JobEnvironment& environment, const QuantizationRequest& request,
-    int64_t model_bytes, JobInput* input) {
-  if (request.calibration_path.empty()) return input->samples()->TakeTensors();
-  return ReadCalibration(environment.calibration_folder,
-                         request.calibration_path,
-                         environment.job_bytes - model_bytes);
+    const JobEnvironment& environment, absl::string_view bytes,
+    QuantizationRequest* request, JobInput* input) {
+  if (request->synthetic_samples) {
+    OCTET_ASSIGN_OR_RETURN(SyntheticSamples made,
+                           environment.engine->make_synthetic_samples(
+                               bytes, request->input_ranges));
+    request->options.synthetic = std::move(made.inputs);
+    return std::move(made.tensors);
+  }
+  if (request->calibration_path.empty()) {
+    return input->samples()->TakeTensors();
+  }
+  return ReadCalibration(
+      environment.calibration_folder, request->calibration_path,
+      environment.job_bytes - static_cast<int64_t>(bytes.size()));
 }
 
 // The samples that the models are compared on, and what is known of them.
@@ -148,7 +159,7 @@ absl::StatusOr<std::vector<GoldenFile>> RecordAnswers(
 absl::StatusOr<QuantizationOutcome> QuantizeAndPublish(
     const JobEnvironment& environment, const JobStatus& job,
     int64_t source_version, JobInput input, QuantizationObserver* observer) {
-  const QuantizationRequest& request = job.request;
+  QuantizationRequest request = job.request;
   OCTET_RETURN_IF_ERROR(observer->OnProgress({"read", 0, 1}));
   OCTET_ASSIGN_OR_RETURN(const std::string file,
                          PublishedFile(environment, request.output_model));
@@ -160,9 +171,8 @@ absl::StatusOr<QuantizationOutcome> QuantizeAndPublish(
         bytes, ReadModel(environment, request.model, source_version));
   }
   const auto source_bytes = static_cast<int64_t>(bytes.size());
-  OCTET_ASSIGN_OR_RETURN(
-      const std::vector<NamedTensor> samples,
-      ReadSamples(environment, request, source_bytes, &input));
+  OCTET_ASSIGN_OR_RETURN(const std::vector<NamedTensor> samples,
+                         ReadSamples(environment, bytes, &request, &input));
   OCTET_ASSIGN_OR_RETURN(
       QuantizationResult result,
       environment.engine->quantize(bytes, samples, request.options, observer));

@@ -41,6 +41,11 @@ struct EngineFunctions {
       const QuantizationOptions& options, QuantizationObserver* observer)>
       quantize;
 
+  // octet::MakeSyntheticSamples.
+  std::function<absl::StatusOr<SyntheticSamples>(
+      absl::string_view bytes, absl::Span<const InputRange> ranges)>
+      make_synthetic_samples;
+
   // octet::Evaluate.
   std::function<absl::StatusOr<ModelEvaluation>(
       absl::string_view exact, absl::string_view rounded,

@@ -106,6 +106,7 @@ EngineFunctions RealEngine() {
     return Model::FromBytes(bytes, options);
   };
   engine.quantize = Quantize;
+  engine.make_synthetic_samples = MakeSyntheticSamples;
   engine.evaluate = Evaluate;
   return engine;
 }

@@ -225,6 +225,33 @@ TEST_F(OctetCommandTest, QuantizeSendsEvaluationSamplesWithTheirLabels) {
   EXPECT_THAT(refused.err, HasSubstr("got 1 labels for 3 evaluation samples"));
 }
 
+TEST_F(OctetCommandTest, QuantizeSendsBudgetsFormatAndRangesInPlaceOfSamples) {
+  const Outcome outcome =
+      Run("quantize doubler --synthetic --input-range x=-2,3 --mean 127.5 "
+          "--format qoperator --time-budget 1.5 --memory-budget 600");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const auto requests = server_.quantize_requests();
+  ASSERT_EQ(requests.size(), 1);
+  EXPECT_TRUE(requests[0].last());
+  const v1::QuantizeSettings& sent = requests[0].settings();
+  EXPECT_TRUE(sent.synthetic_samples());
+  EXPECT_EQ(sent.format(), v1::QUANTIZED_FORMAT_QOPERATOR);
+  EXPECT_EQ(sent.time_budget_seconds(), 1.5);
+  EXPECT_EQ(sent.memory_budget_bytes(), 600'000'000);
+  ASSERT_EQ(sent.input_ranges_size(), 2);
+  EXPECT_EQ(sent.input_ranges(0).input(), "x");
+  EXPECT_THAT(sent.input_ranges(0).min(), ::testing::ElementsAre(-2));
+  EXPECT_THAT(sent.input_ranges(1).max(), ::testing::ElementsAre(127.5));
+
+  const Outcome bare = Run("quantize doubler");
+  EXPECT_EQ(bare.exit_code, 2);
+  EXPECT_THAT(bare.err, HasSubstr("--synthetic"));
+  EXPECT_EQ(
+      Run("quantize doubler --synthetic --calibration x=" + Path("rows.npy"))
+          .exit_code,
+      2);
+}
+
 TEST_F(OctetCommandTest, ReportsAreFetchedByJobAndByModelInAnyForm) {
   EXPECT_EQ(Run("report 00000000000000aa --format html").out,
             "report of job '00000000000000aa', model '' version '' as "

@@ -114,7 +114,7 @@ TEST(QuantizationSearchTest, WithoutBiasCorrectionNoneIsTried) {
 
 TEST(QuantizationSearchTest, WithoutTimeEveryRemedyIsLeftOutAndSaid) {
   QuantizationOptions options = Histogram();
-  options.time_budget = absl::ZeroDuration();
+  options.budget.time = absl::ZeroDuration();
   const QuantizationResult hurried = Quantized(20, options);
   EXPECT_THAT(hurried.remedies, IsEmpty());
   std::vector<std::string> tried;
@@ -130,14 +130,14 @@ TEST(QuantizationSearchTest, WithoutTimeEveryRemedyIsLeftOutAndSaid) {
 TEST(QuantizationSearchTest, MemoryBudgetThatCannotHoldIsRefusedWithFigures) {
   const NamedTensor calibration = Samples(4);
   QuantizationOptions options = Histogram();
-  options.memory_budget = 1'000'000;
+  options.budget.memory_bytes = 1'000'000;
   const auto refused =
       Quantize(SampleModel(), {&calibration, 1}, options, nullptr);
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(refused.status().message()),
               AllOf(HasSubstr("the budget is 1.0 MB"),
                     HasSubstr("MB for activations")));
-  options.memory_budget = 1'000'000'000;
+  options.budget.memory_bytes = 1'000'000'000;
   EXPECT_TRUE(
       Quantize(SampleModel(), {&calibration, 1}, options, nullptr).ok());
 }

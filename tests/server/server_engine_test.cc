@@ -75,6 +75,7 @@ class ServerEngineTest : public ::testing::Test {
       return Executor::Create(std::move(model));
     };
     engine.quantize = Quantize;
+    engine.make_synthetic_samples = MakeSyntheticSamples;
     engine.evaluate = Evaluate;
     ServerConfig config;
     config.model_repository = folder_.path();

@@ -107,6 +107,7 @@ class ServerInputFormTest : public ::testing::Test {
       return Model::FromBytes(bytes, options);
     };
     engine.quantize = Quantize;
+    engine.make_synthetic_samples = MakeSyntheticSamples;
     engine.evaluate = Evaluate;
     ServerConfig config;
     config.model_repository = folder_.path();

@@ -215,6 +215,62 @@ TEST_F(ServerJobsTest, TellsTheReportOfAJobAndOfAVersion) {
       grpc::StatusCode::INVALID_ARGUMENT);
 }
 
+TEST_F(ServerJobsTest, WithoutSamplesSomeAreMadeUpAndTheReportSaysSo) {
+  v1::QuantizeRequest request = Settings("m");
+  v1::QuantizeSettings& settings = *request.mutable_settings();
+  settings.set_synthetic_samples(true);
+  settings.set_format(v1::QUANTIZED_FORMAT_QOPERATOR);
+  settings.set_time_budget_seconds(20);
+  settings.set_memory_budget_bytes(1'000'000'000);
+  v1::InputRange* range = settings.add_input_ranges();
+  range->set_input("x");
+  range->add_min(-2);
+  range->add_max(3);
+  request.set_last(true);
+  const v1::Job job = Watch(Submit({request})).back();
+  ASSERT_EQ(job.state(), v1::JOB_STATE_SUCCEEDED) << job.error_message();
+  EXPECT_TRUE(job.settings().synthetic_samples());
+  EXPECT_EQ(job.settings().format(), v1::QUANTIZED_FORMAT_QOPERATOR);
+  EXPECT_EQ(job.settings().time_budget_seconds(), 20);
+  EXPECT_EQ(job.settings().memory_budget_bytes(), 1'000'000'000);
+  EXPECT_EQ(job.settings().input_ranges(0).max(0), 3);
+  EXPECT_THAT(job.report_json(), HasSubstr("\"synthetic_samples\": true"));
+  EXPECT_THAT(job.report_json(), HasSubstr("\"format\": \"qoperator\""));
+  EXPECT_THAT(folder_.Read("m/2/report.txt"), HasSubstr("synthetic samples"));
+}
+
+TEST_F(ServerJobsTest, RefusesWhatSettingsCannotMean) {
+  const auto refused =
+      [&](const std::function<void(v1::QuantizeSettings*)>& change) {
+        v1::QuantizeRequest request = Settings("m");
+        change(request.mutable_settings());
+        v1::Job job;
+        const grpc::Status status = Submit({request, Chunk(4, true)}, &job);
+        EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+        return status.error_message();
+      };
+  EXPECT_THAT(
+      refused([](auto* settings) { settings->set_time_budget_seconds(-1); }),
+      HasSubstr("time_budget_seconds: got -1"));
+  EXPECT_THAT(
+      refused([](auto* settings) { settings->set_memory_budget_bytes(0); }),
+      HasSubstr("memory_budget_bytes: got 0"));
+  EXPECT_THAT(refused([](auto* settings) {
+                settings->set_format(static_cast<v1::QuantizedFormat>(9));
+              }),
+              HasSubstr("format: got 9"));
+  EXPECT_THAT(refused([](auto* settings) { settings->add_input_ranges(); }),
+              HasSubstr("synthetic_samples, which is not set"));
+  EXPECT_THAT(
+      refused([](auto* settings) { settings->set_synthetic_samples(true); }),
+      HasSubstr("got calibration samples, expected none"));
+  EXPECT_THAT(refused([](auto* settings) {
+                settings->set_synthetic_samples(true);
+                settings->set_method(v1::METHOD_HISTOGRAM);
+              }),
+              HasSubstr("expected METHOD_LINEAR"));
+}
+
 TEST_F(ServerJobsTest, TakesTheModelAsBytesAndKeepsIt) {
   v1::QuantizeRequest settings = Settings("");
   settings.mutable_settings()->set_output_model_name("new");

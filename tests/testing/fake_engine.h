@@ -52,6 +52,10 @@ class FakeEngine {
                                 QuantizationObserver* observer) {
       return Quantize(bytes, calibration, observer);
     };
+    functions.make_synthetic_samples = [](absl::string_view,
+                                          absl::Span<const InputRange> ranges) {
+      return Synthesize(ranges);
+    };
     functions.evaluate = [](absl::string_view exact, absl::string_view rounded,
                             absl::Span<const NamedTensor> samples,
                             const EvaluationOptions& options,
@@ -254,6 +258,21 @@ class FakeEngine {
   }
 
   // With labels the first output is right, and so is its int8 version.
+  // Two samples of "x" that are the last range's ends.
+  static absl::StatusOr<SyntheticSamples> Synthesize(
+      absl::Span<const InputRange> ranges) {
+    SyntheticInput input = {"x", -1, 1, !ranges.empty(), false};
+    if (!ranges.empty()) {
+      input.min = ranges.back().min[0];
+      input.max = ranges.back().max[0];
+    }
+    const std::vector<float> values = {input.min, input.min, input.min,
+                                       input.min, input.max, input.max,
+                                       input.max, input.max};
+    return SyntheticSamples{{{"x", Tensor::Of<float>({2, 4}, values)}},
+                            {input}};
+  }
+
   static absl::StatusOr<ModelEvaluation> Evaluate(
       absl::string_view exact, absl::string_view rounded,
       absl::Span<const NamedTensor> samples, const EvaluationOptions& options) {

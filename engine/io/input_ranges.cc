@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/tools/input_ranges.h"
+#include "engine/io/input_ranges.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -9,7 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "engine/base/status_macros.h"
 
-namespace octet::tools {
+namespace octet::io {
 namespace {
 
 // NAME=MIN,MAX.
@@ -28,7 +28,7 @@ absl::StatusOr<InputRange> ParseRange(const std::string& argument) {
 }
 
 // Of pictures whose pixels --mean and --scale normalize.
-absl::StatusOr<InputRange> RangeOfPixels(const io::RowForm& form) {
+absl::StatusOr<InputRange> RangeOfPixels(const RowForm& form) {
   const size_t means = form.mean.size();
   const size_t scales = form.scale.size();
   if (means > 1 && scales > 1 && means != scales) {
@@ -50,7 +50,7 @@ absl::StatusOr<InputRange> RangeOfPixels(const io::RowForm& form) {
 }  // namespace
 
 absl::StatusOr<std::vector<InputRange>> ReadInputRanges(
-    absl::Span<const std::string> arguments, const io::RowForm& form) {
+    absl::Span<const std::string> arguments, const RowForm& form) {
   std::vector<InputRange> ranges;
   for (const std::string& argument : arguments) {
     OCTET_ASSIGN_OR_RETURN(ranges.emplace_back(), ParseRange(argument));
@@ -61,4 +61,4 @@ absl::StatusOr<std::vector<InputRange>> ReadInputRanges(
   return ranges;
 }
 
-}  // namespace octet::tools
+}  // namespace octet::io

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/tools/quantization_output.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "engine/report/wording.h"
+#include "engine/tools/comparison.h"
+
+namespace octet::tools {
+namespace {
+
+// Null where real samples calibrated.
+Json SyntheticJson(const QuantizationOptions& options,
+                   const QuantizationResult& result) {
+  if (options.synthetic.empty()) return nullptr;
+  Json json = {{"trust", report::WithoutData(options, result)},
+               {"batch_norms", result.batch_norms},
+               {"inputs", Json::array()}};
+  for (const SyntheticInput& input : options.synthetic) {
+    json["inputs"].push_back({{"name", input.name},
+                              {"min", input.min},
+                              {"max", input.max},
+                              {"declared", input.declared},
+                              {"picture", input.picture}});
+  }
+  return json;
+}
+
+void PrintSlowerLayers(const QuantizationResult& result) {
+  if (result.slower_layers.empty()) {
+    std::printf("no layer is slower in int8 than in float on this machine\n");
+  }
+  for (const SlowerLayers& layers : result.slower_layers) {
+    std::printf(
+        "%zu layers from %s on: %.4g ms in int8, %.4g in float; the network "
+        "%.4g ms with them in int8, %.4g in float: %s\n",
+        layers.nodes.size(), layers.nodes[0].c_str(), layers.int8_ms,
+        layers.float_ms, layers.network_int8_ms, layers.network_float_ms,
+        layers.kept_float ? "kept float" : "kept int8");
+  }
+}
+
+}  // namespace
+
+Json QuantizationJson(const std::string& output,
+                      const QuantizationOptions& options,
+                      const QuantizationResult& result) {
+  Json json = {{"output", output},
+               {"method", std::string(report::Name(options.method))},
+               {"format", std::string(report::Name(options.format))},
+               {"activations", std::string(report::Name(options.activations))},
+               {"bias_correction", options.bias_correction},
+               {"samples", result.samples},
+               {"synthetic", SyntheticJson(options, result)},
+               {"float_bytes", result.float_bytes},
+               {"quantized_bytes", result.quantized_bytes},
+               {"integer_steps", result.integer_steps},
+               {"float_steps", result.float_steps},
+               {"sqnr_db", BoundedDb(result.sqnr_db)},
+               {"left_out", result.left_out},
+               {"tensors", Json::array()}};
+  for (const QuantizedTensor& tensor : result.tensors) {
+    json["tensors"].push_back({{"name", tensor.name},
+                               {"dtype", std::string(Name(tensor.dtype))},
+                               {"scales", tensor.scales},
+                               {"zero_points", tensor.zero_points},
+                               {"min", tensor.min},
+                               {"max", tensor.max},
+                               {"threshold", tensor.threshold},
+                               {"clipped_share", tensor.clipped_share}});
+  }
+  if (options.keep_faster_float) json["slower_layers"] = Json::array();
+  for (const SlowerLayers& layers : result.slower_layers) {
+    json["slower_layers"].push_back(
+        {{"nodes", layers.nodes},
+         {"float_ms", layers.float_ms},
+         {"int8_ms", layers.int8_ms},
+         {"network_int8_ms", layers.network_int8_ms},
+         {"network_float_ms", layers.network_float_ms},
+         {"kept_float", layers.kept_float}});
+  }
+  return json;
+}
+
+void PrintQuantization(const std::string& output,
+                       const QuantizationOptions& options,
+                       const QuantizationResult& result) {
+  const double share =
+      100.0 * result.quantized_bytes / std::max<int64_t>(result.float_bytes, 1);
+  std::printf("%s: %s, %.0f %% of the float model's %s\n", output.c_str(),
+              FormatBytes(result.quantized_bytes).c_str(), share,
+              FormatBytes(result.float_bytes).c_str());
+  std::printf("steps: %lld integer, %lld float\n",
+              static_cast<long long>(result.integer_steps),
+              static_cast<long long>(result.float_steps));
+  if (options.keep_faster_float) PrintSlowerLayers(result);
+  if (!result.left_out.empty()) {
+    std::printf(
+        "left out for want of time: %s; a larger --time-budget tries "
+        "them\n",
+        absl::StrJoin(result.left_out, ", ").c_str());
+  }
+  const double sqnr_db = BoundedDb(result.sqnr_db);
+  std::printf("SQNR of the outputs on the %s: %s\n",
+              report::CalibrationSamples(options, result.samples).c_str(),
+              sqnr_db == kInfiniteDb
+                  ? "infinite, every element is equal"
+                  : absl::StrFormat("%.1f dB", sqnr_db).c_str());
+  const std::string without_data = report::WithoutData(options, result);
+  if (!without_data.empty()) std::printf("%s\n", without_data.c_str());
+}
+
+}  // namespace octet::tools
