@@ -28,7 +28,7 @@ const std::map<std::string, v1::Method>& Methods() {
   return *kMethods;
 }
 
-const std::map<std::string, v1::QuantizedFormat>& Formats() {
+const std::map<std::string, v1::QuantizedFormat>& QuantizedFormats() {
   static const auto* const kFormats =
       new std::map<std::string, v1::QuantizedFormat>{
           {"qdq", v1::QUANTIZED_FORMAT_QDQ},
@@ -327,7 +327,7 @@ void AddQuantizeCommand(CLI::App* app, const GlobalFlags& globals,
                    "qdq: QuantizeLinear and DequantizeLinear where octet "
                    "rounds; qoperator: QLinearConv, QGemm and the like for "
                    "runtimes that want these")
-      ->check(CLI::IsMember(&Formats()))
+      ->check(CLI::IsMember(&QuantizedFormats()))
       ->capture_default_str();
   AddBudgetFlags(command, settings);
   auto load = std::make_shared<bool>(false);
@@ -349,7 +349,7 @@ void AddQuantizeCommand(CLI::App* app, const GlobalFlags& globals,
     flags->settings.set_method(Methods().at(*method));
     flags->settings.set_activation_scheme(Schemes().at(*scheme));
     flags->settings.set_bias_correction(*correction == "on");
-    flags->settings.set_format(Formats().at(*format));
+    flags->settings.set_format(QuantizedFormats().at(*format));
     flags->settings.set_load_when_done(*load);
     flags->settings.set_priority(*priority);
     *action = [flags, &globals] { return RunQuantize(*flags, globals); };

@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "engine/base/dtype.h"
+#include "engine/report/wording.h"
 #include "nlohmann/json.hpp"
 
 namespace octet {
@@ -55,14 +56,10 @@ Json Head(const HistoryFacts& facts, const char* kind) {
 Json Settings(const QuantizationRequest& request) {
   const QuantizationOptions& options = request.options;
   Json settings = {
-      {"method", options.method == QuantizationMethod::kHistogram ? "histogram"
-                                                                  : "linear"},
-      {"activation_scheme", options.activations == ActivationScheme::kSymmetric
-                                ? "symmetric"
-                                : "asymmetric"},
+      {"method", std::string(report::Name(options.method))},
+      {"activation_scheme", std::string(report::Name(options.activations))},
       {"bias_correction", options.bias_correction},
-      {"format",
-       options.format == QuantizedFormat::kQOperator ? "qoperator" : "qdq"},
+      {"format", std::string(report::Name(options.format))},
       {"time_budget_seconds", nullptr},
       {"memory_budget_bytes", nullptr},
       {"synthetic_samples", request.synthetic_samples},
