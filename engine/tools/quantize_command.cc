@@ -228,7 +228,7 @@ void PrintNextStep(const QuantizeFlags& flags,
   std::printf(
       "next, on samples that calibrated nothing: octet-model compare "
       "%s %s%s\n",
-      flags.model.c_str(), output.c_str(), inputs.c_str());
+      flags.model.c_str(), flags.output.c_str(), inputs.c_str());
 }
 
 absl::Status Finish(const QuantizeFlags& flags,

@@ -80,7 +80,10 @@ RequestLog::RequestLog(const RequestSampling& sampling, spdlog::sink_ptr sink)
   SetSampling("", sampling);
 }
 
-RequestLog::~RequestLog() = default;
+RequestLog::~RequestLog() {
+  // Joins the thread that writes, so that what it writes with goes after it.
+  writer_.reset();
+}
 
 void RequestLog::Note(const RequestRecord& record) {
   const bool failed = !record.status.ok();

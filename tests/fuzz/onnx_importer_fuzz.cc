@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Arbitrary bytes as a model: imported, optimized, lowered. What is wrong with
-// them comes back as a Status; INTERNAL, a bug of ours, counts as a finding.
+// Arbitrary bytes as a model: imported, optimized, lowered, and written as a
+// file that is imported again. What is wrong with them comes back as a Status;
+// INTERNAL, a bug of ours, counts as a finding.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -9,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "engine/base/check.h"
 #include "engine/ir/infer_types.h"
+#include "engine/onnx/exporter.h"
 #include "engine/onnx/importer.h"
 #include "engine/optimize.h"
 
@@ -34,6 +36,15 @@ void OptimizeAndLower(const ir::Graph& imported) {
   const auto lowered = internal::Lower(*optimized);
   ExpectNoBug(lowered.status());
   if (lowered.ok()) OCTET_CHECK(ir::VerifyGraph(*lowered).ok());
+}
+
+// What the exporter makes of a graph must be a model that the importer takes.
+void WriteAndReadAgain(const ir::Graph& graph) {
+  const auto bytes = onnx::ExportModel(graph);
+  ExpectNoBug(bytes.status());
+  if (!bytes.ok()) return;
+  const auto again = onnx::ImportModel(*bytes, internal::ReferenceEvaluator());
+  OCTET_CHECK(again.ok() || absl::IsResourceExhausted(again.status()));
 }
 
 // The first stage of a model whose shapes a run decides, for extents of 2.
@@ -67,6 +78,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     octet::ImportFirstStage(*model->staged);
   } else {
     octet::OptimizeAndLower(model->graph);
+    octet::WriteAndReadAgain(model->graph);
   }
   return 0;
 }
