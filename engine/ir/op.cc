@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/ir/op.h"
 
+#include <type_traits>
+
 #include "engine/base/check.h"
 
 namespace octet::ir {
@@ -37,10 +39,12 @@ bool Rounds(const Op& op) {
 bool MixesRows(const Op& op, InputTypes inputs) {
   return std::visit(
       [&](const auto& specific) {
-        if constexpr (specific.kTraits.rows == RowUse::kAsksOp) {
+        constexpr RowUse kUse =
+            std::remove_cvref_t<decltype(specific)>::kTraits.rows;
+        if constexpr (kUse == RowUse::kAsksOp) {
           return specific.MixesRows(inputs);
         } else {
-          return specific.kTraits.rows == RowUse::kMixes;
+          return kUse == RowUse::kMixes;
         }
       },
       op);
@@ -49,10 +53,12 @@ bool MixesRows(const Op& op, InputTypes inputs) {
 AxisUse AxisUseOf(const Op& op) {
   return std::visit(
       [](const auto& specific) {
-        if constexpr (specific.kTraits.axes == AxisUse::kMovable) {
+        constexpr AxisUse kUse =
+            std::remove_cvref_t<decltype(specific)>::kTraits.axes;
+        if constexpr (kUse == AxisUse::kMovable) {
           return specific.CanMoveAxes() ? AxisUse::kMovable : AxisUse::kFixed;
         } else {
-          return specific.kTraits.axes;
+          return kUse;
         }
       },
       op);
