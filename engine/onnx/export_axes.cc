@@ -44,14 +44,13 @@ absl::Status WriteOp(const ir::Softmax& op, NodeWriter& writer) {
     return absl::OkStatus();
   }
   // Since opset 13 it is over one axis only: the axes are joined before.
-  OCTET_ASSIGN_OR_RETURN(const std::vector<int64_t> target,
-                         writer.ReshapeTarget(writer.InputDims(0)));
+  OCTET_RETURN_IF_ERROR(writer.CheckReshape(writer.InputDims(0)));
   std::vector<int64_t> joined(op.axis, 0);
   joined.push_back(-1);
   writer.Expect(3);
   writer.Add("Reshape", {writer.Input(0), writer.Ints("joined", joined)});
   SetInt(writer.Add(op_type, {writer.current()}), "axis", op.axis);
-  writer.Add("Reshape", {writer.current(), writer.Ints("shape", target)});
+  writer.AddReshape(writer.current(), writer.InputDims(0));
   return absl::OkStatus();
 }
 

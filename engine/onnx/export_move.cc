@@ -168,10 +168,9 @@ absl::Status WriteOp(const ir::ScatterNd& op, NodeWriter& writer) {
 }
 
 absl::Status WriteOp(const ir::Reshape& op, NodeWriter& writer) {
-  OCTET_ASSIGN_OR_RETURN(const std::vector<int64_t> target,
-                         writer.ReshapeTarget(op.dims));
+  OCTET_RETURN_IF_ERROR(writer.CheckReshape(op.dims));
   writer.Expect(1);
-  writer.Add("Reshape", {writer.Input(0), writer.Ints("shape", target)});
+  writer.AddReshape(writer.Input(0), op.dims);
   return absl::OkStatus();
 }
 

@@ -129,14 +129,13 @@ bool WriteAsQLinear(const ir::MatMul& op, NodeWriter& writer) {
     return true;
   }
   // QGemm has two axes only: the leading ones are joined around it.
-  const absl::StatusOr<std::vector<int64_t>> target =
-      writer.ReshapeTarget(writer.OutputType().dims);
-  if (!target.ok()) return false;
+  const ir::Dims& dims = writer.OutputType().dims;
+  if (!writer.CheckReshape(dims).ok()) return false;
   const int64_t depth = writer.InputDims(0).back().value;
   writer.Expect(3 + clamp_nodes);
   writer.Add("Reshape", {writer.Input(0), writer.Ints("joined", {-1, depth})});
   AddQGemm(op, writer.current(), writer);
-  writer.Add("Reshape", {writer.current(), writer.Ints("shape", *target)});
+  writer.AddReshape(writer.current(), dims);
   AddIntegerClamp(op.activation, writer);
   return true;
 }

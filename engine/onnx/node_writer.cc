@@ -1,11 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/onnx/node_writer.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
 
 namespace octet::onnx {
+namespace {
+
+// Whether each row of a tensor of `dims` is empty.
+bool HasNoElements(const ir::Dims& dims) {
+  return std::any_of(dims.begin(), dims.end(),
+                     [](const ir::Dim& dim) { return dim.value == 0; });
+}
+
+}  // namespace
 
 NodeWriter::NodeWriter(const ir::Graph& graph, const ir::Node& node,
                        ModelWriter& model)
@@ -142,16 +152,25 @@ absl::Status NodeWriter::Unsupported(absl::string_view why) const {
                    ") has no form in an ONNX file: ", why));
 }
 
-absl::StatusOr<std::vector<int64_t>> NodeWriter::ReshapeTarget(
-    const ir::Dims& dims) const {
+absl::Status NodeWriter::CheckReshape(const ir::Dims& dims) const {
+  const auto rows = std::count_if(dims.begin(), dims.end(),
+                                  [](ir::Dim dim) { return dim.per_row; });
+  if (rows > 1) return Unsupported("rows on two axes");
+  // The rows are what is left of the elements, so there must be some.
+  if (rows == 1 && HasNoElements(dims)) {
+    return Unsupported("rows of no elements");
+  }
+  return absl::OkStatus();
+}
+
+void NodeWriter::AddReshape(const std::string& x, const ir::Dims& dims) {
   std::vector<int64_t> target;
-  bool has_rows = false;
   for (const ir::Dim& dim : dims) {
-    if (dim.per_row && has_rows) return Unsupported("rows on two axes");
-    has_rows = has_rows || dim.per_row;
     target.push_back(dim.per_row ? -1 : dim.value);
   }
-  return target;
+  pb::NodeProto* node = Add("Reshape", {x, Ints("shape", target)});
+  // Else a 0 copies what the input has.
+  if (HasNoElements(dims)) SetInt(node, "allowzero", 1);
 }
 
 }  // namespace octet::onnx

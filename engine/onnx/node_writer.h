@@ -92,9 +92,11 @@ class NodeWriter {
 
   // UNIMPLEMENTED, naming the node and `why` no ONNX file can hold it.
   absl::Status Unsupported(absl::string_view why) const;
-  // What a Reshape to `dims` is told; UNIMPLEMENTED for rows on two axes.
-  absl::StatusOr<std::vector<int64_t>> ReshapeTarget(
-      const ir::Dims& dims) const;
+  // Whether a Reshape can say `dims`: UNIMPLEMENTED for rows on two axes, and
+  // for rows of no elements.
+  absl::Status CheckReshape(const ir::Dims& dims) const;
+  // Reshape of `x` to `dims`, one node. REQUIRES: CheckReshape(dims) is OK.
+  void AddReshape(const std::string& x, const ir::Dims& dims);
 
  private:
   std::string Stem(absl::string_view suffix) const;

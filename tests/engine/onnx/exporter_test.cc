@@ -167,6 +167,52 @@ TEST(ExporterTest, OlderOpsetsBecomeTheOneThatHasScalesPerChannel) {
   EXPECT_EQ(DumpGraph(RoundTrip(graph)), DumpGraph(graph));
 }
 
+TEST(ExporterTest, ReshapesToNoElementsComeBack) {
+  // A 0 alone would copy what the input has there.
+  ModelBuilder m(14);
+  m.Input("x", {2, 3}).Output("y");
+  m.Ints("end", {3}).Ints("axis", {1}).Ints("shape", {4, 0});
+  m.Node("Slice", {"x", "end", "end", "axis"}, {"none"});
+  m.Node("Reshape", {"none", "shape"}, {"y"}).Int("allowzero", 1);
+  const ir::Graph graph = Import(m);
+  const auto bytes = ExportModel(graph);
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  const auto back = ImportModel(*bytes);
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(DumpGraph(back->graph), DumpGraph(graph));
+}
+
+TEST(ExporterTest, SixteenBitsAreRefusedNotMadeEight) {
+  ir::Graph graph;
+  const TensorType real = Float({Dim::Rows(), Dim::Fixed(4)});
+  TensorType wide = real;
+  wide.dtype = DType::kInt16;
+  wide.quantization = ir::Quantization::PerTensor(0.5f, 3);
+  const ir::ValueId x = graph.AddValue({"x", real, std::nullopt});
+  graph.mutable_inputs() = {x};
+  const ir::ValueId q = graph.AddNode("q", ir::Quantize{}, {x}, "q", wide);
+  graph.mutable_outputs() = {
+      graph.AddNode("d", ir::Dequantize{}, {q}, "y", real)};
+  const auto bytes = ExportModel(graph);
+  EXPECT_EQ(bytes.status().code(), absl::StatusCode::kUnimplemented);
+  EXPECT_THAT(std::string(bytes.status().message()),
+              testing::HasSubstr("16 bits"));
+}
+
+TEST(ExporterTest, ConstantsThatGetTheRowsKeepThem) {
+  // A class token before the patches of a picture, as PyTorch writes it.
+  ModelBuilder m(17);
+  m.Input("x", {-1, 3, 4}).Output("y").Weights("token", {1, 1, 4});
+  m.Ints("rest", {1, 4});
+  m.Node("Shape", {"x"}, {"rows"}).Int("start", 0).Int("end", 1);
+  m.Node("Concat", {"rows", "rest"}, {"shape"}).Int("axis", 0);
+  m.Node("Expand", {"token", "shape"}, {"tokens"});
+  m.Node("Concat", {"tokens", "x"}, {"y"}).Int("axis", 1);
+  const ir::Graph graph = Import(m);
+  ASSERT_TRUE(graph.type(graph.outputs()[0]).dims[0].is_rows());
+  EXPECT_EQ(DumpGraph(RoundTrip(graph)), DumpGraph(graph));
+}
+
 TEST(ExporterTest, EqualGraphsGiveEqualBytes) {
   ModelBuilder m(13);
   m.Input("x", {-1, 2}).Output("y").Weights("w", {2}).Weights("v", {2});
