@@ -114,6 +114,18 @@ absl::StatusOr<Comparison> PrepareComparison(
   return comparison;
 }
 
+// Says which version a model that cannot be quantized is: the latest may be one
+// that an earlier job made.
+absl::Status InContextOfSource(const QuantizationRequest& request,
+                               int64_t version, const absl::Status& status) {
+  const bool of_the_model =
+      absl::IsInvalidArgument(status) || absl::IsUnimplemented(status);
+  if (request.model.empty() || !of_the_model) return status;
+  return absl::Status(status.code(),
+                      absl::StrCat("model '", request.model, "' version ",
+                                   version, ": ", status.message()));
+}
+
 // What the report tells, but for the evaluation.
 report::ReportFacts Facts(const JobEnvironment& environment,
                           const QuantizationRequest& request,
@@ -173,9 +185,12 @@ absl::StatusOr<QuantizationOutcome> QuantizeAndPublish(
   const auto source_bytes = static_cast<int64_t>(bytes.size());
   OCTET_ASSIGN_OR_RETURN(const std::vector<NamedTensor> samples,
                          ReadSamples(environment, bytes, &request, &input));
-  OCTET_ASSIGN_OR_RETURN(
-      QuantizationResult result,
-      environment.engine->quantize(bytes, samples, request.options, observer));
+  absl::StatusOr<QuantizationResult> quantized =
+      environment.engine->quantize(bytes, samples, request.options, observer);
+  if (!quantized.ok()) {
+    return InContextOfSource(request, source_version, quantized.status());
+  }
+  QuantizationResult& result = *quantized;
   OCTET_ASSIGN_OR_RETURN(
       const Comparison comparison,
       PrepareComparison(environment, request, samples, &input));
