@@ -418,6 +418,12 @@ absl::Status GraphBuilder::ResultIntegers(const NodeReader& node,
 absl::StatusOr<ir::ValueId> GraphBuilder::NamedOutput(
     const std::string& name, const absl::flat_hash_set<std::string>& names) {
   OCTET_ASSIGN_OR_RETURN(Binding * binding, Find(name));
+  const auto& inputs = graph_.inputs();
+  // An input that is an output is that as it came, not widened and narrowed.
+  const auto input = std::find_if(
+      inputs.begin(), inputs.end(),
+      [&](ir::ValueId given) { return graph_.value(given).name == name; });
+  if (input != inputs.end()) return *input;
   const ir::ValueId id = Materialize(name, *binding);
   const auto half = half_outputs_.find(name);
   if (half != half_outputs_.end() && graph_.type(id).dtype == DType::kFloat32) {
@@ -428,7 +434,6 @@ absl::StatusOr<ir::ValueId> GraphBuilder::NamedOutput(
   // The output is another name for the value. It takes the new one unless the
   // old one is part of the signature or the value is a constant, which others
   // may share.
-  const auto& inputs = graph_.inputs();
   const bool keeps_name =
       value.is_constant() || names.contains(value.name) ||
       std::find(inputs.begin(), inputs.end(), id) != inputs.end();

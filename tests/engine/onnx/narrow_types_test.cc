@@ -107,6 +107,16 @@ TEST_P(HalfTypesTest, AnInputMayBeAnOutput) {
   EXPECT_THAT(Floats((*y)[0]), ElementsAre(1.5f, -2));
 }
 
+TEST_P(HalfTypesTest, AnInputMayBeTheOutputOfItsOwnName) {
+  ModelBuilder model(13);
+  model.Input("x", {2}, onnx_type());
+  DeclareOutput(model, "x", onnx_type(), {2});
+  const auto x = Answers(model, {Halves({2}, {1.5f, -2}, GetParam())});
+  ASSERT_TRUE(x.ok()) << x.status();
+  ASSERT_EQ((*x)[0].dtype(), GetParam());
+  EXPECT_THAT(Floats((*x)[0]), ElementsAre(1.5f, -2));
+}
+
 TEST_P(HalfTypesTest, DynamicShapesKeepTheirType) {
   ModelBuilder model(13);
   model.Input("x", {2, -1}, onnx_type());
