@@ -99,6 +99,9 @@ struct QuadGemm {
   int runs = 0;
   int run_quads = 0;
   const int8_t* weights = nullptr;
+  // What is multiplied next, as large as `weights`: fetched meanwhile. Null
+  // where it is likely to be in the L2 cache already.
+  const int8_t* next_weights = nullptr;
   QuadOutput out;
 };
 

@@ -22,10 +22,11 @@ OCTET_SIMD_INLINE __m512i BroadcastQuad(const uint8_t* p) {
   return _mm512_set1_epi32(quad);
 }
 
-// Sums of MR pixels times 16 * NV channels.
-template <int MR, int NV>
+// Sums of MR pixels times 16 * NV channels. Fetches a cache line a quad into
+// the L2 cache from `ahead` on, if that is not null (which kFetches says).
+template <bool kFetches, int MR, int NV>
 OCTET_SIMD_INLINE void Accumulate(const QuadGemm& gemm, const uint8_t* pixels,
-                                  __m512i (&acc)[MR][NV]) {
+                                  const int8_t* ahead, __m512i (&acc)[MR][NV]) {
 #pragma GCC unroll 12
   for (int i = 0; i < MR; ++i) {
 #pragma GCC unroll 4
@@ -47,6 +48,10 @@ OCTET_SIMD_INLINE void Accumulate(const QuadGemm& gemm, const uint8_t* pixels,
 #pragma GCC unroll 4
       for (int j = 0; j < NV; ++j) weights[j] = LoadVector(w + 64 * j);
       w += 64 * NV;
+      if constexpr (kFetches) {
+        _mm_prefetch(ahead, _MM_HINT_T1);
+        ahead += kVectorBytes;
+      }
 #pragma GCC unroll 12
       for (int i = 0; i < MR; ++i) {
         const __m512i quad = BroadcastQuad(x[i / 3] + i % 3 * step);
@@ -86,12 +91,12 @@ OCTET_SIMD_INLINE void StoreFrom(const QuadFinish<4 / NV>& finish,
   }
 }
 
-template <int MR, int NV, Storing kStoring>
+template <int MR, int NV, Storing kStoring, bool kFetches = false>
 __attribute__((noinline)) void Tile(const QuadGemm& gemm,
                                     const QuadFinish<4 / NV>& finish,
-                                    int64_t pixel) {
+                                    int64_t pixel, const int8_t* ahead) {
   __m512i acc[MR][NV];
-  Accumulate<MR, NV>(gemm, gemm.pixels + pixel * gemm.pixel_step, acc);
+  Accumulate<kFetches>(gemm, gemm.pixels + pixel * gemm.pixel_step, ahead, acc);
 #pragma GCC unroll 12
   for (int i = 0; i < MR; ++i) {
 #pragma GCC unroll 4
@@ -102,7 +107,7 @@ __attribute__((noinline)) void Tile(const QuadGemm& gemm,
 
 template <int NV>
 using TileFunction = void (*)(const QuadGemm&, const QuadFinish<4 / NV>&,
-                              int64_t);
+                              int64_t, const int8_t*);
 
 // a / b of a, b > 0; a division of 64 bits may take 90 cycles.
 OCTET_SIMD_INLINE int64_t Quotient(int64_t a, int64_t b) {
@@ -117,22 +122,38 @@ void RunTiles(const QuadGemm& gemm, const QuadFinish<4 / NV>& finish,
   const int64_t count = (gemm.pixel_count + kTilePixels - 1) / kTilePixels;
   const int64_t height = Quotient(gemm.pixel_count, count);
   const int64_t higher = gemm.pixel_count - height * count;  // tiles, by one
+  // A tile fetches one of NV parts of the next weights; those behind the first
+  // NV, the last part again.
+  const int64_t part = int64_t{kVectorBytes} * gemm.runs * gemm.run_quads;
+  const int8_t* ahead = gemm.next_weights;
   int64_t pixel = 0;
   for (int64_t i = 0; i < count; ++i) {
     const int64_t pixels = i < higher ? height + 1 : height;
-    tiles[pixels - 1](gemm, finish, pixel);
+    tiles[pixels - 1](gemm, finish, pixel, ahead);
     pixel += pixels;
+    if (ahead != nullptr && i < NV - 1) ahead += part;
   }
+}
+
+// Tiles of 64 channels.
+template <Storing kStoring, bool kFetches>
+void RunTilesOf4(const QuadGemm& gemm, const QuadFinish<1>& finish) {
+  static constexpr TileFunction<4> kTiles[kTilePixels4] = {
+      Tile<1, 4, kStoring, kFetches>, Tile<2, 4, kStoring, kFetches>,
+      Tile<3, 4, kStoring, kFetches>, Tile<4, 4, kStoring, kFetches>,
+      Tile<5, 4, kStoring, kFetches>, Tile<6, 4, kStoring, kFetches>,
+  };
+  RunTiles<4>(gemm, finish, kTiles);
 }
 
 template <int NV, Storing kStoring>
 void RunTilesOf(const QuadGemm& gemm, const QuadFinish<4 / NV>& finish) {
   if constexpr (NV == 4) {
-    static constexpr TileFunction<NV> kTiles[kTilePixels4] = {
-        Tile<1, NV, kStoring>, Tile<2, NV, kStoring>, Tile<3, NV, kStoring>,
-        Tile<4, NV, kStoring>, Tile<5, NV, kStoring>, Tile<6, NV, kStoring>,
-    };
-    RunTiles<NV>(gemm, finish, kTiles);
+    if (gemm.next_weights != nullptr) {
+      RunTilesOf4<kStoring, true>(gemm, finish);
+    } else {
+      RunTilesOf4<kStoring, false>(gemm, finish);
+    }
   } else {
     static constexpr TileFunction<NV> kTiles[kTilePixels] = {
         Tile<1, NV, kStoring>,  Tile<2, NV, kStoring>,  Tile<3, NV, kStoring>,

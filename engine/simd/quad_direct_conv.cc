@@ -15,6 +15,9 @@ namespace {
 
 // Input and output bytes of a block that leave room in an L1 cache for weights.
 constexpr int64_t kBlockBytes = int64_t{20} << 10;
+// Weights of a layer that are larger are likely to come from beyond an L2 cache
+// each time, with those of the layers around it.
+constexpr int64_t kCachedBytes = int64_t{96} << 10;
 // Below that, a panel of weights is fetched too often.
 constexpr int64_t kMinBlockPixels = 96;
 
@@ -28,7 +31,8 @@ class QuadDirectConv : public ConvKernel {
         out_width_(params_.out_width()),
         group_channels_(params_.in_channels / params_.groups),
         kernels_(kernels),
-        panels_(std::move(panels)) {
+        panels_(std::move(panels)),
+        fetches_ahead_(panels_->bytes() > kCachedBytes) {
     PlanRows();
     PlanItems();
   }
@@ -87,6 +91,7 @@ class QuadDirectConv : public ConvKernel {
   const int64_t group_channels_;  // of the input
   const Kernels& kernels_;
   const std::shared_ptr<const QuadPanels> panels_;
+  const bool fetches_ahead_;
 
   // The kernels read rows of bytes: the image's own, or copies with padding
   // that have the top bits flipped where the input is signed.
@@ -195,6 +200,9 @@ void QuadDirectConv::RunPanel(const ConvArgs& args, const Block& block,
   gemm.runs = static_cast<int>(panels_->runs());
   gemm.run_quads = static_cast<int>(panels_->run_quads());
   gemm.weights = panels_->weights(panel);
+  if (fetches_ahead_ && panel + 1 < panels_->size()) {
+    gemm.next_weights = panels_->weights(panel + 1);
+  }
   QuadOutput& out = gemm.out;
   out.spec = &p.output;
   out.residual = p.residual.has_value() ? &*p.residual : nullptr;

@@ -144,6 +144,17 @@ TEST(ConvTest, MatchesTheOracleOnBlocksOfManyPixels) {
   CheckShape(Square(16, 32, 64, 3, 1), 5);
 }
 
+// Large enough that the next channels' are fetched while some are multiplied.
+TEST(ConvTest, MatchesTheOracleOnWeightsThatCachesMayNotHold) {
+  for (int64_t pixels = 1; pixels <= 13; ++pixels) {
+    ConvParams p;
+    p.width = pixels;
+    p.in_channels = 640;
+    p.out_channels = 200;
+    CheckShape(p, 40 + static_cast<uint32_t>(pixels));
+  }
+}
+
 TEST(ConvTest, MatchesTheOracleInOneDimension) {
   ConvParams p;
   p.width = 301;
