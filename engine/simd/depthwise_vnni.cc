@@ -257,6 +257,8 @@ void RunRows(const DepthwiseQuads& task) {
       return RowLoop<kRows, kTaps, Storing::kU8>(task, finish).Run();
     case Storing::kS8:
       return RowLoop<kRows, kTaps, Storing::kS8>(task, finish).Run();
+    case Storing::kU8WithResidual:
+    case Storing::kFloat:
     case Storing::kAny:
       return RowLoop<kRows, kTaps, Storing::kAny>(task, finish).Run();
   }

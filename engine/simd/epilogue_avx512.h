@@ -70,7 +70,19 @@ struct QuadRounder {
   }
 };
 
-// 64 bytes as four vectors of 32-bit integers in position order.
+// 64 unsigned bytes as four vectors of 32-bit integers in position order.
+OCTET_SIMD_INLINE void SpreadUnsigned(__m512i bytes, __m512i (&v)[4]) {
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    const __m512i order = _mm512_broadcast_i32x4(_mm_setr_epi8(
+        static_cast<char>(4 * i), -1, -1, -1, static_cast<char>(4 * i + 1), -1,
+        -1, -1, static_cast<char>(4 * i + 2), -1, -1, -1,
+        static_cast<char>(4 * i + 3), -1, -1, -1));
+    v[i] = _mm512_shuffle_epi8(bytes, order);
+  }
+}
+
+// The same of bytes of either sign.
 OCTET_SIMD_INLINE void SpreadBytes(__m512i bytes, bool is_signed,
                                    __m512i (&v)[4]) {
 #pragma GCC unroll 4
@@ -225,9 +237,10 @@ struct QuadTarget {
   }
 };
 
-// How the sums of whole groups are stored: as bytes of one type that need no
-// clamp, each group to 64 bytes in a row, or in any way there is.
-enum class Storing { kU8, kS8, kAny };
+// How the sums of whole groups are stored: each group to 64 elements in a row,
+// as bytes of one type that need no clamp (with an unsigned residual added) or
+// as floats; or in any way there is.
+enum class Storing { kU8, kS8, kU8WithResidual, kFloat, kAny };
 
 // From the sums of a group to memory.
 template <int kPixels>
@@ -244,8 +257,18 @@ class QuadFinish {
   int group_pixels() const { return target_.group_pixels; }
 
   Storing whole_groups() const {
-    if (!plain_ || rounder_.clamps || !target_.contiguous) return Storing::kAny;
-    return rounder_.is_signed ? Storing::kS8 : Storing::kU8;
+    if (!target_.contiguous) return Storing::kAny;
+    const ResidualSpec* residual = out_.residual;
+    if (out_.spec->dtype == DType::kFloat32) {
+      return residual == nullptr ? Storing::kFloat : Storing::kAny;
+    }
+    if (rounder_.clamps) return Storing::kAny;
+    if (residual == nullptr) {
+      return rounder_.is_signed ? Storing::kS8 : Storing::kU8;
+    }
+    return rounder_.is_signed || residual->type.dtype != DType::kUInt8
+               ? Storing::kAny
+               : Storing::kU8WithResidual;
   }
 
   // Stores a whole group. `offset` elements after the row's first pixel lies
@@ -255,9 +278,19 @@ class QuadFinish {
                                     const __m512i (&acc)[4]) const {
     if constexpr (kStoring == Storing::kAny) {
       Store(offset, target_.group_pixels, acc);
+    } else if constexpr (kStoring == Storing::kFloat) {
+      StoreFloats(reinterpret_cast<float*>(out_.output) + offset, acc);
     } else {
       __m512 v[4];
-      Scale(acc, v);
+      if constexpr (kStoring == Storing::kU8WithResidual) {
+        __m512i residual[4];
+        SpreadUnsigned(
+            Order::FromMemory(LoadVector(out_.residual_data + offset)),
+            residual);
+        ScaleAndAdd(acc, residual, v);
+      } else {
+        Scale(acc, v);
+      }
       _mm512_storeu_si512(
           out_.output + offset,
           Order::ToMemory(
@@ -290,17 +323,16 @@ class QuadFinish {
     }
   }
 
-  OCTET_SIMD_INLINE void ScaleAndAdd(const __m512i (&acc)[4], __m512i bytes,
+  OCTET_SIMD_INLINE void ScaleAndAdd(const __m512i (&acc)[4],
+                                     const __m512i (&residual)[4],
                                      __m512 (&v)[4]) const {
     const ResidualSpec& spec = *out_.residual;
     const __m512i zero = _mm512_set1_epi32(spec.type.zero_point);
     const __m512 multiplier = _mm512_set1_ps(spec.multiplier);
-    __m512i spread[4];
-    SpreadBytes(bytes, spec.type.dtype == DType::kInt8, spread);
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
       const __m512 r = _mm512_mul_ps(
-          _mm512_cvtepi32_ps(_mm512_sub_epi32(spread[i], zero)), multiplier);
+          _mm512_cvtepi32_ps(_mm512_sub_epi32(residual[i], zero)), multiplier);
       v[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(acc[i]),
                              _mm512_loadu_ps(out_.multiplier + 16 * i), r);
     }
@@ -312,26 +344,43 @@ class QuadFinish {
                   pixels);
   }
 
-  // What is rarer: residual inputs and float outputs.
+  // Sums scaled, clamped and in the order of memory.
+  OCTET_SIMD_INLINE void StoreFloats(float* p, const __m512i (&acc)[4]) const {
+    __m512 v[4];
+    Scale(acc, v);
+    Clamp(v);
+    __m512 sorted[4];
+    Order::Sort(v, sorted);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) _mm512_storeu_ps(p + 16 * i, sorted[i]);
+  }
+
+  OCTET_SIMD_INLINE void Clamp(__m512 (&v)[4]) const {
+    const __m512 lower = _mm512_set1_ps(out_.spec->lower);
+    const __m512 upper = _mm512_set1_ps(out_.spec->upper);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      v[i] = _mm512_min_ps(_mm512_max_ps(v[i], lower), upper);
+    }
+  }
+
+  // Parts of groups, and what is rarer.
   __attribute__((noinline)) void StoreAny(int64_t offset, int pixels,
                                           const __m512i (&acc)[4]) const {
     __m512 v[4];
     if (out_.residual == nullptr) {
       Scale(acc, v);
     } else {
-      ScaleAndAdd(
-          acc,
+      __m512i residual[4];
+      SpreadBytes(
           Order::FromMemory(target_.Load(out_.residual_data + offset, pixels)),
-          v);
+          out_.residual->type.dtype == DType::kInt8, residual);
+      ScaleAndAdd(acc, residual, v);
     }
     if (out_.spec->dtype != DType::kFloat32) {
       return StoreBytes(offset, pixels, v);
     }
-    const __m512 lower = _mm512_set1_ps(out_.spec->lower);
-    const __m512 upper = _mm512_set1_ps(out_.spec->upper);
-    for (int i = 0; i < 4; ++i) {
-      v[i] = _mm512_min_ps(_mm512_max_ps(v[i], lower), upper);
-    }
+    Clamp(v);
     __m512 sorted[4];
     Order::Sort(v, sorted);
     target_.StoreFloats(reinterpret_cast<float*>(out_.output) + offset, sorted,

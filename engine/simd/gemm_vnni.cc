@@ -168,10 +168,16 @@ void RunTilesOf(const QuadGemm& gemm, const QuadFinish<4 / NV>& finish) {
 template <int NV>
 void Block(const QuadGemm& gemm) {
   const QuadFinish<4 / NV> finish(gemm.out);
-  if (finish.whole_groups() == Storing::kU8) {
-    RunTilesOf<NV, Storing::kU8>(gemm, finish);
-  } else {
-    RunTilesOf<NV, Storing::kAny>(gemm, finish);
+  switch (finish.whole_groups()) {
+    case Storing::kU8:
+      return RunTilesOf<NV, Storing::kU8>(gemm, finish);
+    case Storing::kU8WithResidual:
+      return RunTilesOf<NV, Storing::kU8WithResidual>(gemm, finish);
+    case Storing::kFloat:
+      return RunTilesOf<NV, Storing::kFloat>(gemm, finish);
+    case Storing::kS8:
+    case Storing::kAny:
+      return RunTilesOf<NV, Storing::kAny>(gemm, finish);
   }
 }
 

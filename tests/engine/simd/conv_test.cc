@@ -2,6 +2,7 @@
 #include "engine/simd/conv.h"
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "tests/engine/simd/oracle.h"
@@ -142,6 +143,39 @@ TEST(ConvTest, MatchesTheOracleOnBlocksOfManyPixels) {
   CheckShape(Square(19, 40, 72, 1, 1), 3);
   CheckShape(Square(21, 12, 40, 1, 2), 4);
   CheckShape(Square(16, 32, 64, 3, 1), 5);
+}
+
+// Whole groups of channels have ways of their own to be stored, by what they
+// are stored as.
+TEST(ConvTest, MatchesTheOracleHoweverSumsAreStored) {
+  uint32_t seed = 500;
+  const ResidualSpec unsigned_residual = {{DType::kUInt8, 113}, 0.37f};
+  const ResidualSpec signed_residual = {{DType::kInt8, -5}, 0.37f};
+  for (int64_t channels : {16, 32, 64}) {
+    for (int64_t pixels = 1; pixels <= 13; ++pixels) {
+      for (DType dtype : {DType::kUInt8, DType::kInt8, DType::kFloat32}) {
+        for (const auto& residual :
+             {std::optional<ResidualSpec>(),
+              std::optional<ResidualSpec>(unsigned_residual),
+              std::optional<ResidualSpec>(signed_residual)}) {
+          Random random(seed++);
+          ConvCase c;
+          c.params.width = pixels;
+          c.params.in_channels = 12;
+          c.params.out_channels = channels;
+          c.params.output.dtype = dtype;
+          if (dtype == DType::kInt8) {
+            c.params.output.lo = -128;
+            c.params.output.hi = 127;
+          }
+          c.params.output.zero_point = 7;
+          c.params.residual = residual;
+          FillRandom(random, &c);
+          ExpectExact(c, random);
+        }
+      }
+    }
+  }
 }
 
 // Large enough that the next channels' are fetched while some are multiplied.
