@@ -185,12 +185,12 @@ absl::StatusOr<QuantizationOutcome> QuantizeAndPublish(
   const auto source_bytes = static_cast<int64_t>(bytes.size());
   OCTET_ASSIGN_OR_RETURN(const std::vector<NamedTensor> samples,
                          ReadSamples(environment, bytes, &request, &input));
-  absl::StatusOr<QuantizationResult> quantized =
+  absl::StatusOr<QuantizationResult> attempt =
       environment.engine->quantize(bytes, samples, request.options, observer);
-  if (!quantized.ok()) {
-    return InContextOfSource(request, source_version, quantized.status());
+  if (!attempt.ok()) {
+    return InContextOfSource(request, source_version, attempt.status());
   }
-  QuantizationResult& result = *quantized;
+  QuantizationResult& result = *attempt;
   OCTET_ASSIGN_OR_RETURN(
       const Comparison comparison,
       PrepareComparison(environment, request, samples, &input));
