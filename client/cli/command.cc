@@ -152,6 +152,8 @@ std::string NextThingToTry(const absl::Status& error) {
       if (absl::StrContains(message, "larger than max")) {
         return "infer sends fewer rows in a request with --batch N";
       }
+      // Not the server's limit but the caller's own, and it says what to do.
+      if (absl::StrContains(message, "the budget is ")) return "";
       return "the server is full: try again later, or send fewer rows in a "
              "request";
     case absl::StatusCode::kNotFound:

@@ -4,7 +4,6 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "engine/base/status_macros.h"
 #include "engine/onnx/export_rules.h"
 
 namespace octet::onnx {
@@ -118,15 +117,6 @@ absl::string_view OnnxName(const ir::Binary& op) {
   }
 }
 
-// Integers of 16 bits got QuantizeLinear and DequantizeLinear with opset 21.
-absl::Status ExpectEightBits(const ir::TensorType& type,
-                             const NodeWriter& writer) {
-  if (type.dtype != DType::kInt16 && type.dtype != DType::kUInt16) {
-    return absl::OkStatus();
-  }
-  return writer.Unsupported("quantized to 16 bits, which came with opset 21");
-}
-
 constexpr absl::string_view kBitwise = "bitwise operators came with opset 18";
 
 }  // namespace
@@ -192,22 +182,18 @@ absl::Status WriteOp(const ir::Cast& op, NodeWriter& writer) {
 }
 
 absl::Status WriteOp(const ir::Quantize& /*op*/, NodeWriter& writer) {
-  OCTET_RETURN_IF_ERROR(ExpectEightBits(writer.OutputType(), writer));
   writer.Expect(1);
   writer.AddQuantize(writer.Input(0), writer.output_id());
   return absl::OkStatus();
 }
 
 absl::Status WriteOp(const ir::Dequantize& /*op*/, NodeWriter& writer) {
-  OCTET_RETURN_IF_ERROR(ExpectEightBits(writer.InputType(0), writer));
   writer.Expect(1);
   writer.AddDequantize(writer.Input(0), writer.input_id(0));
   return absl::OkStatus();
 }
 
 absl::Status WriteOp(const ir::Requantize& /*op*/, NodeWriter& writer) {
-  OCTET_RETURN_IF_ERROR(ExpectEightBits(writer.InputType(0), writer));
-  OCTET_RETURN_IF_ERROR(ExpectEightBits(writer.OutputType(), writer));
   writer.Expect(2);
   writer.AddDequantize(writer.Input(0), writer.input_id(0));
   writer.AddQuantize(writer.current(), writer.output_id());

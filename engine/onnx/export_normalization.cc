@@ -12,7 +12,7 @@ namespace octet::onnx {
 namespace {
 
 // x / sqrt(mean(x^2) + epsilon), for opset 17 has no RMSNormalization.
-absl::Status WriteRmsNorm(const ir::LayerNorm& op, NodeWriter& writer) {
+void WriteRmsNorm(const ir::LayerNorm& op, NodeWriter& writer) {
   std::vector<int> axes(writer.InputDims(0).size() - op.axis);
   std::iota(axes.begin(), axes.end(), op.axis);
   writer.Expect(5 + (op.has_scale ? 1 : 0) + (op.has_bias ? 1 : 0));
@@ -22,10 +22,10 @@ absl::Status WriteRmsNorm(const ir::LayerNorm& op, NodeWriter& writer) {
   writer.Add("Sqrt", {writer.current()});
   writer.Add("Div", {writer.Input(0), writer.current()});
   int input = 1;
-  if (op.has_scale)
+  if (op.has_scale) {
     writer.Add("Mul", {writer.current(), writer.Input(input++)});
+  }
   if (op.has_bias) writer.Add("Add", {writer.current(), writer.Input(input)});
-  return absl::OkStatus();
 }
 
 // The scale of LayerNormalization, which it cannot do without.
@@ -45,7 +45,10 @@ absl::StatusOr<std::string> Ones(const ir::LayerNorm& op, NodeWriter& writer) {
 }  // namespace
 
 absl::Status WriteOp(const ir::LayerNorm& op, NodeWriter& writer) {
-  if (!op.subtract_mean) return WriteRmsNorm(op, writer);
+  if (!op.subtract_mean) {
+    WriteRmsNorm(op, writer);
+    return absl::OkStatus();
+  }
   std::vector<std::string> inputs = {writer.Input(0)};
   if (op.has_scale) {
     inputs.push_back(writer.Input(1));

@@ -15,6 +15,21 @@ void SetWindow(const ir::Window& window, pb::NodeProto* node) {
   SetInts(node, "pads", pads);
 }
 
+namespace {
+
+// MaxPool of the only input, as the last node.
+pb::NodeProto* AddMaxPool(const ir::Window& window, bool ceil_mode,
+                          NodeWriter& writer) {
+  writer.Expect(1);
+  pb::NodeProto* pool = writer.Add("MaxPool", {writer.Input(0)});
+  SetWindow(window, pool);
+  SetInts(pool, "dilations", window.dilations);
+  SetInt(pool, "ceil_mode", ceil_mode ? 1 : 0);
+  return pool;
+}
+
+}  // namespace
+
 absl::Status WriteOp(const ir::Conv& op, NodeWriter& writer) {
   if (op.layout != ir::Layout::kChannelsFirst) {
     return writer.Unsupported("channels last");
@@ -57,18 +72,15 @@ absl::Status WriteOp(const ir::Pool& op, NodeWriter& writer) {
   if (op.layout != ir::Layout::kChannelsFirst) {
     return writer.Unsupported("channels last");
   }
-  writer.Expect(1);
   if (op.kind == ir::PoolKind::kMax) {
-    pb::NodeProto* pool = writer.Add("MaxPool", {writer.Input(0)});
-    SetWindow(op.window, pool);
-    SetInts(pool, "dilations", op.window.dilations);
-    SetInt(pool, "ceil_mode", op.ceil_mode ? 1 : 0);
+    AddMaxPool(op.window, op.ceil_mode, writer);
     return absl::OkStatus();
   }
   for (int64_t dilation : op.window.dilations) {
     if (dilation != 1)
       return writer.Unsupported("a dilated average (opset 19)");
   }
+  writer.Expect(1);
   pb::NodeProto* pool = writer.Add("AveragePool", {writer.Input(0)});
   SetWindow(op.window, pool);
   SetInt(pool, "ceil_mode", op.ceil_mode ? 1 : 0);
@@ -77,12 +89,8 @@ absl::Status WriteOp(const ir::Pool& op, NodeWriter& writer) {
 }
 
 absl::Status WriteOp(const ir::MaxPoolIndices& op, NodeWriter& writer) {
-  writer.Expect(1);
-  pb::NodeProto* pool = writer.Add("MaxPool", {writer.Input(0)});
+  pb::NodeProto* pool = AddMaxPool(op.window, op.ceil_mode, writer);
   writer.SkipFirstOutput(pool);
-  SetWindow(op.window, pool);
-  SetInts(pool, "dilations", op.window.dilations);
-  SetInt(pool, "ceil_mode", op.ceil_mode ? 1 : 0);
   SetInt(pool, "storage_order", op.column_major ? 1 : 0);
   return absl::OkStatus();
 }

@@ -21,12 +21,27 @@ bool IsConversion(const ir::Op& op) {
          std::holds_alternative<ir::Requantize>(op);
 }
 
+// Whether `predicate` holds for the type of an input or output.
+template <typename Predicate>
+bool AnyType(const ir::Graph& graph, const ir::Node& node,
+             const Predicate& predicate) {
+  const auto holds = [&](ir::ValueId id) { return predicate(graph.type(id)); };
+  return std::any_of(node.inputs.begin(), node.inputs.end(), holds) ||
+         std::any_of(node.outputs.begin(), node.outputs.end(), holds);
+}
+
 bool HasIntegers(const ir::Graph& graph, const ir::Node& node) {
-  const auto quantized = [&](ir::ValueId id) {
-    return graph.type(id).quantization.has_value();
-  };
-  return std::any_of(node.inputs.begin(), node.inputs.end(), quantized) ||
-         std::any_of(node.outputs.begin(), node.outputs.end(), quantized);
+  return AnyType(graph, node, [](const ir::TensorType& type) {
+    return type.quantization.has_value();
+  });
+}
+
+// Of reals in 16 bits, which QuantizeLinear took up with opset 21.
+bool HasWideIntegers(const ir::Graph& graph, const ir::Node& node) {
+  return AnyType(graph, node, [](const ir::TensorType& type) {
+    return type.quantization.has_value() &&
+           (type.dtype == DType::kInt16 || type.dtype == DType::kUInt16);
+  });
 }
 
 // Whether ONNX Runtime, too, has the ONNX operator of `op` for 8-bit integers;
@@ -55,6 +70,9 @@ absl::Status WriteByRule(const ir::Op& op, NodeWriter& writer) {
 absl::Status WriteNode(const ir::Graph& graph, const ir::Node& node,
                        ModelWriter& model) {
   NodeWriter writer(graph, node, model);
+  if (HasWideIntegers(graph, node)) {
+    return writer.Unsupported("quantized to 16 bits, which came with opset 21");
+  }
   if (IsConversion(node.op) || MovesIntegers(node.op) ||
       !HasIntegers(graph, node)) {
     return WriteByRule(node.op, writer);
