@@ -29,7 +29,7 @@ onednn::BackendOptions::IntegerProducts ProductsOfOneDnn() {
 
 }  // namespace
 
-BackendSet::BackendSet(BackendChoice choice) {
+BackendSet::BackendSet(BackendChoice choice, bool exact_qdq) {
   if (choice == BackendChoice::kDefault) {
     using Products = onednn::BackendOptions::IntegerProducts;
     const Products products = ProductsOfOneDnn();
@@ -42,7 +42,9 @@ BackendSet::BackendSet(BackendChoice choice) {
       owned_.push_back(onednn::CreateOneDnnBackend({Products::kAll}));
     }
   }
-  owned_.push_back(reference::CreateReferenceBackend());
+  using reference::FloatSums;
+  owned_.push_back(reference::CreateReferenceBackend(
+      exact_qdq ? FloatSums::kOnnxRuntime : FloatSums::kDouble));
   for (const auto& backend : owned_) in_order_.push_back(backend.get());
 }
 

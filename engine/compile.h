@@ -18,7 +18,8 @@ namespace octet::internal {
 // The backends of a choice, in the order in which a plan asks them.
 class BackendSet {
  public:
-  explicit BackendSet(BackendChoice choice);
+  // `exact_qdq`: ModelOptions::exact_qdq.
+  explicit BackendSet(BackendChoice choice, bool exact_qdq = false);
 
   absl::Span<const plan::Backend* const> in_order() const { return in_order_; }
 

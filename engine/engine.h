@@ -90,7 +90,9 @@ struct ModelOptions {
   // Whether the model rounds where its file says and nowhere else: between its
   // QuantizeLinear and DequantizeLinear it computes in float32, as the file has
   // it. Otherwise they become integer operators, which round a bias to the
-  // accumulator's scale. Slower; for comparisons with other runtimes.
+  // accumulator's scale. With the backend "reference", convolutions then sum in
+  // the order of ONNX Runtime's kernels, for its answer where a sum lies halfway
+  // between two integers. Slower; for comparisons with other runtimes.
   bool exact_qdq = false;
   // Inputs that callers send in another form than the model's; at most one
   // form an input. Model::inputs() then tells the callers' form.

@@ -76,7 +76,7 @@ absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Create(
 }
 
 absl::Status LoadedModel::BuildPlans() {
-  const BackendSet backends(options_.backend);
+  const BackendSet backends(options_.backend, options_.exact_qdq);
   // The largest first: the others take over its packed weights.
   for (auto bucket = buckets_.rbegin(); bucket != buckets_.rend(); ++bucket) {
     ir::Graph graph = lowered_.WithRows(*bucket);

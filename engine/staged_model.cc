@@ -145,7 +145,7 @@ absl::StatusOr<std::shared_ptr<const Stage>> StagedModel::Make(
   OCTET_ASSIGN_OR_RETURN(graph, Lower(graph));
   OCTET_RETURN_IF_ERROR(
       CheckTensorsFit(graph, options_.max_dynamic_arena_bytes));
-  const BackendSet backends(options_.backend);
+  const BackendSet backends(options_.backend, options_.exact_qdq);
   OCTET_ASSIGN_OR_RETURN(
       stage->plan, plan::Plan::Build(std::move(graph), backends.in_order(),
                                      options_.threads, &weights_));

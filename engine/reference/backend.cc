@@ -13,11 +13,13 @@ namespace {
 
 class ReferenceBackend : public plan::Backend {
  public:
+  explicit ReferenceBackend(FloatSums conv_sums) : conv_sums_(conv_sums) {}
+
   absl::string_view name() const override { return "reference"; }
 
   absl::StatusOr<std::unique_ptr<plan::Step>> CreateStep(
       const plan::StepRequest& request) const override {
-    const NodeTypes node(request);
+    const NodeTypes node(request, conv_sums_);
     return std::visit(
         [&](const auto& op) -> absl::StatusOr<StepPtr> {
           if constexpr (requires { MakeStep(op, node); }) {
@@ -28,12 +30,15 @@ class ReferenceBackend : public plan::Backend {
         },
         request.node.op);
   }
+
+ private:
+  FloatSums conv_sums_;
 };
 
 }  // namespace
 
-std::unique_ptr<plan::Backend> CreateReferenceBackend() {
-  return std::make_unique<ReferenceBackend>();
+std::unique_ptr<plan::Backend> CreateReferenceBackend(FloatSums conv_sums) {
+  return std::make_unique<ReferenceBackend>(conv_sums);
 }
 
 }  // namespace octet::reference

@@ -36,23 +36,23 @@ struct OutputRow {
 };
 
 // Adds the products of one row of taps (along the width) to `sums`, one sum for
-// each output position of the row. `x` and `weights` point at position 0.
+// each output position of the row. `x` and `weights` point at position 0, where
+// the filter's tap is `tap`.
 template <typename Products>
 void AddTaps(const ConvShape& shape, const Products& products,
              const typename Products::Element* x,
-             const typename Products::Weight* weights,
+             const typename Products::Weight* weights, int64_t tap,
              typename Products::Sum* sums) {
-  using Sum = typename Products::Sum;
   const WindowAxis& axis = shape.window[2];
-  const Sum zero_point = products.zero_point();
+  const auto add = products.Adder();
   const int64_t step = axis.stride * shape.x.strides[2];
   for (int64_t k = 0; k < axis.kernel; ++k) {
-    const auto weight = static_cast<Sum>(weights[k * shape.weights.strides[2]]);
+    const auto weight = weights[k * shape.weights.strides[2]];
     const Positions inside =
         OutputsInside(axis, k, shape.x.size[2], shape.y.size[2]);
     const int64_t first = axis.Input(0, k) * shape.x.strides[2];
     for (int64_t w = inside.begin; w < inside.end; ++w) {
-      sums[w] += (static_cast<Sum>(x[first + w * step]) - zero_point) * weight;
+      add(x[first + w * step], weight, tap + k, sums[w]);
     }
   }
 }
@@ -66,16 +66,20 @@ void ComputeRow(const ConvShape& shape, const Products& products,
   std::fill(sums, sums + shape.y.size[2], products.Start(memory, row.c));
   const int64_t first_channel =
       row.c / shape.outputs_per_group * shape.weights.channels;
+  const WindowAxes& window = shape.window;
   for (int64_t c = 0; c < shape.weights.channels; ++c) {
-    for (int64_t kd = 0; kd < shape.window[0].kernel; ++kd) {
-      const int64_t d = shape.window[0].Input(row.d, kd);
+    for (int64_t kd = 0; kd < window[0].kernel; ++kd) {
+      const int64_t d = window[0].Input(row.d, kd);
       if (d < 0 || d >= shape.x.size[0]) continue;
-      for (int64_t kh = 0; kh < shape.window[1].kernel; ++kh) {
-        const int64_t h = shape.window[1].Input(row.h, kh);
+      for (int64_t kh = 0; kh < window[1].kernel; ++kh) {
+        const int64_t h = window[1].Input(row.h, kh);
         if (h < 0 || h >= shape.x.size[1]) continue;
+        const int64_t filter_row =
+            (c * window[0].kernel + kd) * window[1].kernel + kh;
         AddTaps(shape, products,
                 x + shape.x.Offset(row.n, first_channel + c, d, h),
-                weights + shape.weights.Offset(row.c, c, kd, kh), sums);
+                weights + shape.weights.Offset(row.c, c, kd, kh),
+                filter_row * window[2].kernel, sums);
       }
     }
   }
@@ -122,6 +126,15 @@ absl::StatusOr<StepPtr> MakeStep(const ir::Conv& op, const NodeTypes& node) {
   product.activation = op.activation;
   if (op.has_bias) product.bias = 2;
   if (op.has_residual) product.residual = op.has_bias ? 3 : 2;
+  if (node.conv_sums() == FloatSums::kOnnxRuntime &&
+      node.ExpectDType(DType::kFloat32, node.input_count()).ok()) {
+    const bool depthwise =
+        shape.weights.channels == 1 && shape.outputs_per_group == 1;
+    return MakeConvLoop(shape,
+                        OrderedFloatProducts(depthwise, product.activation,
+                                             product.bias, product.residual),
+                        node.threads());
+  }
   return ForProducts(node, product, [&](auto products) {
     return MakeConvLoop(shape, std::move(products), node.threads());
   });

@@ -18,6 +18,7 @@
 #include "engine/base/thread_pool.h"
 #include "engine/ir/tensor_type.h"
 #include "engine/plan/step.h"
+#include "engine/reference/backend.h"
 
 namespace octet::reference {
 
@@ -27,7 +28,9 @@ using StepPtr = std::unique_ptr<plan::Step>;
 // request that it was made from.
 class NodeTypes {
  public:
-  explicit NodeTypes(const plan::StepRequest& request) : request_(request) {}
+  explicit NodeTypes(const plan::StepRequest& request,
+                     FloatSums conv_sums = FloatSums::kDouble)
+      : request_(request), conv_sums_(conv_sums) {}
 
   int input_count() const {
     return static_cast<int>(request_.node.inputs.size());
@@ -43,6 +46,7 @@ class NodeTypes {
     return ir::ConcreteShape(output(i).dims);
   }
   int threads() const { return request_.threads; }
+  FloatSums conv_sums() const { return conv_sums_; }
 
   // UNIMPLEMENTED with the reason; the plan adds the node's name.
   absl::Status Unsupported(absl::string_view reason) const {
@@ -56,6 +60,7 @@ class NodeTypes {
 
  private:
   const plan::StepRequest& request_;
+  FloatSums conv_sums_;
 };
 
 // The memory of one bound step.

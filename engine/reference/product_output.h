@@ -2,6 +2,7 @@
 #ifndef OCTET_ENGINE_REFERENCE_PRODUCT_OUTPUT_H_
 #define OCTET_ENGINE_REFERENCE_PRODUCT_OUTPUT_H_
 
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <type_traits>
@@ -12,7 +13,8 @@
 #include "engine/reference/loop_step.h"
 
 // What Conv and MatMul do with a finished sum of products, and where the sum
-// starts; one type for float32 and one for integers.
+// starts; one type for float32 and one for integers. For a convolution also
+// Adder(), a function that adds the product of tap `tap` of the filter.
 namespace octet::reference {
 
 // Sums float32 products in double, rounds once.
@@ -31,6 +33,11 @@ class FloatProducts {
   Sum Start(const LoopMemory& memory, int64_t channel) const {
     return bias_.has_value() ? memory.in<float>(*bias_)[channel] : 0;
   }
+  auto Adder() const {
+    return [](float x, float weight, int64_t, Sum& sum) {
+      sum += static_cast<Sum>(x) * static_cast<Sum>(weight);
+    };
+  }
 
   void Store(const LoopMemory& memory, Sum sum, int64_t channel,
              int64_t index) const {
@@ -40,6 +47,54 @@ class FloatProducts {
   }
 
  private:
+  ir::Activation activation_;
+  std::optional<int> bias_;      // index of the input
+  std::optional<int> residual_;  // index of the input
+};
+
+// The float32 products of a convolution summed as ONNX Runtime's CPU kernels
+// do, FloatSums::kOnnxRuntime.
+class OrderedFloatProducts {
+ public:
+  using Element = float;
+  using Weight = float;
+  struct Sum {
+    float blocks = 0;  // the finished ones
+    float block = 0;   // the one under way, `index`
+    int64_t index = 0;
+  };
+
+  // `depthwise`: an input and an output channel a group.
+  OrderedFloatProducts(bool depthwise, const ir::Activation& activation,
+                       std::optional<int> bias, std::optional<int> residual)
+      : depthwise_(depthwise),
+        activation_(activation),
+        bias_(bias),
+        residual_(residual) {}
+
+  Sum Start(const LoopMemory&, int64_t) const { return {}; }
+  auto Adder() const {
+    return
+        [depthwise = depthwise_](float x, float weight, int64_t tap, Sum& sum) {
+          const int64_t index = tap / (depthwise ? 4 : 128);
+          if (index != sum.index) {
+            sum = {.blocks = sum.blocks + sum.block, .index = index};
+          }
+          sum.block = depthwise ? sum.block + x * weight
+                                : std::fma(x, weight, sum.block);
+        };
+  }
+
+  void Store(const LoopMemory& memory, const Sum& sum, int64_t channel,
+             int64_t index) const {
+    float y = sum.blocks + sum.block;
+    if (bias_.has_value()) y += memory.in<float>(*bias_)[channel];
+    if (residual_.has_value()) y += memory.in<float>(*residual_)[index];
+    memory.out<float>()[index] = Clamped(y, activation_);
+  }
+
+ private:
+  bool depthwise_;
   ir::Activation activation_;
   std::optional<int> bias_;      // index of the input
   std::optional<int> residual_;  // index of the input
@@ -90,6 +145,11 @@ class IntegerProducts {
     return bias_.has_value()
                ? static_cast<Sum>(memory.in<int32_t>(*bias_)[channel])
                : 0;
+  }
+  auto Adder() const {
+    return [zero_point = zero_point()](X x, int8_t weight, int64_t, Sum& sum) {
+      sum += (static_cast<Sum>(x) - zero_point) * static_cast<Sum>(weight);
+    };
   }
 
   void Store(const LoopMemory& memory, Sum sum, int64_t channel,

@@ -82,6 +82,50 @@ TEST(ReferenceConvTest, AddsBiasAndResidualThenClamps) {
               ElementsAre(0, 5.5, 6));
 }
 
+// 2^24 swallows single ones in float32, but not the sum of several.
+TEST(ReferenceConvTest, SumsInOnnxRuntimesBlocksOf128Taps) {
+  ir::Conv conv{.window = {{1}, {1}, {0}, {0}, {1}}, .activation = {}};
+  std::vector<float> taps(130, 1);
+  taps[0] = 0x1p24;
+  const Tensor x = TensorOf<float>({1, 130, 1}, std::move(taps));
+  const Tensor ones = TensorOf<float>({1, 130, 1}, std::vector<float>(130, 1));
+  EXPECT_THAT(
+      RunReference<float>({conv, {x, ones}, {}}, FloatSums::kOnnxRuntime),
+      ElementsAre(0x1p24 + 2));
+  EXPECT_THAT(RunReference<float>({conv, {x, ones}, {}}),
+              ElementsAre(0x1p24 + 130 - 2));  // to even
+}
+
+TEST(ReferenceConvTest, SumsOneChannelInOnnxRuntimesBlocksOfFourTaps) {
+  ir::Conv conv{
+      .window = {{7}, {1}, {1}, {0}, {1}}, .has_bias = true, .activation = {}};
+  // The first tap is padding, and counts: 0 1 1 1 | 2^24 1 1, then
+  // 1 1 1 2^24 | 1 1 1 and 1 1 2^24 1 | 1 1 1; to each the bias comes last.
+  const Tensor x = TensorOf<float>({1, 1, 8}, {1, 1, 1, 0x1p24, 1, 1, 1, 1});
+  const Tensor ones = TensorOf<float>({1, 1, 7}, std::vector<float>(7, 1));
+  const Tensor bias = TensorOf<float>({1}, {1});
+  EXPECT_THAT(
+      RunReference<float>({conv, {x, ones, bias}, {}}, FloatSums::kOnnxRuntime),
+      ElementsAre(0x1p24 + 4, 0x1p24 + 8, 0x1p24 + 8));
+}
+
+// (1 + 2^-12)^2 is 1 + 2^-11 in float32, and 2^-24 more.
+TEST(ReferenceConvTest, RoundsProductsOfOneChannelAlone) {
+  const float a = 1 + 0x1p-12f;
+  const float minus = -(1 + 0x1p-11f);
+  const ir::Conv conv{.window = {{2}, {1}, {0}, {0}, {1}}, .activation = {}};
+  const Tensor x = TensorOf<float>({1, 1, 2}, {1, a});
+  EXPECT_THAT(RunReference<float>(
+                  {conv, {x, TensorOf<float>({1, 1, 2}, {minus, a})}, {}},
+                  FloatSums::kOnnxRuntime),
+              ElementsAre(0));
+  EXPECT_THAT(
+      RunReference<float>(
+          {conv, {x, TensorOf<float>({2, 1, 2}, {minus, a, minus, a})}, {}},
+          FloatSums::kOnnxRuntime),
+      ElementsAre(0x1p-24f, 0x1p-24f));
+}
+
 TEST(ReferenceConvTest, HasThreeSpatialAxes) {
   ir::Conv conv{
       .window = {{2, 1, 2}, {1, 1, 1}, {0, 0, 0}, {0, 0, 0}, {1, 1, 1}},

@@ -15,8 +15,10 @@ namespace octet::reference {
 // The elements of the output as the reference backend computes them with one
 // thread, after checking that three threads give the same bytes.
 template <typename T>
-std::vector<T> RunReference(const SingleNode& node) {
-  const std::unique_ptr<plan::Backend> backend = CreateReferenceBackend();
+std::vector<T> RunReference(const SingleNode& node,
+                            FloatSums conv_sums = FloatSums::kDouble) {
+  const std::unique_ptr<plan::Backend> backend =
+      CreateReferenceBackend(conv_sums);
   const absl::StatusOr<Tensor> one = RunSingleNode(*backend, node, 1);
   const absl::StatusOr<Tensor> three = RunSingleNode(*backend, node, 3);
   if (!one.ok() || !three.ok()) {
