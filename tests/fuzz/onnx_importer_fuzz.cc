@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "engine/base/check.h"
 #include "engine/ir/infer_types.h"
 #include "engine/onnx/exporter.h"
 #include "engine/onnx/importer.h"
 #include "engine/optimize.h"
+#include "tests/fuzz/fuzz_target.h"
 
 namespace octet {
 namespace {
@@ -21,11 +21,6 @@ namespace {
 constexpr size_t kMostBytes = 4096;
 // Every patch of a pass copies the graph.
 constexpr size_t kMostNodes = 60;
-
-void ExpectNoBug(const absl::Status& status) {
-  if (!absl::IsInternal(status)) return;
-  OCTET_CHECK(false && "INTERNAL, which is a bug");
-}
 
 void OptimizeAndLower(const ir::Graph& imported) {
   OCTET_CHECK(ir::VerifyGraph(imported).ok());
@@ -65,6 +60,9 @@ void ImportFirstStage(const onnx::StagedImport& staged) {
 }
 
 }  // namespace
+
+const char kFuzzCorpus[] = "onnx_importer";
+
 }  // namespace octet
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -23,25 +23,44 @@ if ! has_fuzzer; then
   exit 0
 fi
 
-mkdir -p build
+# target:dictionary
+targets=(onnx_importer:onnx request: configuration:configuration input_file:)
+
+mkdir -p build/fuzz/findings
 cmake --preset fuzz -Wno-dev >build/fuzz.log
 step "Building the fuzz targets"
+programs=("${targets[@]%%:*}")
 run_ninja fuzz build/fuzz.log -C build/fuzz -j "$(build_jobs)" \
-  onnx_importer_fuzz ||
+  "${programs[@]/%/_fuzz}" ||
   fail "the fuzz targets could not be built; what was said is in build/fuzz.log"
 
-found=build/fuzz/found/onnx_importer
-mkdir -p "$found" build/fuzz/findings
-step "Fuzzing the importer for $seconds s"
-# Without its schedule by entropy, which would take two thirds of the time.
-if build/fuzz/bin/onnx_importer_fuzz -max_total_time="$seconds" -max_len=4096 \
-  -entropic=0 -timeout=20 -rss_limit_mb=2048 -dict=tests/fuzz/onnx.dict \
-  -artifact_prefix=build/fuzz/findings/ -print_final_stats=1 \
-  "$found" tests/fuzz/corpus/onnx_importer >build/fuzz/run.log 2>&1; then
-  grep -aE 'stat::number_of_executed_units' build/fuzz/run.log
-  echo "1 passed, 0 failed"
-else
-  tail -n 40 build/fuzz/run.log
-  echo "0 passed, 1 failed"
-  exit 1
-fi
+# Runs one target; without libFuzzer's schedule by entropy, which would take two
+# thirds of the time.
+fuzz() {
+  local target=$1 dictionary=$2
+  local found=build/fuzz/found/$target log=build/fuzz/$target.log
+  local options=(-max_total_time="$seconds" -max_len=4096 -entropic=0
+    -timeout=20 -rss_limit_mb=2048 -artifact_prefix=build/fuzz/findings/
+    -print_final_stats=1)
+  [[ -z $dictionary ]] || options+=(-dict="tests/fuzz/$dictionary.dict")
+  mkdir -p "$found"
+  step "Fuzzing $target for $seconds s"
+  if ! "build/fuzz/bin/${target}_fuzz" "${options[@]}" "$found" \
+    "tests/fuzz/corpus/$target" >"$log" 2>&1; then
+    tail -n 40 "$log"
+    return 1
+  fi
+  grep -aE 'stat::number_of_executed_units' "$log"
+}
+
+passed=0
+failed=0
+for entry in "${targets[@]}"; do
+  if fuzz "${entry%%:*}" "${entry#*:}"; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+  fi
+done
+echo "$passed passed, $failed failed"
+((failed == 0))

@@ -28,6 +28,7 @@ namespace octet {
 //   scale <factor>      input "x" and output "y", float32 [4]; y = factor * x
 //   echo                an input and an output of every type, [2] each; equal
 //   whole               as "scale 1", but rows are not independent: x is [2, 2]
+//   open                as "whole", but x is [-1, 2]
 //   fail                as "scale 1", but every run after the warm-up fails
 //   broken <message>    refused with INVALID_ARGUMENT
 // Thread-safe.
@@ -112,7 +113,9 @@ class FakeEngine {
           outputs_.push_back({absl::StrCat("out_", Name(dtype)), dtype, {2}});
         }
       } else {
-        const Shape shape = kind_ == "whole" ? Shape{2, 2} : Shape{4};
+        Shape shape = {4};
+        if (kind_ == "whole") shape = {2, 2};
+        if (kind_ == "open") shape = {-1, 2};
         inputs_ = {{"x", DType::kFloat32, shape}};
         outputs_ = {{"y", DType::kFloat32, shape}};
       }
@@ -130,9 +133,11 @@ class FakeEngine {
 
     const std::vector<TensorSpec>& inputs() const override { return inputs_; }
     const std::vector<TensorSpec>& outputs() const override { return outputs_; }
-    bool batches() const override { return kind_ != "whole"; }
+    bool batches() const override {
+      return kind_ != "whole" && kind_ != "open";
+    }
     const std::string& why_not_batched() const override { return why_not_; }
-    bool has_dynamic_shapes() const override { return false; }
+    bool has_dynamic_shapes() const override { return kind_ == "open"; }
     const std::string& why_dynamic() const override { return why_not_; }
     const ModelOptions& options() const override { return options_; }
     const std::vector<int>& buckets() const override { return buckets_; }
