@@ -86,11 +86,13 @@ absl::Status JobStatus(const v1::Job& job) {
 
 absl::StatusOr<int64_t> CountSamples(const QuantizationWork& work) {
   const bool sends_none = !work.settings.calibration_path().empty() ||
+                          work.settings.recorded_samples() ||
                           work.settings.synthetic_samples();
   if (sends_none != work.calibration.empty()) {
     return absl::InvalidArgumentError(
         sends_none ? "calibration tensors were given, and a path of the "
-                     "server's or synthetic samples; expected one of them"
+                     "server's, recorded or synthetic samples; expected one of "
+                     "them"
                    : "no calibration tensors were given");
   }
   if (!work.model.empty() && !work.settings.model_name().empty()) {

@@ -25,7 +25,8 @@ struct QuantizationWork {
   absl::string_view model = {};
 
   // One tensor a model input, of shape [samples, ...] with the same number of
-  // samples; none where settings.calibration_path or synthetic_samples is set.
+  // samples; none where settings.calibration_path, recorded_samples or
+  // synthetic_samples is set.
   std::vector<NamedTensor> calibration = {};
 
   // For the report: samples that calibrate nothing, in the same form, and the
@@ -50,8 +51,8 @@ bool HasEnded(const v1::Job& job);
 absl::Status JobStatus(const v1::Job& job);
 
 // The samples that all tensors agree on; 0 for none where the settings name a
-// calibration path or want synthetic samples. INVALID_ARGUMENT where `work`
-// contradicts itself.
+// calibration path or want recorded or synthetic samples. INVALID_ARGUMENT
+// where `work` contradicts itself.
 absl::StatusOr<int64_t> CountSamples(const QuantizationWork& work);
 
 // Sends `work` in messages of about 2 MiB, or of one sample where that is

@@ -91,8 +91,8 @@ struct ModelOptions {
   // QuantizeLinear and DequantizeLinear it computes in float32, as the file has
   // it. Otherwise they become integer operators, which round a bias to the
   // accumulator's scale. With the backend "reference", convolutions then sum in
-  // the order of ONNX Runtime's kernels, for its answer where a sum lies halfway
-  // between two integers. Slower; for comparisons with other runtimes.
+  // the order of ONNX Runtime's kernels, for its answer where a sum lies
+  // halfway between two integers. Slower; for comparisons with other runtimes.
   bool exact_qdq = false;
   // Inputs that callers send in another form than the model's; at most one
   // form an input. Model::inputs() then tells the callers' form.
@@ -167,6 +167,15 @@ class Model {
 
   // Whether any step computes in integers.
   virtual bool quantized() const = 0;
+
+  // Rows of the inputs as callers send them, one tensor an input in the order
+  // of inputs() and of shape [rows, row shape...], in the model's own form, as
+  // the model without ModelOptions::input_forms takes them. INVALID_ARGUMENT
+  // where they are others. Here: of a model that has no input forms.
+  virtual absl::StatusOr<std::vector<NamedTensor>> WithoutInputForms(
+      std::vector<NamedTensor> tensors) const {
+    return tensors;
+  }
 };
 
 // The bytes of the model file at `path` with what lies in other files (external

@@ -152,4 +152,30 @@ absl::StatusOr<ModelInputs> ResolveInputForms(
   return inputs;
 }
 
+absl::StatusOr<Tensor> ToModelForm(const ResolvedForm& form,
+                                   const TensorSpec& sent,
+                                   const Shape& own_row_shape,
+                                   const Tensor& rows) {
+  const Shape& shape = rows.shape();
+  if (rows.dtype() != sent.dtype || shape.empty() ||
+      !std::equal(shape.begin() + 1, shape.end(), sent.row_shape.begin(),
+                  sent.row_shape.end())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("input '", sent.name, "': got ", Name(rows.dtype()), " ",
+                     ShapeToString(shape), ", expected rows of ",
+                     Name(sent.dtype), " ", ShapeToString(sent.row_shape)));
+  }
+  const simd::PixelTarget target = {form.channels, form.channel_pixels,
+                                    form.model_channels_last, std::nullopt};
+  OCTET_ASSIGN_OR_RETURN(const auto converter,
+                         simd::PixelConverter::Create(form.pixels, target));
+  Shape own_shape = own_row_shape;
+  own_shape.insert(own_shape.begin(), shape[0]);
+  Tensor own(DType::kFloat32, std::move(own_shape));
+  converter.Convert(rows.bytes(),
+                    own.size() / (target.channels * target.pixels),
+                    own.mutable_bytes());
+  return own;
+}
+
 }  // namespace octet::internal

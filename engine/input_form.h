@@ -8,6 +8,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "engine/base/shape.h"
+#include "engine/base/tensor.h"
 #include "engine/engine.h"
 #include "engine/plan/plan.h"
 #include "engine/simd/pixel_conversion.h"
@@ -34,6 +36,13 @@ struct ModelInputs {
 absl::StatusOr<ModelInputs> ResolveInputForms(
     absl::Span<const InputForm> forms, std::vector<TensorSpec> specs,
     absl::Span<const plan::PlanTensor> planned, bool batches);
+
+// `rows`, [rows, row shape...] of `sent`, as float32 [rows,
+// `own_row_shape`...]. INVALID_ARGUMENT where they are no such rows.
+absl::StatusOr<Tensor> ToModelForm(const ResolvedForm& form,
+                                   const TensorSpec& sent,
+                                   const Shape& own_row_shape,
+                                   const Tensor& rows);
 
 }  // namespace octet::internal
 

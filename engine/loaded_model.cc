@@ -75,6 +75,25 @@ absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Create(
   return std::shared_ptr<const LoadedModel>(std::move(model));
 }
 
+absl::StatusOr<std::vector<NamedTensor>> LoadedModel::WithoutInputForms(
+    std::vector<NamedTensor> tensors) const {
+  const ir::Graph& graph = imported_.graph;
+  const std::vector<TensorSpec> own =
+      Signature(graph, graph.inputs(), batches());
+  if (tensors.size() != own.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("got ", tensors.size(), " tensors, expected ", own.size(),
+                     ", one an input"));
+  }
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    if (!inputs_.forms[i]) continue;
+    OCTET_ASSIGN_OR_RETURN(tensors[i].tensor,
+                           ToModelForm(*inputs_.forms[i], inputs_.specs[i],
+                                       own[i].row_shape, tensors[i].tensor));
+  }
+  return tensors;
+}
+
 absl::Status LoadedModel::BuildPlans() {
   const BackendSet backends(options_.backend, options_.exact_qdq);
   // The largest first: the others take over its packed weights.

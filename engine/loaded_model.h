@@ -40,6 +40,8 @@ class LoadedModel : public Model {
   std::vector<StepDescription> Steps() const override;
   std::string Dump(DumpStage stage) const override;
   bool quantized() const override { return quantized_; }
+  absl::StatusOr<std::vector<NamedTensor>> WithoutInputForms(
+      std::vector<NamedTensor> tensors) const override;
 
   // One an input: the callers' form where it is not the model's own.
   const std::vector<std::optional<ResolvedForm>>& input_forms() const {

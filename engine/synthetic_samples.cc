@@ -2,13 +2,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "engine/base/check.h"
 #include "engine/base/status_macros.h"
 #include "engine/engine.h"
 #include "engine/quant/synthetic_data.h"
@@ -35,8 +35,11 @@ Bounds BoundsOfType() {
 // Beyond 2^53 whole numbers have gaps as doubles, and as floats sooner.
 constexpr Bounds kWholeFloats = {-16777216.0, 16777216.0};
 
-std::optional<Bounds> BoundsOf(DType dtype) {
+Bounds BoundsOf(DType dtype) {
   switch (dtype) {
+    case DType::kFloat16:
+      return {-65504.0, 65504.0};
+    case DType::kBFloat16:
     case DType::kFloat32:
     case DType::kFloat64:
       return BoundsOfType<float>();
@@ -53,14 +56,11 @@ std::optional<Bounds> BoundsOf(DType dtype) {
       return kWholeFloats;
     case DType::kUInt32:
     case DType::kUInt64:
-      return Bounds{0, kWholeFloats.high};
+      return {0, kWholeFloats.high};
     case DType::kBool:
-      return Bounds{0, 1};
-    case DType::kFloat16:
-    case DType::kBFloat16:
-      return std::nullopt;
+      return {0, 1};
   }
-  return std::nullopt;
+  OCTET_CHECK(false);
 }
 
 // Where nobody says: what normalized data spans; every byte; indices and
@@ -85,7 +85,7 @@ absl::Status CheckRange(const TensorSpec& spec, const InputRange& range) {
         channels > 1 ? absl::StrCat(", or ", channels, ", one a channel")
                      : ""));
   }
-  const Bounds bounds = *BoundsOf(spec.dtype);
+  const Bounds bounds = BoundsOf(spec.dtype);
   for (size_t c = 0; c < range.min.size(); ++c) {
     const float min = range.min[c];
     const float max = range.max[c];
@@ -159,11 +159,6 @@ absl::StatusOr<SyntheticSamples> MakeSyntheticSamples(
   SyntheticSamples samples;
   uint32_t seed = 0;
   for (const TensorSpec& spec : model->inputs()) {
-    if (!BoundsOf(spec.dtype)) {
-      return absl::UnimplementedError(absl::StrCat(
-          "input ", spec.name, " is ", Name(spec.dtype),
-          ", of which octet makes no samples; give calibration samples"));
-    }
     const InputRange* given = RangeFor(spec, ranges);
     quant::SyntheticRange range = AssumedRange(spec.dtype);
     if (given != nullptr) {

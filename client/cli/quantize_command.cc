@@ -208,6 +208,15 @@ void AddSourceFlags(CLI::App* command, QuantizeFlags* flags) {
                        "calibration-folder")
           ->type_name("PATH");
   path->excludes(calibration);
+  auto* recorded =
+      command
+          ->add_flag_callback(
+              "--recorded",
+              [settings] { settings->set_recorded_samples(true); },
+              "Samples are the requests that the server has recorded, which it "
+              "does where the model's config.pbtxt has record_rows")
+          ->excludes(calibration)
+          ->excludes(path);
   auto* synthetic =
       command
           ->add_flag_callback(
@@ -216,7 +225,8 @@ void AddSourceFlags(CLI::App* command, QuantizeFlags* flags) {
               "Without samples: the server makes some up and goes by the "
               "model's batch norms, which costs accuracy")
           ->excludes(calibration)
-          ->excludes(path);
+          ->excludes(path)
+          ->excludes(recorded);
   command
       ->add_option("--input-range", flags->input_ranges,
                    "With --synthetic: what an input spans. Repeated, for each "
@@ -230,9 +240,11 @@ void AddSourceFlags(CLI::App* command, QuantizeFlags* flags) {
       ->add_option("--model-version", *settings->mutable_model_version(),
                    "The float model's version [latest]")
       ->excludes(file);
-  command->parse_complete_callback([calibration, path, synthetic] {
-    if (calibration->empty() && path->empty() && synthetic->empty()) {
-      throw CLI::RequiredError("--calibration, --server-path or --synthetic");
+  command->parse_complete_callback([calibration, path, recorded, synthetic] {
+    if (calibration->empty() && path->empty() && recorded->empty() &&
+        synthetic->empty()) {
+      throw CLI::RequiredError(
+          "--calibration, --server-path, --recorded or --synthetic");
     }
   });
 }

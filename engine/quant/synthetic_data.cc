@@ -7,6 +7,7 @@
 
 #include "absl/types/span.h"
 #include "engine/base/check.h"
+#include "engine/base/half_tensors.h"
 
 namespace octet::quant {
 namespace {
@@ -246,7 +247,9 @@ Tensor SyntheticRows(DType dtype, const Shape& row_shape, int64_t samples,
       return tensor;
     case DType::kFloat16:
     case DType::kBFloat16:
-      break;
+      return RoundedToHalf(
+          SyntheticRows(DType::kFloat32, row_shape, samples, range, seed),
+          dtype);
   }
   OCTET_CHECK(false);
 }

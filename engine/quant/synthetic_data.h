@@ -40,9 +40,9 @@ struct SyntheticRange {
 // Mumford and Huang, "Occlusion Models for Natural Images", 2001). White noise
 // has none of the large areas and edges that make a network's largest
 // activations. Other rows are independent numbers, uniform over the range;
-// integers are whole numbers of it, both ends included.
-// REQUIRES: `dtype` is float32 or float64, or one that is no float; a range as
-// its comment says, of integers within the type.
+// integers are whole numbers of it, both ends included; halves are float32's,
+// rounded.
+// REQUIRES: a range as its comment says, within the type.
 Tensor SyntheticRows(DType dtype, const Shape& row_shape, int64_t samples,
                      const SyntheticRange& range, uint32_t seed);
 

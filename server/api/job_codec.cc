@@ -66,6 +66,7 @@ void EncodeSettings(const QuantizationRequest& request,
   if (budget.memory_bytes) {
     settings->set_memory_budget_bytes(*budget.memory_bytes);
   }
+  settings->set_recorded_samples(request.recorded_samples);
   settings->set_synthetic_samples(request.synthetic_samples);
   for (const InputRange& range : request.input_ranges) {
     v1::InputRange* message = settings->add_input_ranges();
@@ -133,6 +134,7 @@ absl::StatusOr<QuantizationRequest> DecodeSettings(
   OCTET_ASSIGN_OR_RETURN(request.options.format,
                          DecodeFormat(settings.format()));
   OCTET_ASSIGN_OR_RETURN(request.options.budget, DecodeBudget(settings));
+  request.recorded_samples = settings.recorded_samples();
   request.synthetic_samples = settings.synthetic_samples();
   for (const v1::InputRange& range : settings.input_ranges()) {
     request.input_ranges.push_back({range.input(),

@@ -62,6 +62,7 @@ Json Settings(const QuantizationRequest& request) {
       {"format", std::string(report::Name(options.format))},
       {"time_budget_seconds", nullptr},
       {"memory_budget_bytes", nullptr},
+      {"recorded_samples", request.recorded_samples},
       {"synthetic_samples", request.synthetic_samples},
       {"calibration_path", nullptr}};
   if (options.budget.time < absl::InfiniteDuration()) {

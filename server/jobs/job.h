@@ -23,8 +23,11 @@ struct QuantizationRequest {
   // Of the evaluation: class 0 is "background", and labels count from class 1.
   bool drop_first_class = false;
   bool load_when_done = false;
-  // Below the calibration folder; empty: samples are uploaded, or synthetic.
+  // Below the calibration folder; empty: samples are uploaded, recorded or
+  // synthetic.
   std::string calibration_path{};
+  // Whether they are the rows that the model's loaded versions have recorded.
+  bool recorded_samples = false;
   // Whether samples are made up, of inputs that span these ranges.
   bool synthetic_samples = false;
   std::vector<InputRange> input_ranges{};

@@ -24,7 +24,7 @@ JobUpload::JobUpload(QuantizationJobs* jobs,
       id_(std::move(id)),
       takes_model_(request.model.empty()),
       takes_samples_(request.calibration_path.empty() &&
-                     !request.synthetic_samples),
+                     !request.recorded_samples && !request.synthetic_samples),
       input_(max_bytes) {}
 
 JobUpload::~JobUpload() {
@@ -47,8 +47,8 @@ absl::Status JobUpload::AppendSamples(absl::Span<const CalibrationRows> chunk) {
   if (!takes_samples_) {
     return absl::InvalidArgumentError(
         "got calibration samples, expected none: settings.calibration_path "
-        "says where they are, or settings.synthetic_samples that there are "
-        "none");
+        "says where they are, settings.recorded_samples that the server has "
+        "them, or settings.synthetic_samples that there are none");
   }
   int64_t bytes = 0;
   for (const CalibrationRows& rows : chunk) {
@@ -95,7 +95,7 @@ absl::Status JobUpload::Submit() {
   if (takes_samples_ && input_.samples()->samples() == 0) {
     return absl::InvalidArgumentError(
         "there are no calibration samples: send at least one row, or set "
-        "settings.synthetic_samples");
+        "settings.recorded_samples or settings.synthetic_samples");
   }
   OCTET_RETURN_IF_ERROR(jobs_->Submit(job_, std::move(input_)));
   job_ = nullptr;

@@ -30,6 +30,7 @@
 #include "server/jobs/history.h"
 #include "server/jobs/job_handles.h"
 #include "server/jobs/quantization_job.h"
+#include "server/jobs/recorded_samples.h"
 #include "server/models/model_repository.h"
 #include "spdlog/spdlog.h"
 
@@ -58,20 +59,28 @@ absl::Status UnknownJob(absl::string_view id) {
                                           " are remembered"));
 }
 
-// Refuses what only made-up samples, or only real ones, can have.
-absl::Status CheckSynthetic(const QuantizationRequest& request) {
-  if (!request.synthetic_samples) {
-    if (request.input_ranges.empty()) return absl::OkStatus();
+// Refuses samples from two places, and what only made-up ones, or only real
+// ones, can have.
+absl::Status CheckSamples(const QuantizationRequest& request) {
+  if (!request.calibration_path.empty() + request.recorded_samples +
+          request.synthetic_samples >
+      1) {
+    return absl::InvalidArgumentError(
+        "settings: got more than one of calibration_path, recorded_samples and "
+        "synthetic_samples, expected one at most");
+  }
+  if (request.recorded_samples && request.model.empty()) {
+    return absl::InvalidArgumentError(
+        "settings.recorded_samples: model_name is empty, expected the model of "
+        "the repository that was asked");
+  }
+  if (!request.synthetic_samples && !request.input_ranges.empty()) {
     return absl::InvalidArgumentError(
         "settings.input_ranges: they are for settings.synthetic_samples, which "
         "is not set");
   }
-  if (!request.calibration_path.empty()) {
-    return absl::InvalidArgumentError(
-        "settings.synthetic_samples: got settings.calibration_path too, "
-        "expected one of them");
-  }
-  if (request.options.method != QuantizationMethod::kLinear) {
+  if (request.synthetic_samples &&
+      request.options.method != QuantizationMethod::kLinear) {
     return absl::InvalidArgumentError(
         "settings.method: synthetic samples misjudge what METHOD_HISTOGRAM "
         "tries, expected METHOD_LINEAR");
@@ -123,7 +132,7 @@ absl::StatusOr<int64_t> QuantizationJobs::CheckRequest(
         "settings.priority: got ", request->priority, ", expected -",
         kHighestPriority, " to ", kHighestPriority));
   }
-  OCTET_RETURN_IF_ERROR(CheckSynthetic(*request));
+  OCTET_RETURN_IF_ERROR(CheckSamples(*request));
   if (!request->calibration_path.empty()) {
     OCTET_RETURN_IF_ERROR(CheckCalibrationPath(environment_.calibration_folder,
                                                request->calibration_path));
@@ -139,6 +148,11 @@ absl::StatusOr<int64_t> QuantizationJobs::CheckRequest(
     OCTET_RETURN_IF_ERROR(CheckModelName(request->model));
     if (request->output_model.empty()) request->output_model = request->model;
     OCTET_RETURN_IF_ERROR(CheckModelName(request->output_model));
+    if (request->recorded_samples) {
+      // Told at once; the job takes what there is by then.
+      OCTET_RETURN_IF_ERROR(
+          FindRecorder(*environment_.registry, request->model).status());
+    }
     return ResolveVersion(request->model, request->version);
   }
   if (!request->version.empty()) {

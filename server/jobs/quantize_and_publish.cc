@@ -25,6 +25,7 @@
 #include "engine/report/verdict.h"
 #include "server/jobs/calibration_folder.h"
 #include "server/jobs/history.h"
+#include "server/jobs/recorded_samples.h"
 #include "server/jobs/sha256.h"
 #include "server/models/golden.h"
 #include "server/models/publishing.h"
@@ -80,6 +81,9 @@ absl::StatusOr<std::vector<NamedTensor>> ReadSamples(
                                bytes, request->input_ranges));
     request->options.synthetic = std::move(made.inputs);
     return std::move(made.tensors);
+  }
+  if (request->recorded_samples) {
+    return RecordedSamples(*environment.registry, request->model);
   }
   if (request->calibration_path.empty()) {
     return input->samples()->TakeTensors();
@@ -215,8 +219,12 @@ absl::StatusOr<QuantizationOutcome> QuantizeAndPublish(
   outcome.summary = report::TextSummary(compared, verdict);
   outcome.report_json = QuantizedHistory(facts, result, Sha256(result.model));
   const std::string uploaded = UploadedHistory(facts);
-  OCTET_ASSIGN_OR_RETURN(const std::vector<GoldenFile> golden,
-                         RecordAnswers(environment, result.model, samples));
+  std::vector<GoldenFile> golden;
+  // What callers asked is not written down.
+  if (!request.recorded_samples) {
+    OCTET_ASSIGN_OR_RETURN(golden,
+                           RecordAnswers(environment, result.model, samples));
+  }
   std::vector<VersionFiles> versions;
   if (request.publish_float) {
     versions.push_back({{file, bytes}, {kHistoryFile, uploaded}});

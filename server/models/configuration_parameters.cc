@@ -26,6 +26,8 @@ namespace {
 
 constexpr char kLabelPrefix[] = "version_label.";
 constexpr char kInputPrefix[] = "input.";
+constexpr char kRecordRows[] = "record_rows";
+constexpr int64_t kMostRecordedRows = int64_t{1} << 20;
 // More channels than any picture has.
 constexpr size_t kMostNumbers = 4096;
 
@@ -144,6 +146,18 @@ absl::Status ReadInput(absl::string_view key, const std::string& value,
   return ReadInputField(key, rest.substr(dot + 1), value, &*form);
 }
 
+absl::Status ReadRecordRows(const std::string& value,
+                            ModelConfiguration* configuration) {
+  int64_t rows = 0;
+  if (!absl::SimpleAtoi(value, &rows) || rows < 0 || rows > kMostRecordedRows) {
+    return WrongParameter(
+        kRecordRows, value,
+        absl::StrCat("0 to ", kMostRecordedRows, " in string_value"));
+  }
+  configuration->record_rows = rows;
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status ReadParameters(ModelConfiguration* configuration) {
@@ -153,6 +167,8 @@ absl::Status ReadParameters(ModelConfiguration* configuration) {
       OCTET_RETURN_IF_ERROR(ReadLabel(key, value, configuration));
     } else if (absl::StartsWith(key, kInputPrefix)) {
       OCTET_RETURN_IF_ERROR(ReadInput(key, value, configuration));
+    } else if (key == kRecordRows) {
+      OCTET_RETURN_IF_ERROR(ReadRecordRows(value, configuration));
     }
   }
   // The order of a protobuf map differs from run to run.

@@ -60,6 +60,10 @@ LoadedModel::LoadedModel(Identity identity, std::shared_ptr<const Model> model,
       queue_policies_(configuration_.dynamic_batching()),
       statistics_(MaxBatch(*model_)),
       lanes_(environment.scheduler->lanes()) {
+  if (configuration.record_rows > 0 && model_->batches()) {
+    recorder_ = std::make_unique<RequestRecorder>(model_->inputs(),
+                                                  configuration.record_rows);
+  }
   for (const TensorSpec& spec : model_->outputs()) {
     const auto labels = configuration.class_labels.find(spec.name);
     class_labels_.push_back(
@@ -168,6 +172,7 @@ void LoadedModel::RunBatch(int lane,
     metrics_->Observe(Phase::kGather, times.gather);
     metrics_->Observe(Phase::kCompute, times.compute);
     metrics_->Observe(Phase::kScatter, times.scatter);
+    if (recorder_ != nullptr) recorder_->Add(lanes_[lane].blocks);
   }
   for (const std::shared_ptr<Task>& task : batch) {
     auto& request = static_cast<InferenceTask&>(*task);

@@ -22,6 +22,7 @@
 #include "server/models/inference_task.h"
 #include "server/models/model_configuration.h"
 #include "server/models/queue_policies.h"
+#include "server/models/request_recorder.h"
 #include "server/models/warm_up.h"
 #include "server/scheduler/batch_scheduler.h"
 
@@ -86,6 +87,10 @@ class LoadedModel : public BatchRunner,
   InferenceStatistics& statistics() { return statistics_; }
   const InferenceStatistics& statistics() const { return statistics_; }
 
+  // Rows that it was asked for; null where none are kept: its configuration
+  // wants none, or it takes no rows, having dynamic shapes or not batching.
+  const RequestRecorder* recorder() const { return recorder_.get(); }
+
   // How requests wait for it.
   const QueuePolicies& queue_policies() const { return queue_policies_; }
 
@@ -136,6 +141,7 @@ class LoadedModel : public BatchRunner,
   std::shared_ptr<ModelMetrics> metrics_;
   const QueuePolicies queue_policies_;
   InferenceStatistics statistics_;
+  std::unique_ptr<RequestRecorder> recorder_;  // null: see recorder()
   BatchScheduler::Queue* queue_ = nullptr;
   std::vector<Lane> lanes_;  // element i is lane i's alone
   std::vector<std::shared_ptr<void>> drained_tokens_;

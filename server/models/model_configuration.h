@@ -54,6 +54,8 @@ struct ModelConfiguration {
   std::string model_file = kDefaultModelFile;
   std::map<std::string, int64_t> labels;  // version by label
   std::vector<InputForm> input_forms;
+  // Rows of requests to keep for quantization, of each version; 0: none.
+  int64_t record_rows = 0;
   // By output, of those that have some, and what tells changed files; see
   // ReadClassLabels().
   std::map<std::string, std::shared_ptr<const ClassLabels>> class_labels;

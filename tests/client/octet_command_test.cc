@@ -375,6 +375,14 @@ TEST_F(OctetCommandTest, QuantizeTakesSamplesOfTheServers) {
   EXPECT_TRUE(server_.quantize_requests()[0].last());
 }
 
+TEST_F(OctetCommandTest, QuantizeTakesWhatTheServerRecorded) {
+  const Outcome outcome = Run("quantize doubler --detach --recorded");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_TRUE(server_.quantize_requests()[0].settings().recorded_samples());
+  EXPECT_TRUE(server_.quantize_requests()[0].last());
+  EXPECT_EQ(Run("quantize doubler --recorded --synthetic").exit_code, 2);
+}
+
 TEST_F(OctetCommandTest, CompletionKnowsCommandsAndFlags) {
   for (const char* shell : {"bash", "zsh", "fish"}) {
     const Outcome outcome = Run(std::string("completion ") + shell);

@@ -219,6 +219,18 @@ void Check(const TestModel& m, const InputForm& form) {
       << m.what << " from " << Name(form.dtype) << ", layout "
       << static_cast<int>(form.layout) << ", reverse " << form.reverse_channels
       << ", " << form.mean.size() << " means";
+
+  Shape shape = formed->inputs()[0].row_shape;
+  shape.insert(shape.begin(), kRows);
+  Tensor rows(form.dtype, shape);
+  std::memcpy(rows.mutable_bytes(), sent.data(), sent.size());
+  const auto own = formed->WithoutInputForms({{"x", rows}});
+  ASSERT_TRUE(own.ok()) << own.status();
+  shape = plain->inputs()[0].row_shape;
+  shape.insert(shape.begin(), kRows);
+  EXPECT_EQ((*own)[0].tensor.shape(), shape);
+  EXPECT_THAT((*own)[0].tensor.data<float>(),
+              testing::ElementsAreArray(values));
 }
 
 TEST(InputFormTest, AnswersAreThoseOfTheCallerWhoConvertsHimself) {
@@ -247,6 +259,26 @@ TEST(InputFormTest, AnswersAreThoseOfTheCallerWhoConvertsHimself) {
       }
     }
   }
+}
+
+TEST(InputFormTest, RowsOfAnotherFormAreNotConverted) {
+  ModelOptions options;
+  options.input_forms = {
+      {"x", DType::kUInt8, InputLayout::kChannelsLast, false, {}, {}}};
+  const auto model = LoadOrDie(ConvModel(3, 7, 9, false), options);
+  const auto complaint = [&](std::vector<NamedTensor> tensors) {
+    const auto own = model->WithoutInputForms(std::move(tensors));
+    EXPECT_EQ(own.status().code(), absl::StatusCode::kInvalidArgument);
+    return std::string(own.status().message());
+  };
+  EXPECT_THAT(complaint({}), HasSubstr("got 0 tensors, expected 1"));
+  EXPECT_THAT(
+      complaint({{"x", Tensor(DType::kFloat32, {2, 7, 9, 3})}}),
+      HasSubstr("input 'x': got float32 [2, 7, 9, 3], expected rows of uint8"));
+  EXPECT_THAT(complaint({{"x", Tensor(DType::kUInt8, {2, 3, 7, 9})}}),
+              HasSubstr("got uint8 [2, 3, 7, 9]"));
+  EXPECT_THAT(complaint({{"x", Tensor(DType::kUInt8, {})}}),
+              HasSubstr("got uint8 []"));
 }
 
 TEST(InputFormTest, SignatureTellsTheCallersForm) {

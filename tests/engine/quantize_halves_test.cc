@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Quantizing models whose inputs and outputs are halves: what is measured of
 // them counts as it does of float32.
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -100,6 +101,28 @@ TEST_P(QuantizeHalvesTest, HistogramFindsRemediesThatHelp) {
   for (const RemedyEffect& remedy : result->remedies) {
     EXPECT_LT(remedy.before_db, 60) << remedy.name;
   }
+}
+
+TEST_P(QuantizeHalvesTest, SamplesAreMadeUpOfHalves) {
+  const InputRange range{"x", {-2}, {3}};
+  const auto samples = MakeSyntheticSamples(HalfModel(), {&range, 1});
+  ASSERT_TRUE(samples.ok()) << samples.status();
+  ASSERT_EQ(samples->tensors.size(), 1u);
+  EXPECT_EQ(samples->tensors[0].tensor.dtype(), GetParam());
+  const Tensor floats = WithoutHalves(samples->tensors[0].tensor);
+  const auto [low, high] = std::minmax_element(floats.data<float>().begin(),
+                                               floats.data<float>().end());
+  EXPECT_THAT(*low, ::testing::AllOf(::testing::Ge(-2), ::testing::Le(-1.9)));
+  EXPECT_THAT(*high, ::testing::AllOf(::testing::Ge(2.9), ::testing::Le(3)));
+  QuantizationOptions options;
+  options.synthetic = samples->inputs;
+  const auto result = Quantize(HalfModel(), samples->tensors, options, nullptr);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_GT(result->sqnr_db, 25);
+
+  const InputRange wide{"x", {-1e5f}, {1e5f}};
+  const auto refused = MakeSyntheticSamples(HalfModel(), {&wide, 1});
+  EXPECT_EQ(refused.ok(), GetParam() == DType::kBFloat16) << refused.status();
 }
 
 TEST_P(QuantizeHalvesTest, SamplesThatAreNotFiniteAreRefused) {

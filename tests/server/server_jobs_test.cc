@@ -9,6 +9,7 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -59,6 +60,9 @@ class ServerJobsTest : public ServerFixture {
   void SetUp() override {
     folder_.Write("m/1/model.onnx", "scale 1");
     config_.calibration_folder = calibration_.path();
+    folder_.Write(
+        "m/config.pbtxt",
+        R"(parameters { key: "record_rows" value { string_value: "4" } })");
     Start();
   }
 
@@ -239,6 +243,32 @@ TEST_F(ServerJobsTest, WithoutSamplesSomeAreMadeUpAndTheReportSaysSo) {
   EXPECT_THAT(folder_.Read("m/2/report.txt"), HasSubstr("synthetic samples"));
 }
 
+TEST_F(ServerJobsTest, CalibratesOnWhatTheModelWasAsked) {
+  v1::QuantizeRequest request = Settings("m");
+  request.mutable_settings()->set_recorded_samples(true);
+  request.set_last(true);
+  v1::Job none;
+  const grpc::Status early = Submit({request}, &none);
+  EXPECT_EQ(early.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_THAT(early.error_message(),
+              HasSubstr("none of its versions has answered"));
+
+  Answer(FloatRequest("m", {1, 2, 3, 4, 5, 6, 7, 8}));
+  Answer(FloatRequest("m", {9, 10, 11, 12}));
+  const v1::Job job = Watch(Submit({request})).back();
+  ASSERT_EQ(job.state(), v1::JOB_STATE_SUCCEEDED) << job.error_message();
+  EXPECT_EQ(job.result().samples(), 3);
+  EXPECT_TRUE(job.settings().recorded_samples());
+  EXPECT_THAT(job.report_json(), HasSubstr("\"recorded_samples\": true"));
+  // What callers asked is not on the disk.
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/m/2/golden"));
+
+  ASSERT_TRUE(UnloadModel("m").ok());
+  const grpc::Status gone = Submit({request}, &none);
+  EXPECT_EQ(gone.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_THAT(gone.error_message(), HasSubstr("no version serves"));
+}
+
 TEST_F(ServerJobsTest, RefusesWhatSettingsCannotMean) {
   const auto refused =
       [&](const std::function<void(v1::QuantizeSettings*)>& change) {
@@ -264,6 +294,17 @@ TEST_F(ServerJobsTest, RefusesWhatSettingsCannotMean) {
   EXPECT_THAT(
       refused([](auto* settings) { settings->set_synthetic_samples(true); }),
       HasSubstr("got calibration samples, expected none"));
+  EXPECT_THAT(refused([](auto* settings) {
+                settings->set_recorded_samples(true);
+                settings->set_calibration_path("x.npy");
+              }),
+              HasSubstr("got more than one of calibration_path"));
+  EXPECT_THAT(refused([](auto* settings) {
+                settings->set_recorded_samples(true);
+                settings->clear_model_name();
+                settings->set_output_model_name("new");
+              }),
+              HasSubstr("recorded_samples: model_name is empty"));
   EXPECT_THAT(refused([](auto* settings) {
                 settings->set_synthetic_samples(true);
                 settings->set_method(v1::METHOD_HISTOGRAM);

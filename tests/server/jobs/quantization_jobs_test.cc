@@ -416,6 +416,13 @@ TEST_F(QuantizationJobsTest, ReadsSamplesFromTheCalibrationFolder) {
   EXPECT_EQ(Versions("m"), 2);
 }
 
+TEST_F(QuantizationJobsTest, SaysThatNothingIsRecorded) {
+  const auto refused = jobs_->Begin({.model = "m", .recorded_samples = true});
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused.status()));
+  EXPECT_THAT(refused.status().message(),
+              HasSubstr("has no parameter record_rows"));
+}
+
 TEST_F(QuantizationJobsTest, CancelledAtAnyStagePublishesNothing) {
   // While it is uploaded.
   const auto upload = Begin({.model = "m"});

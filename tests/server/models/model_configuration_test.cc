@@ -108,6 +108,10 @@ TEST_F(ModelConfigurationTest, ReadsWhatItActsOn) {
       value { string_value: "reverse" }
     }
     parameters {
+      key: "record_rows"
+      value { string_value: "500" }
+    }
+    parameters {
       key: "mine"
       value { string_value: "kept" }
     }
@@ -117,6 +121,7 @@ TEST_F(ModelConfigurationTest, ReadsWhatItActsOn) {
   EXPECT_EQ(parsed->model_file, "net.onnx");
   EXPECT_EQ(parsed->instances, 2);
   EXPECT_THAT(parsed->labels, ElementsAre(Pair("stable", 3)));
+  EXPECT_EQ(parsed->record_rows, 500);
   ASSERT_EQ(parsed->input_forms.size(), 1u);
   const InputForm& form = parsed->input_forms[0];
   EXPECT_EQ(form.input, "a.b");
@@ -179,6 +184,8 @@ TEST_F(ModelConfigurationTest, RefusesValuesOutOfRangeByField) {
        "version_label.7"},
       {"parameters { key: \"version_label.a\" value { string_value: \"b\" } }",
        "expected a version's number"},
+      {"parameters { key: \"record_rows\" value { string_value: \"-1\" } }",
+       "parameters['record_rows']: got '-1', expected 0 to"},
       {"parameters { key: \"input.x\" value { string_value: \"1\" } }",
        "input.NAME.FIELD"},
       {"parameters { key: \"input.x.gamma\" value { string_value: \"1\" } }",
