@@ -44,6 +44,8 @@ fuzz() {
     -print_final_stats=1)
   [[ -z $dictionary ]] || options+=(-dict="tests/fuzz/$dictionary.dict")
   mkdir -p "$found"
+  local earlier=tests/fuzz/corpus/$target.tar.gz
+  [[ ! -f $earlier ]] || tar -xzf "$earlier" -C "$found"
   step "Fuzzing $target for $seconds s"
   if ! "build/fuzz/bin/${target}_fuzz" "${options[@]}" "$found" \
     "tests/fuzz/corpus/$target" >"$log" 2>&1; then
