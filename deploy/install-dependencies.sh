@@ -12,10 +12,10 @@ usage() {
   cat <<'END'
 Usage: deploy/install-dependencies.sh [--tests] [--all] [--onednn-source FOLDER]
 
-  --tests                 also what tests/run.sh needs: clang-format, a Python
-                          with venv, Prometheus
-  --all                   also what tests/run.sh --all needs: clang, clang-tidy,
-                          Abseil instrumented for ThreadSanitizer
+  --tests                 also what tests/run.sh needs: clang, clang-format, a
+                          Python with venv, Prometheus
+  --all                   also what tests/run.sh --all needs: clang-tidy, Abseil
+                          instrumented for ThreadSanitizer
   --onednn-source FOLDER  build oneDNN from these sources (3.7 or a later 3.x)
                           instead of the distribution's
   --no-onednn             packages only, for -DOCTET_SYSTEM_ONEDNN=ON
@@ -38,11 +38,11 @@ packages=(
   libgtest-dev libgmock-dev libbenchmark-dev
 )
 # Also clients that we did not write, and what they are linked with.
-test_packages=(clang-format git python3 python3-venv prometheus
+test_packages=(clang-format clang libclang-rt-dev git python3 python3-venv prometheus
   nghttp2-client libb64-0d openssl chromium)
 command -v go >/dev/null || [[ -x /usr/local/go/bin/go ]] ||
   test_packages+=(golang-go)
-all_packages=(clang clang-tidy libclang-rt-dev)
+all_packages=(clang-tidy)
 
 onednn_source=""
 with_onednn=yes

@@ -15,10 +15,11 @@ Usage: tests/run.sh [--all | --release-only]
   (none)           release build with every test, the Python tests and the load
                    tests against its programs, then AddressSanitizer and UBSan
                    on the tests labelled unit and server, and on a server that
-                   gets good and bad requests
+                   gets good and bad requests, and a minute of fuzzing the
+                   importer where clang has libFuzzer
   --release-only   without the sanitizers
-  --all            the load tests in full; also a minute of fuzzing where clang
-                   has libFuzzer, clang with thread-safety errors,
+  --all            the load tests in full; also a minute of each fuzz target,
+                   clang with thread-safety errors,
                    ThreadSanitizer on engine, scheduler, repository and jobs,
                    clang-tidy, whole networks against ONNX Runtime, and the
                    container image where podman is there
@@ -161,6 +162,7 @@ if [[ $sanitize == yes ]]; then
   build asan octet-server
   run_python stress-asan tests/stress "${full[@]}" \
     --server build/asan/bin/octet-server mixed_requests_test
+  [[ $everything == yes ]] || run_python fuzz tests/fuzz 60 onnx_importer
 fi
 if [[ $everything == yes ]]; then
   run_python fuzz tests/fuzz

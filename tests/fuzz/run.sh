@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Builds the fuzz targets and runs each for some seconds (60) on its corpus and
-# what earlier runs found in build/fuzz. The last line counts targets.
+# Builds fuzz targets and runs each on its corpus and what earlier runs found in
+# build/fuzz:
+#   tests/fuzz/run.sh [SECONDS [TARGET...]]    60 s of each; all of them
+# The last line counts targets.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=../../deploy/console.sh
 source "$root/deploy/console.sh"
 cd "$root"
 seconds=${1:-60}
+wanted=" ${*:2} "
 
 # Whether there is a clang with libFuzzer.
 has_fuzzer() {
@@ -24,7 +27,17 @@ if ! has_fuzzer; then
 fi
 
 # target:dictionary
-targets=(onnx_importer:onnx request: configuration:configuration input_file:)
+targets=()
+for entry in onnx_importer:onnx request: configuration:configuration \
+  input_file:; do
+  if (($# < 2)) || [[ $wanted == *" ${entry%%:*} "* ]]; then
+    targets+=("$entry")
+  fi
+done
+if ((${#targets[@]} == 0)); then
+  fail "there is no such fuzz target: ${*:2}" \
+    "tests/fuzz/README.md lists them, without _fuzz."
+fi
 
 mkdir -p build/fuzz/findings
 cmake --preset fuzz -Wno-dev >build/fuzz.log
