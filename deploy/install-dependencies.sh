@@ -38,8 +38,8 @@ packages=(
   libgtest-dev libgmock-dev libbenchmark-dev
 )
 # Also clients that we did not write, and what they are linked with.
-test_packages=(clang-format clang libclang-rt-dev git python3 python3-venv prometheus
-  nghttp2-client libb64-0d openssl chromium)
+test_packages=(clang clang-format libclang-rt-dev git python3 python3-venv
+  prometheus nghttp2-client libb64-0d openssl chromium)
 command -v go >/dev/null || [[ -x /usr/local/go/bin/go ]] ||
   test_packages+=(golang-go)
 all_packages=(clang-tidy)

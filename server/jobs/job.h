@@ -26,7 +26,7 @@ struct QuantizationRequest {
   // Below the calibration folder; empty: samples are uploaded, recorded or
   // synthetic.
   std::string calibration_path{};
-  // Whether they are the rows that the model's loaded versions have recorded.
+  // Whether they are the rows that its newest serving version has recorded.
   bool recorded_samples = false;
   // Whether samples are made up, of inputs that span these ranges.
   bool synthetic_samples = false;

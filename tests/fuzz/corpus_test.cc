@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
-#include <vector>
 
 #include "engine/io/file.h"
 #include "gtest/gtest.h"

@@ -2,7 +2,6 @@
 // Arbitrary bytes as the message of an inference request, for models of every
 // element type, of rows that are not independent, and of open shapes. What fits
 // is read to its last byte and answered.
-#include <array>
 #include <cstring>
 #include <memory>
 #include <string>
