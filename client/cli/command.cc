@@ -162,6 +162,8 @@ std::string NextThingToTry(const absl::Status& error) {
       }
       return "octet models lists what the server has";
     case absl::StatusCode::kFailedPrecondition:
+      // A setting of a quantization, not a model that is not loaded.
+      if (absl::StrContains(message, "settings.")) return "";
       return "octet models says which versions are ready, octet load MODEL "
              "loads one";
     case absl::StatusCode::kUnauthenticated:

@@ -423,6 +423,11 @@ TEST_F(OctetCommandTest, FailuresSayWhatToTryNext) {
   EXPECT_THAT(Run(infer).err, HasSubstr("--max-receive-bytes"));
   server_.FailWith({grpc::StatusCode::UNAUTHENTICATED, "no token"});
   EXPECT_THAT(Run("load a").err, HasSubstr("--token-file"));
+  server_.FailWith({grpc::StatusCode::FAILED_PRECONDITION, "not loaded"});
+  EXPECT_THAT(Run(infer).err, HasSubstr("octet load MODEL"));
+  server_.FailWith({grpc::StatusCode::FAILED_PRECONDITION,
+                    "settings.recorded_samples: there are none"});
+  EXPECT_THAT(Run("load a").err, ::testing::Not(HasSubstr("octet load MODEL")));
 }
 
 TEST_F(OctetCommandTest, NoServerIsAFailureThatNamesTheRemedy) {
