@@ -2,6 +2,7 @@
 #include "server/api/grpc_status.h"
 
 #include <grpcpp/server_context.h>
+#include <grpcpp/support/server_callback.h>
 #include <grpcpp/support/status.h>
 
 #include <algorithm>
@@ -20,6 +21,13 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
   // Both number their codes alike.
   return grpc::Status(static_cast<grpc::StatusCode>(status.raw_code()),
                       std::string(status.message()));
+}
+
+grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
+                                 const absl::Status& status) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  reactor->Finish(ToGrpcStatus(status));
+  return reactor;
 }
 
 absl::Time DeadlineOf(const grpc::CallbackServerContext& context) {

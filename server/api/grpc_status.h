@@ -3,6 +3,7 @@
 #define OCTET_SERVER_API_GRPC_STATUS_H_
 
 #include <grpcpp/server_context.h>
+#include <grpcpp/support/server_callback.h>
 #include <grpcpp/support/status.h>
 
 #include "absl/status/status.h"
@@ -12,6 +13,10 @@ namespace octet {
 
 // The same code and message as gRPC carries them.
 grpc::Status ToGrpcStatus(const absl::Status& status);
+
+// Ends a unary call with `status`; its handler returns what this returns.
+grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
+                                 const absl::Status& status);
 
 // When the caller stops waiting; InfiniteFuture() if it never does.
 absl::Time DeadlineOf(const grpc::CallbackServerContext& context);

@@ -32,12 +32,6 @@ class RefusedStream final : public Reactor {
   void OnDone() override { delete this; }
 };
 
-grpc::ServerUnaryReactor* Answer(Context* context, const absl::Status& status) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  reactor->Finish(ToGrpcStatus(status));
-  return reactor;
-}
-
 // Whether the caller may. `changes` says whether the request asks for more
 // than to be told.
 absl::Status Check(const ControlAccess& access, const char* service,

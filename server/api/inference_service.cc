@@ -48,13 +48,6 @@ constexpr const char* kExtensions[] = {"classification",
                                        "trace",
                                        "logging"};
 
-ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
-                           const absl::Status& status) {
-  ServerUnaryReactor* const reactor = context->DefaultReactor();
-  reactor->Finish(ToGrpcStatus(status));
-  return reactor;
-}
-
 void Describe(const TensorSpec& spec, bool batches, TensorMetadata* tensor) {
   tensor->set_name(spec.name);
   tensor->set_datatype(std::string(WireName(spec.dtype)));

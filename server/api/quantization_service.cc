@@ -19,13 +19,6 @@
 namespace octet {
 namespace {
 
-grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
-                                 const absl::Status& status) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  reactor->Finish(ToGrpcStatus(status));
-  return reactor;
-}
-
 absl::Status EncodeFound(const absl::StatusOr<JobStatus>& job,
                          v1::Job* message) {
   if (job.ok()) EncodeJob(*job, ReportChoice::kWithReport, message);
