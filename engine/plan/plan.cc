@@ -15,6 +15,11 @@ const std::byte* Plan::Address(ir::ValueId id, const std::byte* arena) const {
 
 absl::StatusOr<std::vector<std::unique_ptr<BoundStep>>> Plan::BindSteps(
     std::byte* arena, ThreadPool* pool) const {
+  std::vector<absl::Span<const std::byte>> next_weights(steps_.size());
+  for (size_t i = steps_.size(); i-- > 1;) {
+    const absl::Span<const std::byte> weights = steps_[i].step->first_weights();
+    next_weights[i - 1] = weights.empty() ? next_weights[i] : weights;
+  }
   std::vector<std::unique_ptr<BoundStep>> bound;
   for (size_t i = 0; i < steps_.size(); ++i) {
     std::vector<const std::byte*> inputs;
@@ -27,8 +32,8 @@ absl::StatusOr<std::vector<std::unique_ptr<BoundStep>>> Plan::BindSteps(
     }
     OCTET_ASSIGN_OR_RETURN(
         std::unique_ptr<BoundStep> step,
-        steps_[i].step->Bind(
-            {inputs, outputs, arena + scratch_offsets_[i], pool}));
+        steps_[i].step->Bind({inputs, outputs, arena + scratch_offsets_[i],
+                              pool, next_weights[i]}));
     bound.push_back(std::move(step));
   }
   return bound;

@@ -31,6 +31,19 @@ int64_t MaxPackedBytes(const ir::Graph& graph) {
   return kFree + kPerByte * bytes;
 }
 
+// By value: the index of the last node that reads it, more than any of the
+// graph's outputs.
+std::vector<int> LastReaders(const ir::Graph& graph) {
+  std::vector<int> last(graph.values().size(), -1);
+  int index = 0;
+  for (const ir::Node& node : graph.nodes()) {
+    for (ir::ValueId id : node.inputs) last[id] = index;
+    ++index;
+  }
+  for (ir::ValueId id : graph.outputs()) last[id] = index;
+  return last;
+}
+
 }  // namespace
 
 // Builds a Plan: takes the input conversions out of the graph, asks the
@@ -61,11 +74,14 @@ class PlanBuilder {
     const int64_t most = MaxPackedBytes(plan_.graph_);
     storage_.resize(count);
     std::iota(storage_.begin(), storage_.end(), 0);
+    last_readers_ = LastReaders(plan_.graph_);
+    int index = -1;
     for (const ir::Node& node : plan_.graph_.nodes()) {
+      ++index;
       // The same bytes under other dimensions: no step, one buffer.
       if (std::holds_alternative<ir::Reshape>(node.op) &&
           !plan_.graph_.value(node.inputs[0]).is_constant()) {
-        storage_[node.outputs[0]] = storage_[node.inputs[0]];
+        Store(node.outputs[0], storage_[node.inputs[0]]);
         continue;
       }
       // Nothing to compute.
@@ -74,6 +90,9 @@ class PlanBuilder {
         continue;
       }
       OCTET_ASSIGN_OR_RETURN(std::shared_ptr<const Step> step, MakeStep(node));
+      if (const auto input = OverwrittenInput(*step, node, index)) {
+        Store(node.outputs[0], storage_[*input]);
+      }
       plan_.steps_.push_back({std::move(step), node});
       if (weights_->bytes() - before > most) {
         return absl::ResourceExhaustedError(
@@ -82,6 +101,33 @@ class PlanBuilder {
       }
     }
     return absl::OkStatus();
+  }
+
+  // Has `value` live in the memory of `storage`.
+  void Store(ir::ValueId value, ir::ValueId storage) {
+    storage_[value] = storage;
+    last_readers_[storage] =
+        std::max(last_readers_[storage], last_readers_[value]);
+  }
+
+  // Of the node at `index`, the input in whose memory its output can live.
+  std::optional<ir::ValueId> OverwrittenInput(const Step& step,
+                                              const ir::Node& node,
+                                              int index) const {
+    const std::optional<size_t> place = step.overwritable_input();
+    if (!place) return std::nullopt;
+    const ir::ValueId input = node.inputs[*place];
+    const bool is_read_elsewhere =
+        last_readers_[storage_[input]] > index ||
+        std::count_if(node.inputs.begin(), node.inputs.end(),
+                      [&](ir::ValueId other) {
+                        return storage_[other] == storage_[input];
+                      }) > 1;
+    if (plan_.graph_.value(input).is_constant() || is_read_elsewhere ||
+        BytesOf(input) != BytesOf(node.outputs[0])) {
+      return std::nullopt;
+    }
+    return input;
   }
 
   absl::StatusOr<std::shared_ptr<const Step>> MakeStep(const ir::Node& node) {
@@ -170,6 +216,8 @@ class PlanBuilder {
   Plan plan_;
   std::vector<ir::ValueId> landings_;  // where each input lands in the arena
   std::vector<ir::ValueId> storage_;   // by value: whose buffer it lives in
+  // By value: the last node that reads what lives in its buffer.
+  std::vector<int> last_readers_;
   std::vector<BufferLife> lives_;
 };
 

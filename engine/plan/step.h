@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@ struct Bindings {
   absl::Span<std::byte* const> outputs;
   std::byte* scratch = nullptr;  // Step::scratch_bytes() bytes, 64-byte aligned
   ThreadPool* pool = nullptr;    // never null; outlives the bound step
+  // Of the steps behind this one, first_weights() of the first that has any.
+  absl::Span<const std::byte> next_weights = {};
 };
 
 // A step bound to one executor's memory. Thread-compatible.
@@ -53,6 +56,16 @@ class Step {
   virtual bool reads_input(size_t index) const {
     static_cast<void>(index);
     return true;
+  }
+
+  // Packed weights that a run reads first and does not find in a cache, so that
+  // the step before had better fetch them. Of the step's own memory.
+  virtual absl::Span<const std::byte> first_weights() const { return {}; }
+
+  // An input in whose memory bound steps can write output 0, which then has as
+  // many bytes: they read no byte of it after the one at its place is written.
+  virtual std::optional<size_t> overwritable_input() const {
+    return std::nullopt;
   }
 
   virtual absl::StatusOr<std::unique_ptr<BoundStep>> Bind(

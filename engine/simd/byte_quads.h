@@ -2,6 +2,7 @@
 #ifndef OCTET_ENGINE_SIMD_BYTE_QUADS_H_
 #define OCTET_ENGINE_SIMD_BYTE_QUADS_H_
 
+#include <cstddef>
 #include <cstdint>
 
 #include "engine/simd/kernels.h"
@@ -87,21 +88,25 @@ struct DepthwiseQuads {
   int64_t row_stride = 0;           // to the second row, elements
 };
 
-// Pixels in a row times a block of `out.width` output channels. The inputs of
-// pixel i are `runs` runs of 4 * run_quads bytes, at
-// pixels + i * pixel_step + run_offset[r]; quad q of all runs, counted through,
-// meets the weights [width / 16][64] at weights + q * 4 * width.
+// Rows of pixels times a block of `out.width` output channels. The inputs of
+// pixel x of row y are `runs` runs of 4 * run_quads bytes, at
+// pixels + y * row_step + x * pixel_step + run_offset[r]; quad q of all runs,
+// counted through, meets the weights [width / 16][64] at
+// weights + q * 4 * width. The outputs of a row follow those of the row before.
 struct QuadGemm {
   const uint8_t* pixels = nullptr;
   int64_t pixel_step = 0;
-  int64_t pixel_count = 0;
+  int64_t row_step = 0;
+  int64_t row_pixels = 0;
+  int64_t rows = 1;
   const int32_t* run_offset = nullptr;  // [runs]
   int runs = 0;
   int run_quads = 0;
   const int8_t* weights = nullptr;
-  // What is multiplied next, as large as `weights`: fetched meanwhile. Null
-  // where it is likely to be in the L2 cache already.
-  const int8_t* next_weights = nullptr;
+  // What is multiplied next, fetched meanwhile if the width is 64. Null where
+  // it is likely to be in the L2 cache already.
+  const std::byte* next_weights = nullptr;
+  int64_t next_bytes = 0;
   QuadOutput out;
 };
 

@@ -165,4 +165,8 @@ void Conv::Run(const ConvArgs& args, int64_t begin, int64_t end,
 
 int64_t Conv::weight_bytes() const { return kernel_->weight_bytes(); }
 
+absl::Span<const std::byte> Conv::first_weights() const {
+  return kernel_->first_weights();
+}
+
 }  // namespace octet::simd

@@ -65,7 +65,11 @@ struct ConvConstants {
 struct ConvArgs {
   const void* input = nullptr;     // [N][H][W][I], u8 or s8
   const void* residual = nullptr;  // [N][OH][OW][O], u8 or s8; if asked for
-  void* output = nullptr;          // [N][OH][OW][O], u8, s8 or float
+  // [N][OH][OW][O], u8, s8 or float. May be the memory of `residual`, if an
+  // element has one byte.
+  void* output = nullptr;
+  // What the caller reads afterwards: fetched into a cache, perhaps.
+  absl::Span<const std::byte> next_weights = {};
 };
 
 namespace internal {
@@ -104,6 +108,9 @@ class Conv {
   const std::string& name() const { return name_; }
   // Memory of the packed weights, bytes.
   int64_t weight_bytes() const;
+  // Those that a run over all items begins with; empty where they are likely to
+  // be in a cache.
+  absl::Span<const std::byte> first_weights() const;
 
  private:
   Conv(ConvParams params, std::shared_ptr<const internal::ConvKernel> kernel);

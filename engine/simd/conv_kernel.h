@@ -28,6 +28,7 @@ class ConvKernel {
                    std::byte* scratch) const = 0;
   virtual std::string name() const = 0;
   virtual int64_t weight_bytes() const = 0;
+  virtual absl::Span<const std::byte> first_weights() const { return {}; }
 };
 
 // Multiplies panels of weights with blocks of output rows. Any convolution.

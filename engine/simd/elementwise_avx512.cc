@@ -20,25 +20,6 @@ OutputSpec FullRange(const ByteType& type) {
   return spec;
 }
 
-// Bytes as floats less their zero point, in position order.
-struct ByteReader {
-  __m512i zero;
-  bool is_signed;
-
-  explicit ByteReader(const ByteType& type)
-      : zero(_mm512_set1_epi32(type.zero_point)),
-        is_signed(type.dtype == DType::kInt8) {}
-
-  OCTET_SIMD_INLINE void Read(__m512i bytes, __m512 (&v)[4]) const {
-    __m512i spread[4];
-    SpreadBytes(bytes, is_signed, spread);
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) {
-      v[i] = _mm512_cvtepi32_ps(_mm512_sub_epi32(spread[i], zero));
-    }
-  }
-};
-
 // What Sum() does to a group of elements.
 struct Adder {
   ByteReader a;

@@ -70,32 +70,37 @@ struct QuadRounder {
   }
 };
 
-// 64 unsigned bytes as four vectors of 32-bit integers in position order.
-OCTET_SIMD_INLINE void SpreadUnsigned(__m512i bytes, __m512i (&v)[4]) {
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) {
-    const __m512i order = _mm512_broadcast_i32x4(_mm_setr_epi8(
-        static_cast<char>(4 * i), -1, -1, -1, static_cast<char>(4 * i + 1), -1,
-        -1, -1, static_cast<char>(4 * i + 2), -1, -1, -1,
-        static_cast<char>(4 * i + 3), -1, -1, -1));
-    v[i] = _mm512_shuffle_epi8(bytes, order);
-  }
-}
+// 64 bytes, less their zero point, as four vectors of floats in position order.
+// An unsigned byte in the last bits of 2^23 makes 2^23 + byte, which takes no
+// conversion; signed ones have their top bit flipped first.
+struct ByteReader {
+  __m512i flip;   // what is flipped of each byte
+  __m512 base;    // 2^23
+  __m512 offset;  // 2^23 + zero point
 
-// The same of bytes of either sign.
-OCTET_SIMD_INLINE void SpreadBytes(__m512i bytes, bool is_signed,
-                                   __m512i (&v)[4]) {
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) {
-    // Each byte to the top of its element, zeros below it.
-    const __m512i order = _mm512_broadcast_i32x4(_mm_setr_epi8(
-        -1, -1, -1, static_cast<char>(4 * i), -1, -1, -1,
-        static_cast<char>(4 * i + 1), -1, -1, -1, static_cast<char>(4 * i + 2),
-        -1, -1, -1, static_cast<char>(4 * i + 3)));
-    const __m512i top = _mm512_shuffle_epi8(bytes, order);
-    v[i] = is_signed ? _mm512_srai_epi32(top, 24) : _mm512_srli_epi32(top, 24);
+  explicit ByteReader(const ByteType& type) {
+    constexpr int kBase = 1 << 23;
+    const int flipped = type.dtype == DType::kInt8 ? 128 : 0;
+    flip = _mm512_set1_epi8(static_cast<char>(flipped));
+    base = _mm512_set1_ps(kBase);
+    offset = _mm512_set1_ps(kBase + type.zero_point + flipped);
   }
-}
+
+  OCTET_SIMD_INLINE void Read(__m512i bytes, __m512 (&v)[4]) const {
+    ReadUnsigned(_mm512_xor_si512(bytes, flip), v);
+  }
+  OCTET_SIMD_INLINE void ReadUnsigned(__m512i bytes, __m512 (&v)[4]) const {
+    constexpr __mmask64 kLastBytes = 0x1111111111111111;
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const __m512i order = _mm512_broadcast_i32x4(
+          _mm_setr_epi32(4 * i, 4 * i + 1, 4 * i + 2, 4 * i + 3));
+      const __m512i sums = _mm512_mask_shuffle_epi8(_mm512_castps_si512(base),
+                                                    kLastBytes, bytes, order);
+      v[i] = _mm512_sub_ps(_mm512_castsi512_ps(sums), offset);
+    }
+  }
+};
 
 // How the bytes of a packed group are arranged. kPixels: how many pixels there
 // are, each in vectors of its own; 1 where all share the vectors.
@@ -252,6 +257,7 @@ class QuadFinish {
       : out_(out),
         rounder_(*out.spec),
         target_(out),
+        residual_(out.residual == nullptr ? ByteType{} : out.residual->type),
         plain_(out.residual == nullptr && out.spec->dtype != DType::kFloat32) {}
 
   int group_pixels() const { return target_.group_pixels; }
@@ -271,6 +277,11 @@ class QuadFinish {
                : Storing::kU8WithResidual;
   }
 
+  // Has the residual of a whole group brought into the L1 cache.
+  OCTET_SIMD_INLINE void FetchResidual(int64_t offset) const {
+    _mm_prefetch(out_.residual_data + offset, _MM_HINT_T0);
+  }
+
   // Stores a whole group. `offset` elements after the row's first pixel lies
   // the group's. REQUIRES: kStoring is kAny or whole_groups().
   template <Storing kStoring>
@@ -283,8 +294,8 @@ class QuadFinish {
     } else {
       __m512 v[4];
       if constexpr (kStoring == Storing::kU8WithResidual) {
-        __m512i residual[4];
-        SpreadUnsigned(
+        __m512 residual[4];
+        residual_.ReadUnsigned(
             Order::FromMemory(LoadVector(out_.residual_data + offset)),
             residual);
         ScaleAndAdd(acc, residual, v);
@@ -323,18 +334,16 @@ class QuadFinish {
     }
   }
 
+  // `residual` is given less its zero point.
   OCTET_SIMD_INLINE void ScaleAndAdd(const __m512i (&acc)[4],
-                                     const __m512i (&residual)[4],
+                                     const __m512 (&residual)[4],
                                      __m512 (&v)[4]) const {
-    const ResidualSpec& spec = *out_.residual;
-    const __m512i zero = _mm512_set1_epi32(spec.type.zero_point);
-    const __m512 multiplier = _mm512_set1_ps(spec.multiplier);
+    const __m512 multiplier = _mm512_set1_ps(out_.residual->multiplier);
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
-      const __m512 r = _mm512_mul_ps(
-          _mm512_cvtepi32_ps(_mm512_sub_epi32(residual[i], zero)), multiplier);
       v[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(acc[i]),
-                             _mm512_loadu_ps(out_.multiplier + 16 * i), r);
+                             _mm512_loadu_ps(out_.multiplier + 16 * i),
+                             _mm512_mul_ps(residual[i], multiplier));
     }
   }
 
@@ -371,10 +380,10 @@ class QuadFinish {
     if (out_.residual == nullptr) {
       Scale(acc, v);
     } else {
-      __m512i residual[4];
-      SpreadBytes(
+      __m512 residual[4];
+      residual_.Read(
           Order::FromMemory(target_.Load(out_.residual_data + offset, pixels)),
-          out_.residual->type.dtype == DType::kInt8, residual);
+          residual);
       ScaleAndAdd(acc, residual, v);
     }
     if (out_.spec->dtype != DType::kFloat32) {
@@ -390,6 +399,7 @@ class QuadFinish {
   const QuadOutput out_;
   const QuadRounder rounder_;
   const QuadTarget target_;
+  const ByteReader residual_;
   const bool plain_;  // bytes without a residual input
 };
 

@@ -22,48 +22,88 @@ OCTET_SIMD_INLINE __m512i BroadcastQuad(const uint8_t* p) {
   return _mm512_set1_epi32(quad);
 }
 
-// Sums of MR pixels times 16 * NV channels. Fetches a cache line a quad into
-// the L2 cache from `ahead` on, if that is not null (which kFetches says).
+// Walks over the pixels of all rows.
+struct PixelPlace {
+  const uint8_t* address;
+  int64_t left;  // pixels of its row from here on
+  int64_t gap;   // from behind a row to the next
+
+  explicit PixelPlace(const QuadGemm& gemm)
+      : address(gemm.pixels),
+        left(gemm.row_pixels),
+        gap(gemm.row_step - gemm.row_pixels * gemm.pixel_step) {}
+
+  OCTET_SIMD_INLINE void Advance(const QuadGemm& gemm, int64_t pixels) {
+    address += pixels * gemm.pixel_step;
+    left -= pixels;
+    if (left == 0) {
+      address += gap;
+      left = gemm.row_pixels;
+    }
+  }
+};
+
+// How many pixels of a tile share an address, and so are of one row: there are
+// not enough registers for as many addresses as there may be pixels. Tiles of 4
+// vectors, which have few pixels, may begin in one row and end in another.
+constexpr int PixelsOfAddress(int vectors) { return vectors == 4 ? 1 : 3; }
+
+// What is fetched into the L2 cache meanwhile: a line a quad, at addresses that
+// are `step` bytes apart.
+struct Ahead {
+  const std::byte* address;
+  int64_t step;
+};
+
+// Sums of MR pixels times 16 * NV channels; leaves `place` and, where anything
+// is fetched, `ahead` behind them.
 template <bool kFetches, int MR, int NV>
-OCTET_SIMD_INLINE void Accumulate(const QuadGemm& gemm, const uint8_t* pixels,
-                                  const int8_t* ahead, __m512i (&acc)[MR][NV]) {
+OCTET_SIMD_INLINE void Accumulate(const QuadGemm& gemm, Ahead& ahead,
+                                  PixelPlace& place, __m512i (&acc)[MR][NV]) {
+  constexpr int kPixels = PixelsOfAddress(NV);
+  constexpr int kAddresses = (MR + kPixels - 1) / kPixels;
+  const uint8_t* x[kAddresses];
+#pragma GCC unroll 6
+  for (int i = 0; i < kAddresses; ++i) {
+    x[i] = place.address;
+    place.Advance(gemm,
+                  MR - i * kPixels < kPixels ? MR - i * kPixels : kPixels);
+  }
 #pragma GCC unroll 12
   for (int i = 0; i < MR; ++i) {
 #pragma GCC unroll 4
     for (int j = 0; j < NV; ++j)
       acc[i][j] = LoadVector(gemm.out.start + 16 * j);
   }
-  // One address for three pixels, and a step: registers for all of them.
-  constexpr int kAddresses = (MR + 2) / 3;
   const int64_t step = gemm.pixel_step;
+  const std::byte* next = ahead.address;
   const int8_t* w = gemm.weights;
   for (int r = 0; r < gemm.runs; ++r) {
-    const uint8_t* x[kAddresses];
-#pragma GCC unroll 4
-    for (int i = 0; i < kAddresses; ++i) {
-      x[i] = pixels + gemm.run_offset[r] + 3 * i * step;
-    }
-    for (int k = 0; k < gemm.run_quads; ++k) {
+    int64_t at = gemm.run_offset[r];
+    const int64_t end = at + 4 * gemm.run_quads;
+    for (; at < end; at += 4) {
+      // Else there would be a register more for each address, to count up.
+      __asm__("" : "+r"(at));
       __m512i weights[NV];
 #pragma GCC unroll 4
       for (int j = 0; j < NV; ++j) weights[j] = LoadVector(w + 64 * j);
       w += 64 * NV;
       if constexpr (kFetches) {
-        _mm_prefetch(ahead, _MM_HINT_T1);
-        ahead += kVectorBytes;
+        _mm_prefetch(next, _MM_HINT_T1);
+        next += ahead.step;
       }
 #pragma GCC unroll 12
       for (int i = 0; i < MR; ++i) {
-        const __m512i quad = BroadcastQuad(x[i / 3] + i % 3 * step);
+        const __m512i quad =
+            BroadcastQuad(x[i / kPixels] + at + i % kPixels * step);
 #pragma GCC unroll 4
         for (int j = 0; j < NV; ++j) {
           acc[i][j] = _mm512_dpbusd_epi32(acc[i][j], quad, weights[j]);
         }
       }
-#pragma GCC unroll 4
-      for (int i = 0; i < kAddresses; ++i) x[i] += 4;
     }
   }
+  ahead.address = next;
 }
 
 // The sums of pixels [kFirst, MR), group by group. By recursion, as a loop
@@ -94,20 +134,28 @@ OCTET_SIMD_INLINE void StoreFrom(const QuadFinish<4 / NV>& finish,
 template <int MR, int NV, Storing kStoring, bool kFetches = false>
 __attribute__((noinline)) void Tile(const QuadGemm& gemm,
                                     const QuadFinish<4 / NV>& finish,
-                                    int64_t pixel, const int8_t* ahead) {
+                                    int64_t offset, Ahead& ahead,
+                                    PixelPlace& place) {
+  if constexpr (kStoring == Storing::kU8WithResidual) {
+    // Lies in lines far apart, which no prefetcher of the processor expects.
+#pragma GCC unroll 12
+    for (int i = 0; i < MR; i += 4 / NV) {
+      finish.FetchResidual(offset + i * gemm.out.stride);
+    }
+  }
   __m512i acc[MR][NV];
-  Accumulate<kFetches>(gemm, gemm.pixels + pixel * gemm.pixel_step, ahead, acc);
+  Accumulate<kFetches>(gemm, ahead, place, acc);
 #pragma GCC unroll 12
   for (int i = 0; i < MR; ++i) {
 #pragma GCC unroll 4
     for (int j = 0; j < NV; ++j) KeepInRegister(acc[i][j]);
   }
-  StoreFrom<0, kStoring>(finish, pixel * gemm.out.stride, gemm.out.stride, acc);
+  StoreFrom<0, kStoring>(finish, offset, gemm.out.stride, acc);
 }
 
 template <int NV>
 using TileFunction = void (*)(const QuadGemm&, const QuadFinish<4 / NV>&,
-                              int64_t, const int8_t*);
+                              int64_t, Ahead&, PixelPlace&);
 
 // a / b of a, b > 0; a division of 64 bits may take 90 cycles.
 OCTET_SIMD_INLINE int64_t Quotient(int64_t a, int64_t b) {
@@ -115,23 +163,27 @@ OCTET_SIMD_INLINE int64_t Quotient(int64_t a, int64_t b) {
   return static_cast<uint32_t>(a) / static_cast<uint32_t>(b);
 }
 
-// Tiles of as equal heights as can be: a short last one would be slow.
+// `pixels` neighbours, in tiles of as equal heights as can be: a short last one
+// would be slow.
 template <int NV, int kTilePixels>
 void RunTiles(const QuadGemm& gemm, const QuadFinish<4 / NV>& finish,
-              const TileFunction<NV> (&tiles)[kTilePixels]) {
-  const int64_t count = (gemm.pixel_count + kTilePixels - 1) / kTilePixels;
-  const int64_t height = Quotient(gemm.pixel_count, count);
-  const int64_t higher = gemm.pixel_count - height * count;  // tiles, by one
-  // A tile fetches one of NV parts of the next weights; those behind the first
-  // NV, the last part again.
-  const int64_t part = int64_t{kVectorBytes} * gemm.runs * gemm.run_quads;
-  const int8_t* ahead = gemm.next_weights;
-  int64_t pixel = 0;
+              const TileFunction<NV> (&tiles)[kTilePixels], int64_t pixels,
+              int64_t offset, PixelPlace& place) {
+  const int64_t count = (pixels + kTilePixels - 1) / kTilePixels;
+  const int64_t height = Quotient(pixels, count);
+  const int64_t higher = pixels - height * count;  // tiles, by one
+  // All tiles together fetch the next weights, at an even pace: there are few
+  // buffers for lines on their way, and what a tile reads itself needs some.
+  Ahead ahead{gemm.next_weights, 0};
+  if (ahead.address != nullptr) {
+    const int64_t quads = count * gemm.runs * gemm.run_quads;
+    const int64_t step = Quotient(gemm.next_bytes + quads - 1, quads);
+    ahead.step = step < kVectorBytes ? step : kVectorBytes;
+  }
   for (int64_t i = 0; i < count; ++i) {
-    const int64_t pixels = i < higher ? height + 1 : height;
-    tiles[pixels - 1](gemm, finish, pixel, ahead);
-    pixel += pixels;
-    if (ahead != nullptr && i < NV - 1) ahead += part;
+    const int64_t taken = i < higher ? height + 1 : height;
+    tiles[taken - 1](gemm, finish, offset, ahead, place);
+    offset += taken * gemm.out.stride;
   }
 }
 
@@ -143,7 +195,8 @@ void RunTilesOf4(const QuadGemm& gemm, const QuadFinish<1>& finish) {
       Tile<3, 4, kStoring, kFetches>, Tile<4, 4, kStoring, kFetches>,
       Tile<5, 4, kStoring, kFetches>, Tile<6, 4, kStoring, kFetches>,
   };
-  RunTiles<4>(gemm, finish, kTiles);
+  PixelPlace place(gemm);
+  RunTiles<4>(gemm, finish, kTiles, gemm.rows * gemm.row_pixels, 0, place);
 }
 
 template <int NV, Storing kStoring>
@@ -161,7 +214,11 @@ void RunTilesOf(const QuadGemm& gemm, const QuadFinish<4 / NV>& finish) {
         Tile<7, NV, kStoring>,  Tile<8, NV, kStoring>,  Tile<9, NV, kStoring>,
         Tile<10, NV, kStoring>, Tile<11, NV, kStoring>, Tile<12, NV, kStoring>,
     };
-    RunTiles<NV>(gemm, finish, kTiles);
+    PixelPlace place(gemm);
+    const int64_t row = gemm.row_pixels * gemm.out.stride;
+    for (int64_t y = 0; y < gemm.rows; ++y) {
+      RunTiles<NV>(gemm, finish, kTiles, gemm.row_pixels, y * row, place);
+    }
   }
 }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "engine/base/thread_pool.h"
 #include "engine/plan/step.h"
 #include "engine/simd/cpu_features.h"
@@ -44,23 +46,36 @@ void ShareOut(ThreadPool* pool, int64_t items, int64_t ns, Body body) {
       items, [&](int64_t begin, int64_t end, int) { body(begin, end); });
 }
 
+// What a step says of its inputs; plan::Step has the terms.
+struct InputUse {
+  std::vector<size_t> packed;  // constants that the body does not read
+  std::optional<size_t> overwritable;
+};
+
 // A step from a function object: `Body` is copied into each bound step and
 // called as body(bindings) with pointers that stay the same from run to run.
 template <typename Body>
 class KernelStep : public plan::Step {
  public:
-  // `packed` inputs are constants that the body does not read.
   KernelStep(std::string kernel, size_t scratch_bytes, Body body,
-             std::vector<size_t> packed)
+             InputUse inputs, absl::Span<const std::byte> first_weights)
       : kernel_(std::move(kernel)),
         scratch_bytes_(scratch_bytes),
         body_(std::move(body)),
-        packed_(std::move(packed)) {}
+        inputs_(std::move(inputs)),
+        first_weights_(first_weights) {}
 
   std::string kernel() const override { return kernel_; }
   size_t scratch_bytes() const override { return scratch_bytes_; }
   bool reads_input(size_t index) const override {
-    return std::find(packed_.begin(), packed_.end(), index) == packed_.end();
+    return std::find(inputs_.packed.begin(), inputs_.packed.end(), index) ==
+           inputs_.packed.end();
+  }
+  std::optional<size_t> overwritable_input() const override {
+    return inputs_.overwritable;
+  }
+  absl::Span<const std::byte> first_weights() const override {
+    return first_weights_;
   }
   absl::StatusOr<std::unique_ptr<plan::BoundStep>> Bind(
       const plan::Bindings& bindings) const override {
@@ -73,7 +88,8 @@ class KernelStep : public plan::Step {
     Bound(const plan::Bindings& bindings, const Body& body)
         : inputs_(bindings.inputs.begin(), bindings.inputs.end()),
           outputs_(bindings.outputs.begin(), bindings.outputs.end()),
-          bindings_{inputs_, outputs_, bindings.scratch, bindings.pool},
+          bindings_{inputs_, outputs_, bindings.scratch, bindings.pool,
+                    bindings.next_weights},
           body_(body) {}
 
     absl::Status Run() override {
@@ -91,15 +107,17 @@ class KernelStep : public plan::Step {
   const std::string kernel_;
   const size_t scratch_bytes_;
   const Body body_;
-  const std::vector<size_t> packed_;
+  const InputUse inputs_;
+  const absl::Span<const std::byte> first_weights_;  // of body_
 };
 
 template <typename Body>
-std::unique_ptr<plan::Step> MakeKernelStep(std::string kernel,
-                                           size_t scratch_bytes, Body body,
-                                           std::vector<size_t> packed = {}) {
+std::unique_ptr<plan::Step> MakeKernelStep(
+    std::string kernel, size_t scratch_bytes, Body body, InputUse inputs = {},
+    absl::Span<const std::byte> first_weights = {}) {
   return std::make_unique<KernelStep<Body>>(std::move(kernel), scratch_bytes,
-                                            std::move(body), std::move(packed));
+                                            std::move(body), std::move(inputs),
+                                            first_weights);
 }
 
 }  // namespace octet::simd

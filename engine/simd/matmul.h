@@ -46,6 +46,9 @@ class MatMul {
     conv_.Run(args, begin, end, scratch);
   }
   int64_t weight_bytes() const { return conv_.weight_bytes(); }
+  absl::Span<const std::byte> first_weights() const {
+    return conv_.first_weights();
+  }
   const std::string& name() const { return conv_.name(); }
 
  private:

@@ -80,19 +80,22 @@ std::unique_ptr<plan::Step> MakeProductStep(const plan::StepRequest& request,
     args.input = bindings.inputs[0];
     args.residual = has_residual ? bindings.inputs[last] : nullptr;
     args.output = bindings.outputs[0];
+    args.next_weights = bindings.next_weights;
     bindings.pool->ParallelRanges(
         kernel.work_items(), [&](int64_t begin, int64_t end, int thread) {
           kernel.Run(args, begin, end, bindings.scratch + thread * share);
         });
   };
+  InputUse inputs;
   // Weights and bias.
-  std::vector<size_t> packed;
   for (size_t i = 1; i < last + (has_residual ? 0 : 1); ++i) {
-    packed.push_back(i);
+    inputs.packed.push_back(i);
   }
+  // Kernels add a residual element where they store the sum.
+  if (has_residual) inputs.overwritable = last;
   return MakeKernelStep(absl::StrCat("simd:", kernel.name()),
                         share * request.threads, std::move(body),
-                        std::move(packed));
+                        std::move(inputs), kernel.first_weights());
 }
 
 absl::StatusOr<ConvParams> ConvParamsOf(const plan::StepRequest& request,

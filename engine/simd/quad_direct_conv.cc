@@ -13,13 +13,14 @@
 namespace octet::simd::internal {
 namespace {
 
-// Input and output bytes of a block that leave room in an L1 cache for weights.
-constexpr int64_t kBlockBytes = int64_t{20} << 10;
+// Input and output bytes of a block: little enough that a panel of weights and
+// what its tiles read stay in an L1 or L2 cache, enough to be worth its calls.
+constexpr int64_t kBlockBytes = int64_t{48} << 10;
 // Weights of a layer that are larger are likely to come from beyond an L2 cache
 // each time, with those of the layers around it.
 constexpr int64_t kCachedBytes = int64_t{96} << 10;
 // Below that, a panel of weights is fetched too often.
-constexpr int64_t kMinBlockPixels = 96;
+constexpr int64_t kMinBlockPixels = 196;
 
 class QuadDirectConv : public ConvKernel {
  public:
@@ -55,6 +56,10 @@ class QuadDirectConv : public ConvKernel {
     return absl::StrCat("direct:", IsaName(kernels_.product_isa));
   }
   int64_t weight_bytes() const override { return panels_->bytes(); }
+  absl::Span<const std::byte> first_weights() const override {
+    if (!fetches_ahead_) return {};
+    return PanelBytes(0);
+  }
 
  private:
   struct Scratch {
@@ -81,8 +86,13 @@ class QuadDirectConv : public ConvKernel {
   bool CanReadInPlace() const;
   void CopyBlock(const ConvArgs& args, const Block& block, uint8_t* rows) const;
   void CopyRow(const uint8_t* from, uint8_t* to) const;
+  absl::Span<const std::byte> PanelBytes(int64_t panel) const {
+    return {reinterpret_cast<const std::byte*>(panels_->weights(panel)),
+            static_cast<size_t>(panels_->weight_bytes(panel))};
+  }
   void RunPanel(const ConvArgs& args, const Block& block, int64_t panel,
-                const uint8_t* rows) const;
+                const uint8_t* rows,
+                absl::Span<const std::byte> next_weights) const;
 
   const ConvParams params_;
   // Kept, as each takes a division.
@@ -189,20 +199,28 @@ void QuadDirectConv::CopyBlock(const ConvArgs& args, const Block& block,
 }
 
 void QuadDirectConv::RunPanel(const ConvArgs& args, const Block& block,
-                              int64_t panel, const uint8_t* rows) const {
+                              int64_t panel, const uint8_t* rows,
+                              absl::Span<const std::byte> next_weights) const {
   const ConvParams& p = params_;
   const QuadPanels::Panel& info = panels_->panel(panel);
   QuadGemm gemm;
   gemm.pixels = rows + info.group * group_channels_;
   gemm.pixel_step = p.stride_w * p.in_channels;
-  gemm.pixel_count = out_width_;
+  gemm.row_step = rows_per_output_ * row_bytes_;
+  gemm.row_pixels = out_width_;
+  gemm.rows = block.rows;
+  // Rows of one pixel are a row of pixels.
+  if (out_width_ == 1) {
+    gemm.pixel_step = gemm.row_step;
+    gemm.row_pixels = block.rows;
+    gemm.rows = 1;
+  }
   gemm.run_offset = run_offset_.data();
   gemm.runs = static_cast<int>(panels_->runs());
   gemm.run_quads = static_cast<int>(panels_->run_quads());
   gemm.weights = panels_->weights(panel);
-  if (fetches_ahead_ && panel + 1 < panels_->size()) {
-    gemm.next_weights = panels_->weights(panel + 1);
-  }
+  gemm.next_weights = next_weights.data();
+  gemm.next_bytes = static_cast<int64_t>(next_weights.size());
   QuadOutput& out = gemm.out;
   out.spec = &p.output;
   out.residual = p.residual.has_value() ? &*p.residual : nullptr;
@@ -219,20 +237,7 @@ void QuadDirectConv::RunPanel(const ConvArgs& args, const Block& block,
   if (out.residual != nullptr) {
     out.residual_data = static_cast<const uint8_t*>(args.residual) + first;
   }
-  // Rows of one pixel are a row of pixels.
-  int64_t lines = block.rows;
-  if (out_width_ == 1) {
-    gemm.pixel_step = rows_per_output_ * row_bytes_;
-    gemm.pixel_count = block.rows;
-    lines = 1;
-  }
-  const int64_t out_row = out_width_ * p.out_channels;
-  for (int64_t y = 0; y < lines; ++y) {
-    kernels_.gemm_quads(gemm);
-    gemm.pixels += rows_per_output_ * row_bytes_;
-    out.output += out_row * size;
-    if (out.residual != nullptr) out.residual_data += out_row;
-  }
+  kernels_.gemm_quads(gemm);
 }
 
 void QuadDirectConv::Run(const ConvArgs& args, int64_t begin, int64_t end,
@@ -259,7 +264,13 @@ void QuadDirectConv::Run(const ConvArgs& args, int64_t begin, int64_t end,
     const int64_t first = item % panel_groups_ * panels_per_item_;
     const int64_t last = std::min(first + panels_per_item_, panels_->size());
     for (int64_t panel = first; panel < last; ++panel) {
-      RunPanel(args, block, panel, rows);
+      absl::Span<const std::byte> next;
+      if (panel + 1 < panels_->size()) {
+        if (fetches_ahead_) next = PanelBytes(panel + 1);
+      } else if (item + 1 == work_items()) {
+        next = args.next_weights;
+      }
+      RunPanel(args, block, panel, rows, next);
     }
   }
 }

@@ -42,6 +42,9 @@ class QuadPanels {
   const int8_t* weights(int64_t i) const {
     return weights_.data() + panels_[i].weights;
   }
+  int64_t weight_bytes(int64_t i) const {
+    return panels_[i].block.width * runs_ * run_quads_ * 4;
+  }
   // [64] each, in position order.
   const int32_t* start(int64_t i) const { return &start_[i * kQuadGroup]; }
   const float* multipliers(int64_t i) const {

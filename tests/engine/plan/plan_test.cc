@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "engine/base/status_macros.h"
 #include "engine/plan/input_conversion.h"
 #include "engine/reference/backend.h"
 #include "gmock/gmock.h"
@@ -151,6 +153,118 @@ TEST(PlanTest, ReshapedInputCanBeAnOutput) {
   EXPECT_TRUE((*plan)->steps().empty());
   const Tensor input = RandomFloats({4, 6}, 1);
   EXPECT_EQ(RunPlan(**plan, {input})[0].data<float>(), input.data<float>());
+}
+
+// The reference's steps, which say of themselves what the test wants: all that
+// their output may take the place of input 0, those of the nodes in `weights`
+// that they read these first. Notes what each node is bound to.
+class TellingBackend : public Backend {
+ public:
+  explicit TellingBackend(
+      absl::flat_hash_map<std::string, std::vector<std::byte>> weights = {})
+      : weights_(std::move(weights)) {}
+
+  absl::string_view name() const override { return "telling"; }
+  absl::StatusOr<std::unique_ptr<Step>> CreateStep(
+      const StepRequest& request) const override {
+    OCTET_ASSIGN_OR_RETURN(std::unique_ptr<Step> step,
+                           Reference().CreateStep(request));
+    return std::make_unique<Telling>(*this, request.node.name, std::move(step));
+  }
+  const Bindings& bindings(const std::string& node) const {
+    return bindings_.at(node);
+  }
+
+ private:
+  class Telling : public Step {
+   public:
+    Telling(const TellingBackend& backend, std::string node,
+            std::unique_ptr<Step> step)
+        : backend_(backend), node_(std::move(node)), step_(std::move(step)) {}
+
+    std::string kernel() const override { return "telling"; }
+    std::optional<size_t> overwritable_input() const override { return 0; }
+    absl::Span<const std::byte> first_weights() const override {
+      const auto found = backend_.weights_.find(node_);
+      if (found == backend_.weights_.end()) return {};
+      return found->second;
+    }
+    absl::StatusOr<std::unique_ptr<BoundStep>> Bind(
+        const Bindings& bindings) const override {
+      backend_.bindings_[node_] = bindings;
+      return step_->Bind(bindings);
+    }
+
+   private:
+    const TellingBackend& backend_;
+    const std::string node_;
+    const std::unique_ptr<Step> step_;
+  };
+
+  const absl::flat_hash_map<std::string, std::vector<std::byte>> weights_;
+  mutable absl::flat_hash_map<std::string, Bindings> bindings_;
+};
+
+TEST(PlanTest, AnOutputTakesThePlaceOfAnInputThatNothingReadsLater) {
+  GraphBuilder b;
+  ValueId x = b.Input("x", ir::FixedDims({10, 100}));
+  for (int i = 0; i < 5; ++i) x = Unary(b, "n" + std::to_string(i), x);
+  x = b.Node("r", ir::Reshape{ir::FixedDims({1000})}, {x});
+  for (int i = 5; i < 10; ++i) x = Unary(b, "n" + std::to_string(i), x);
+  b.Output(x);
+  const TellingBackend telling;
+  WeightCache weights;
+  const auto plan = Build(b.Build(), {&telling}, &weights);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ((*plan)->arena_bytes(), 4032u);
+  const Tensor input = RandomFloats({10, 100}, 1);
+  EXPECT_EQ(RunPlan(**plan, {input})[0].data<float>(), input.data<float>());
+}
+
+TEST(PlanTest, AnInputThatIsReadLaterKeepsItsPlace) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", ir::FixedDims({4, 16}));
+  const ValueId read_by_the_end = Unary(b, "n0", x);
+  const ValueId read_reshaped = Unary(b, "n1", read_by_the_end);
+  const ValueId an_output = Unary(b, "n2", read_reshaped);
+  const ValueId read_twice = Unary(b, "n3", an_output);
+  const ValueId sum = b.Node("s", ir::Binary{}, {read_twice, read_twice});
+  const ValueId flat =
+      b.Node("r", ir::Reshape{ir::FixedDims({64})}, {read_reshaped});
+  const ValueId again =
+      b.Node("rr", ir::Reshape{ir::FixedDims({4, 16})}, {flat});
+  const ValueId total = b.Node("t", ir::Binary{}, {again, sum});
+  b.Output(an_output);
+  b.Output(b.Node("y", ir::Binary{}, {total, read_by_the_end}));
+  const TellingBackend telling;
+  WeightCache weights;
+  const auto plan = Build(b.Build(), {&telling}, &weights);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  const Tensor input = RandomFloats({4, 16}, 1);
+  const auto outputs = RunPlan(**plan, {input});
+  const auto expected = Interpret(b.graph(), Reference(), {input});
+  ASSERT_TRUE(expected.ok()) << expected.status();
+  EXPECT_EQ(outputs[0].data<float>(), (*expected)[0].data<float>());
+  EXPECT_EQ(outputs[1].data<float>(), (*expected)[1].data<float>());
+}
+
+TEST(PlanTest, StepsAreToldWhichWeightsAreReadNext) {
+  GraphBuilder b;
+  ValueId x = b.Input("x", ir::FixedDims({8}));
+  for (int i = 0; i < 5; ++i) x = Unary(b, "n" + std::to_string(i), x);
+  b.Output(x);
+  const TellingBackend telling({{"n1_node", std::vector<std::byte>(100)},
+                                {"n3_node", std::vector<std::byte>(200)}});
+  WeightCache weights;
+  const auto plan = Build(b.Build(), {&telling}, &weights);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  RunPlan(**plan, {RandomFloats({8}, 1)});
+  std::vector<size_t> sizes;
+  for (int i = 0; i < 5; ++i) {
+    const std::string node = "n" + std::to_string(i) + "_node";
+    sizes.push_back(telling.bindings(node).next_weights.size());
+  }
+  EXPECT_THAT(sizes, ElementsAre(100, 200, 200, 0, 0));
 }
 
 TEST(PlanTest, ConstantOutputsStayConstants) {

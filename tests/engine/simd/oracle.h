@@ -256,25 +256,40 @@ inline ::testing::AssertionResult SameBytes(const std::vector<uint8_t>& got,
   return ::testing::AssertionSuccess();
 }
 
-// Runs `conv` on the data of `c` in `pieces` pieces.
+// Runs `conv` on `args` in `pieces` pieces.
+inline void RunConv(const Conv& conv, ConvArgs args, int pieces,
+                    Random& random) {
+  // Whatever it fetches meanwhile changes nothing.
+  static const std::vector<std::byte> next(5000);
+  args.next_weights = absl::MakeConstSpan(next).subspan(
+      Uniform(random, 0, static_cast<int>(next.size())));
+  RunInPieces(conv, pieces, random,
+              [&](int64_t begin, int64_t end, std::byte* scratch) {
+                conv.Run(args, begin, end, scratch);
+              });
+}
+
+// The same on the data of `c`.
 inline std::vector<uint8_t> RunConv(const Conv& conv, const ConvCase& c,
                                     int pieces, Random& random) {
   const ConvParams& p = c.params;
   std::vector<uint8_t> out(p.batch * p.out_height() * p.out_width() *
                                p.out_channels * SizeOf(p.output.dtype),
                            0x5A);
-  ConvArgs args;
-  args.input = c.input.data();
-  args.residual = c.residual.data();
-  args.output = out.data();
-  RunInPieces(conv, pieces, random,
-              [&](int64_t begin, int64_t end, std::byte* scratch) {
-                conv.Run(args, begin, end, scratch);
-              });
+  RunConv(conv, {c.input.data(), c.residual.data(), out.data()}, pieces,
+          random);
   return out;
 }
 
-// Checks every variant of the case, whole and in pieces.
+// The same in the residual's memory. REQUIRES: a residual, bytes as outputs.
+inline std::vector<uint8_t> RunConvInPlace(const Conv& conv, const ConvCase& c,
+                                           int pieces, Random& random) {
+  std::vector<uint8_t> out = c.residual;
+  RunConv(conv, {c.input.data(), out.data(), out.data()}, pieces, random);
+  return out;
+}
+
+// Checks every variant of the case, whole and in pieces, in place too.
 inline void ExpectExact(const ConvCase& c, Random& random) {
   const std::vector<uint8_t> want = ReferenceConv(c);
   for (Isa isa : TestedIsas()) {
@@ -284,6 +299,10 @@ inline void ExpectExact(const ConvCase& c, Random& random) {
     for (int pieces : {1, 2, 5}) {
       ASSERT_TRUE(SameBytes(RunConv(*conv, c, pieces, random), want))
           << conv->name() << " in " << pieces << ": " << Describe(c.params);
+      if (!c.params.residual || SizeOf(c.params.output.dtype) != 1) continue;
+      ASSERT_TRUE(SameBytes(RunConvInPlace(*conv, c, pieces, random), want))
+          << conv->name() << " in place in " << pieces << ": "
+          << Describe(c.params);
     }
   }
 }
