@@ -219,13 +219,24 @@ struct QuadTarget {
   // The opposite; bytes that do not exist are 0.
   OCTET_SIMD_INLINE __m512i Load(const uint8_t* p, int pixels) const {
     if (contiguous && pixels == group_pixels) return LoadVector(p);
-    alignas(kVectorBytes) uint8_t bytes[kVectorBytes] = {};
     const __mmask64 mask = FirstBytes(channels);
-    for (int i = 0; i < pixels; ++i) {
-      _mm512_mask_storeu_epi8(bytes + i * width, mask,
-                              _mm512_maskz_loadu_epi8(mask, p + i * stride));
+    if (width == kQuadGroup) return _mm512_maskz_loadu_epi8(mask, p);
+    if (width == kQuadGroup / 2) {
+      const auto half = static_cast<__mmask32>(mask);
+      const __mmask32 second = pixels > 1 ? half : 0;
+      return _mm512_inserti64x4(
+          _mm512_castsi256_si512(_mm256_maskz_loadu_epi8(half, p)),
+          _mm256_maskz_loadu_epi8(second, p + stride), 1);
     }
-    return LoadVector(bytes);
+    const auto part = static_cast<__mmask16>(mask);
+    __m512i bytes = _mm512_castsi128_si512(_mm_maskz_loadu_epi8(part, p));
+    bytes = _mm512_inserti32x4(bytes, LoadPart(p, 1, pixels, part), 1);
+    bytes = _mm512_inserti32x4(bytes, LoadPart(p, 2, pixels, part), 2);
+    return _mm512_inserti32x4(bytes, LoadPart(p, 3, pixels, part), 3);
+  }
+  OCTET_SIMD_INLINE __m128i LoadPart(const uint8_t* p, int pixel, int pixels,
+                                     __mmask16 mask) const {
+    return _mm_maskz_loadu_epi8(pixel < pixels ? mask : 0, p + pixel * stride);
   }
 
   void StoreFloats(float* p, const __m512 (&sorted)[4], int pixels) const {
