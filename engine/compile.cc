@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/compile.h"
 
+#include <unistd.h>
+
 #include <utility>
 
 #include "engine/onednn/backend.h"
@@ -46,6 +48,11 @@ BackendSet::BackendSet(BackendChoice choice, bool exact_qdq) {
   owned_.push_back(reference::CreateReferenceBackend(
       exact_qdq ? FloatSums::kOnnxRuntime : FloatSums::kDouble));
   for (const auto& backend : owned_) in_order_.push_back(backend.get());
+}
+
+size_t SecondLevelCacheBytes() {
+  const int64_t bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  return bytes > 0 ? static_cast<size_t>(bytes) : size_t{1} << 20;
 }
 
 }  // namespace octet::internal

@@ -2,6 +2,7 @@
 #ifndef OCTET_ENGINE_COMPILE_H_
 #define OCTET_ENGINE_COMPILE_H_
 
+#include <cstddef>
 #include <memory>
 #include <vector>
 
@@ -27,6 +28,10 @@ class BackendSet {
   std::vector<std::unique_ptr<plan::Backend>> owned_;
   std::vector<const plan::Backend*> in_order_;
 };
+
+// Of the second-level cache of a core, as the system says; 1 MiB where it does
+// not.
+size_t SecondLevelCacheBytes();
 
 }  // namespace octet::internal
 

@@ -98,12 +98,13 @@ absl::Status LoadedModel::BuildPlans() {
   const BackendSet backends(options_.backend, options_.exact_qdq);
   // The largest first: the others take over its packed weights.
   for (auto bucket = buckets_.rbegin(); bucket != buckets_.rend(); ++bucket) {
-    ir::Graph graph = lowered_.WithRows(*bucket);
-    OCTET_RETURN_IF_ERROR(CheckTensorsFit(graph, kMaxArenaBytes));
+    OCTET_RETURN_IF_ERROR(
+        CheckTensorsFit(lowered_.WithRows(*bucket), kMaxArenaBytes));
     OCTET_ASSIGN_OR_RETURN(
         std::shared_ptr<const plan::Plan> plan,
-        plan::Plan::Build(std::move(graph), backends.in_order(),
-                          options_.threads, &weights_));
+        plan::Plan::BuildForRows(lowered_, *bucket, SecondLevelCacheBytes(),
+                                 backends.in_order(), options_.threads,
+                                 &weights_));
     if (plan->arena_bytes() > kMaxArenaBytes) {
       return absl::ResourceExhaustedError(absl::StrCat(
           "a plan of ", *bucket, " rows takes ", plan->arena_bytes(),

@@ -238,7 +238,8 @@ void AddSourceFlags(CLI::App* command, QuantizeFlags* flags) {
       ->needs(synthetic);
   command
       ->add_option("--model-version", *settings->mutable_model_version(),
-                   "The float model's version [latest]")
+                   "The float model's version [the latest that octet did not "
+                   "make]")
       ->excludes(file);
   command->parse_complete_callback([calibration, path, recorded, synthetic] {
     if (calibration->empty() && path->empty() && recorded->empty() &&

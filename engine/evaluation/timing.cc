@@ -96,7 +96,7 @@ class SteppedRun {
     }
     double before = NowUs();
     for (size_t i = 0; i < bound_.size(); ++i) {
-      OCTET_RETURN_IF_ERROR(bound_[i]->Run());
+      OCTET_RETURN_IF_ERROR(bound_[i].bound->Run());
       const double after = NowUs();
       times_[i].us = std::min(times_[i].us, after - before);
       before = after;
@@ -114,7 +114,7 @@ class SteppedRun {
   std::vector<RowGatherer> gatherers_;
   std::vector<const void*> inputs_;
   std::vector<std::byte*> landings_;
-  std::vector<std::unique_ptr<plan::BoundStep>> bound_;
+  std::vector<plan::Turn> bound_;  // one a step, as there is one row
   std::vector<StepTime> times_;
 };
 

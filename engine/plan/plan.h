@@ -39,6 +39,15 @@ struct PlanTensor {
 struct PlannedStep {
   std::shared_ptr<const Step> step;
   ir::Node node;
+  // Steps of the same run, which are neighbours, all compute one row before
+  // they begin the next (row_runs.h); -1: all rows at once.
+  int row_run = -1;
+};
+
+// A step at its turn: one of a run has as many as there are rows.
+struct Turn {
+  size_t step = 0;  // index
+  std::unique_ptr<BoundStep> bound;
 };
 
 class BoundPlan;
@@ -53,6 +62,14 @@ class Plan {
       ir::Graph graph, absl::Span<const Backend* const> backends, int threads,
       WeightCache* weights);
 
+  // The same of `lowered`, a graph with rows, for `rows` of them. Steps whose
+  // tensors would leave a cache of `cache_bytes` compute row after row, if
+  // there is one thread.
+  static absl::StatusOr<std::shared_ptr<const Plan>> BuildForRows(
+      const ir::Graph& lowered, int64_t rows, size_t cache_bytes,
+      absl::Span<const Backend* const> backends, int threads,
+      WeightCache* weights);
+
   const std::vector<PlanTensor>& inputs() const { return inputs_; }
   const std::vector<PlanTensor>& outputs() const { return outputs_; }
   const std::vector<PlannedStep>& steps() const { return steps_; }
@@ -65,9 +82,9 @@ class Plan {
   absl::StatusOr<std::unique_ptr<BoundPlan>> Bind(std::byte* arena,
                                                   ThreadPool* pool) const;
 
-  // The same, step by step.
-  absl::StatusOr<std::vector<std::unique_ptr<BoundStep>>> BindSteps(
-      std::byte* arena, ThreadPool* pool) const;
+  // The same, turn by turn, in order.
+  absl::StatusOr<std::vector<Turn>> BindSteps(std::byte* arena,
+                                              ThreadPool* pool) const;
 
   // Steps, kernels and offsets as text.
   std::string Dump() const;
@@ -76,11 +93,17 @@ class Plan {
   friend class PlanBuilder;
   Plan() = default;
 
-  const std::byte* Address(ir::ValueId id, const std::byte* arena) const;
+  // Of row `row`; of all where the step of its turn computes all.
+  const std::byte* Address(ir::ValueId id, int64_t row,
+                           const std::byte* arena) const;
 
   ir::Graph graph_;
   std::vector<PlannedStep> steps_;
-  std::vector<size_t> offsets_;          // by value; unused for constants
+  int64_t rows_ = 1;             // of a run
+  std::vector<size_t> offsets_;  // by value; unused for constants
+  // By value: bytes from row to row; 0 where each row takes the place of the
+  // one before.
+  std::vector<size_t> row_strides_;
   std::vector<size_t> scratch_offsets_;  // by step
   std::vector<PlanTensor> inputs_;
   std::vector<PlanTensor> outputs_;
@@ -90,14 +113,13 @@ class Plan {
 // A plan bound to one arena and pool. Thread-compatible.
 class BoundPlan {
  public:
-  explicit BoundPlan(std::vector<std::unique_ptr<BoundStep>> steps)
-      : steps_(std::move(steps)) {}
+  explicit BoundPlan(std::vector<Turn> turns) : turns_(std::move(turns)) {}
 
   // Runs all steps in order.
   absl::Status Run();
 
  private:
-  std::vector<std::unique_ptr<BoundStep>> steps_;
+  std::vector<Turn> turns_;
 };
 
 }  // namespace octet::plan

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <numeric>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
@@ -10,6 +12,7 @@
 #include "engine/plan/input_conversion.h"
 #include "engine/plan/memory_plan.h"
 #include "engine/plan/plan.h"
+#include "engine/plan/row_runs.h"
 
 namespace octet::plan {
 
@@ -54,13 +57,28 @@ class PlanBuilder {
               int threads, WeightCache* weights)
       : backends_(backends), threads_(threads), weights_(weights) {
     plan_.graph_ = std::move(graph);
+    plan_.inputs_ = ModelInputs(plan_.graph_);
+    landings_ = TakeInputConversions(plan_.graph_, plan_.inputs_);
+    runs_of_nodes_.assign(plan_.graph_.nodes().size(), -1);
+  }
+
+  // Finds the steps that compute row after row. `one_row` is the graph that was
+  // given, but for one row instead of `rows`.
+  void FindRuns(ir::Graph one_row, int64_t rows, size_t cache_bytes) {
+    plan_.rows_ = rows;
+    std::vector<PlanTensor> inputs = ModelInputs(one_row);
+    TakeInputConversions(one_row, inputs);
+    OCTET_CHECK(one_row.nodes().size() == runs_of_nodes_.size());
+    const std::vector<RowRun> runs =
+        FindRowRuns(plan_.graph_, one_row, rows, cache_bytes);
+    for (size_t i = 0; i < runs.size(); ++i) {
+      std::fill(runs_of_nodes_.begin() + runs[i].begin,
+                runs_of_nodes_.begin() + runs[i].end, static_cast<int>(i));
+    }
+    one_row_ = std::move(one_row);
   }
 
   absl::StatusOr<std::shared_ptr<const Plan>> Build() {
-    for (ir::ValueId id : plan_.graph_.inputs()) {
-      plan_.inputs_.push_back({plan_.graph_.type(id), 0, {}});
-    }
-    landings_ = TakeInputConversions(plan_.graph_, plan_.inputs_);
     OCTET_RETURN_IF_ERROR(MakeSteps());
     LayOutArena();
     ReleasePackedConstants();
@@ -68,6 +86,14 @@ class PlanBuilder {
   }
 
  private:
+  static std::vector<PlanTensor> ModelInputs(const ir::Graph& graph) {
+    std::vector<PlanTensor> inputs;
+    for (ir::ValueId id : graph.inputs()) {
+      inputs.push_back({graph.type(id), 0, {}});
+    }
+    return inputs;
+  }
+
   absl::Status MakeSteps() {
     const auto count = static_cast<ir::ValueId>(plan_.graph_.values().size());
     const int64_t before = weights_->bytes();
@@ -89,11 +115,15 @@ class PlanBuilder {
                       [&](ir::ValueId id) { return BytesOf(id) == 0; })) {
         continue;
       }
-      OCTET_ASSIGN_OR_RETURN(std::shared_ptr<const Step> step, MakeStep(node));
+      const int run = runs_of_nodes_[index];
+      OCTET_ASSIGN_OR_RETURN(
+          std::shared_ptr<const Step> step,
+          run < 0 ? MakeStep(plan_.graph_, node)
+                  : MakeStep(*one_row_, one_row_->nodes()[index]));
       if (const auto input = OverwrittenInput(*step, node, index)) {
         Store(node.outputs[0], storage_[*input]);
       }
-      plan_.steps_.push_back({std::move(step), node});
+      plan_.steps_.push_back({std::move(step), node, run});
       if (weights_->bytes() - before > most) {
         return absl::ResourceExhaustedError(
             absl::StrCat("packed weights come to ", weights_->bytes() - before,
@@ -130,7 +160,8 @@ class PlanBuilder {
     return input;
   }
 
-  absl::StatusOr<std::shared_ptr<const Step>> MakeStep(const ir::Node& node) {
+  absl::StatusOr<std::shared_ptr<const Step>> MakeStep(const ir::Graph& graph,
+                                                       const ir::Node& node) {
     std::string refusals;
     // Only the last, plain loops, thinks of tensors without elements.
     const bool empty =
@@ -138,7 +169,7 @@ class PlanBuilder {
                     [&](ir::ValueId id) { return BytesOf(id) == 0; });
     for (const Backend* backend : empty ? backends_.last(1) : backends_) {
       absl::StatusOr<std::unique_ptr<Step>> step =
-          backend->CreateStep({plan_.graph_, node, threads_, weights_});
+          backend->CreateStep({graph, node, threads_, weights_});
       if (step.ok()) return std::shared_ptr<const Step>(*std::move(step));
       if (!absl::IsUnimplemented(step.status())) {
         return absl::Status(
@@ -173,27 +204,71 @@ class PlanBuilder {
     return ElementCount(ir::ConcreteShape(type.dims)) * SizeOf(type.dtype);
   }
 
-  void Touch(ir::ValueId id, int step) {
-    if (plan_.graph_.value(id).is_constant()) return;
-    BufferLife& life = lives_[storage_[id]];
-    life.bytes = std::max(life.bytes, BytesOf(id));
-    life.first_step = std::min(life.first_step, step);
-    life.last_step = std::max(life.last_step, step);
+  // Calls visit(value, step) for each tensor that a step reads or writes; the
+  // inputs come before all steps, the outputs are read behind them.
+  template <typename Visit>
+  void ForEachUse(Visit visit) const {
+    const auto steps = static_cast<int>(plan_.steps_.size());
+    for (ir::ValueId id : landings_) visit(id, -1);
+    for (int i = 0; i < steps; ++i) {
+      for (ir::ValueId id : plan_.steps_[i].node.inputs) visit(id, i);
+      for (ir::ValueId id : plan_.steps_[i].node.outputs) visit(id, i);
+    }
+    for (ir::ValueId id : plan_.graph_.outputs()) visit(id, steps);
+  }
+
+  // The steps that compute row after row together with step `i`.
+  std::pair<int, int> RunAround(int i) const {
+    const auto steps = static_cast<int>(plan_.steps_.size());
+    const auto run = [&](int step) { return plan_.steps_[step].row_run; };
+    int first = i;
+    int last = i;
+    if (i < 0 || i == steps || run(i) < 0) return {first, last};
+    while (first > 0 && run(first - 1) == run(i)) --first;
+    while (last + 1 < steps && run(last + 1) == run(i)) ++last;
+    return {first, last};
+  }
+
+  // Lives of the buffers. One that is used by a single run of rows alone holds
+  // one row, and each row takes the place of the one before; any other holds
+  // all rows, and is in use from the first step of a run to the last.
+  void FindLives() {
+    const auto steps = static_cast<int>(plan_.steps_.size());
+    const size_t values = plan_.graph_.values().size();
+    lives_.assign(values, BufferLife{0, steps, -1});
+    ForEachUse([&](ir::ValueId id, int step) {
+      if (plan_.graph_.value(id).is_constant()) return;
+      BufferLife& life = lives_[storage_[id]];
+      life.first_step = std::min(life.first_step, step);
+      life.last_step = std::max(life.last_step, step);
+    });
+    plan_.row_strides_.assign(values, 0);
+    ForEachUse([&](ir::ValueId id, int step) {
+      if (plan_.graph_.value(id).is_constant()) return;
+      BufferLife& life = lives_[storage_[id]];
+      const auto [first, last] = RunAround(step);
+      const bool one_row =
+          first != last && life.first_step >= first && life.last_step <= last;
+      const size_t bytes = BytesOf(id);
+      if (one_row) {
+        life.bytes = std::max(life.bytes, bytes / plan_.rows_);
+      } else {
+        life.bytes = std::max(life.bytes, bytes);
+        life.first_step = std::min(life.first_step, first);
+        life.last_step = std::max(life.last_step, last);
+        plan_.row_strides_[id] = bytes / plan_.rows_;
+      }
+    });
   }
 
   void LayOutArena() {
-    const auto steps = static_cast<int>(plan_.steps_.size());
     const size_t values = plan_.graph_.values().size();
     // Values first, then one scratch buffer per step.
-    lives_.assign(values, BufferLife{0, steps, -1});
-    for (ir::ValueId id : landings_) Touch(id, -1);
-    for (int i = 0; i < steps; ++i) {
-      const PlannedStep& planned = plan_.steps_[i];
-      for (ir::ValueId id : planned.node.inputs) Touch(id, i);
-      for (ir::ValueId id : planned.node.outputs) Touch(id, i);
+    FindLives();
+    for (const PlannedStep& planned : plan_.steps_) {
+      const int i = static_cast<int>(lives_.size() - values);
       lives_.push_back({planned.step->scratch_bytes(), i, i});
     }
-    for (ir::ValueId id : plan_.graph_.outputs()) Touch(id, steps);
     const MemoryPlan memory = PlanMemory(lives_);
     plan_.arena_bytes_ = memory.arena_bytes;
     plan_.offsets_.resize(values);
@@ -219,6 +294,8 @@ class PlanBuilder {
   // By value: the last node that reads what lives in its buffer.
   std::vector<int> last_readers_;
   std::vector<BufferLife> lives_;
+  std::vector<int> runs_of_nodes_;    // by node: PlannedStep::row_run
+  std::optional<ir::Graph> one_row_;  // where there may be runs
 };
 
 absl::StatusOr<std::shared_ptr<const Plan>> Plan::Build(
@@ -226,6 +303,18 @@ absl::StatusOr<std::shared_ptr<const Plan>> Plan::Build(
     WeightCache* weights) {
   OCTET_CHECK(threads >= 1 && weights != nullptr);
   return PlanBuilder(std::move(graph), backends, threads, weights).Build();
+}
+
+absl::StatusOr<std::shared_ptr<const Plan>> Plan::BuildForRows(
+    const ir::Graph& lowered, int64_t rows, size_t cache_bytes,
+    absl::Span<const Backend* const> backends, int threads,
+    WeightCache* weights) {
+  OCTET_CHECK(rows >= 1 && threads >= 1 && weights != nullptr);
+  PlanBuilder builder(lowered.WithRows(rows), backends, threads, weights);
+  if (rows > 1 && threads == 1) {
+    builder.FindRuns(lowered.WithRows(1), rows, cache_bytes);
+  }
+  return builder.Build();
 }
 
 }  // namespace octet::plan

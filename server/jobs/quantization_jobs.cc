@@ -124,6 +124,23 @@ absl::StatusOr<int64_t> QuantizationJobs::ResolveVersion(
   return *wanted;
 }
 
+// The version to quantize: if none is named, the latest that is no job's result.
+absl::StatusOr<int64_t> QuantizationJobs::ResolveSource(
+    const std::string& model, const std::string& version) const {
+  OCTET_ASSIGN_OR_RETURN(const int64_t named, ResolveVersion(model, version));
+  if (!version.empty()) return named;
+  OCTET_ASSIGN_OR_RETURN(const std::vector<int64_t> versions,
+                         environment_.repository->ListVersions(model));
+  const auto source = std::find_if(
+      versions.rbegin(), versions.rend(), [&](int64_t candidate) {
+        const std::string report =
+            absl::StrCat(model, "/", candidate, "/", kReportJsonFile);
+        return absl::IsNotFound(
+            environment_.repository->files().Stat(report).status());
+      });
+  return source == versions.rend() ? named : *source;
+}
+
 // Completes the request; returns the version of a model of the repository.
 absl::StatusOr<int64_t> QuantizationJobs::CheckRequest(
     QuantizationRequest* request) const {
@@ -153,7 +170,7 @@ absl::StatusOr<int64_t> QuantizationJobs::CheckRequest(
       OCTET_RETURN_IF_ERROR(
           FindRecorder(*environment_.registry, request->model).status());
     }
-    return ResolveVersion(request->model, request->version);
+    return ResolveSource(request->model, request->version);
   }
   if (!request->version.empty()) {
     return absl::InvalidArgumentError(

@@ -113,6 +113,8 @@ class QuantizationJobs {
   absl::StatusOr<int64_t> CheckRequest(QuantizationRequest* request) const;
   absl::StatusOr<int64_t> ResolveVersion(const std::string& model,
                                          const std::string& version) const;
+  absl::StatusOr<int64_t> ResolveSource(const std::string& model,
+                                        const std::string& version) const;
   absl::Status Reserve(const JobPtr& job, int64_t bytes);
   absl::Status Submit(const JobPtr& job, JobInput input);
   void Drop(const JobPtr& job);

@@ -96,6 +96,8 @@ class OnnxRuntime:
                 self.binding.bind_cpu_input(name, np.ascontiguousarray(array))
             for output in self.session.get_outputs():
                 self.binding.bind_output(output.name)
+            # The second run meets the outputs that the first one bound.
+            self.session.run_with_iobinding(self.binding)
             self.session.run_with_iobinding(self.binding)
         except Exception as error:  # of its own kinds, too many to name
             raise Refused(str(error).splitlines()[0]) from error

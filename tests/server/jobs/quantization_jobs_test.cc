@@ -156,6 +156,26 @@ TEST_F(QuantizationJobsTest, PublishesTheNextVersionAndLoadsItIfAsked) {
   EXPECT_EQ(seen_.back(), "load 1/1");
 }
 
+TEST_F(QuantizationJobsTest, WithoutAVersionTheLatestThatNoJobMadeIsTaken) {
+  ASSERT_EQ(Await(Submit({.model = "m"})).outcome->version, 2);
+  const JobStatus second = Await(Submit({.model = "m"}));
+  ASSERT_EQ(second.state, JobState::kSucceeded) << second.error;
+  EXPECT_EQ(second.outcome->version, 3);
+  EXPECT_EQ(Json::parse(second.outcome->report_json)["source"]["version"], "1");
+
+  folder_.Write("m/4/model.onnx", "scale 7");
+  const JobStatus third = Await(Submit({.model = "m"}));
+  ASSERT_EQ(third.state, JobState::kSucceeded) << third.error;
+  EXPECT_EQ(Json::parse(third.outcome->report_json)["source"]["version"], "4");
+
+  // Where jobs made all there is, the latest is.
+  ASSERT_EQ(Await(Submit({.model = "m", .output_model = "m8"})).state,
+            JobState::kSucceeded);
+  const JobStatus again = Await(Submit({.model = "m8"}));
+  ASSERT_EQ(again.state, JobState::kSucceeded) << again.error;
+  EXPECT_EQ(Json::parse(again.outcome->report_json)["source"]["version"], "1");
+}
+
 TEST_F(QuantizationJobsTest, FilesAreCalledAsTheConfigurationSays) {
   folder_.Write("net/config.pbtxt", "default_model_filename: \"net.bin\"");
   folder_.Write("net/1/net.bin", "scale 1");
