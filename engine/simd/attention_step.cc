@@ -12,8 +12,8 @@
 namespace octet::simd {
 namespace {
 
-// Queries that are computed together.
-constexpr int64_t kBlock = 4;
+// Queries that are computed together: whole tiles of 4 or 6 rows.
+constexpr int64_t kBlock = 12;
 
 // Where head h of item b lies, and its rows: b * item + h * head + row *
 // stride.

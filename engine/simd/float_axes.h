@@ -168,7 +168,7 @@ void SoftmaxRow(const float* x, float* y, int64_t n, bool log) {
   }
   for (int k = 0; k < V::kDoubles; ++k) sum += sums[k];
   const auto scale = static_cast<float>(1 / sum);
-  const auto shift = static_cast<float>(__builtin_log(sum));
+  const float shift = log ? static_cast<float>(__builtin_log(sum)) : 0.0f;
   for (i = 0; i + V::kLanes <= n; i += V::kLanes) {
     V::Store(log ? (V::Load(x + i) - top) - shift : V::Load(y + i) * scale,
              y + i);

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "engine/simd/byte_quads.h"
+#include "engine/simd/float_kernels.h"
 #include "engine/simd/kernels.h"
 
 // For AVX-512 (F, BW, DQ, VL). Only the *_avx512.cc files are compiled for
@@ -18,6 +19,7 @@ void QuantizePlanes(const QuantizeTask& task, const float* src,
                     int64_t plane_stride, int64_t channels, uint8_t* dst);
 void MaxPool(const PoolWindow& window, uint8_t* dst);
 void AveragePool(const PoolWindow& window, const AverageOutput& out);
+void RowProduct(const RowProductTask& task);
 
 }  // namespace octet::simd::internal::avx512
 

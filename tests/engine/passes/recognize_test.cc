@@ -52,11 +52,11 @@ class Formula {
 
   // The graph that computes `result` and what recognition makes of it, which
   // must compute the same.
-  ir::Graph Recognized(ValueId result) {
+  ir::Graph Recognized(ValueId result,
+                       const std::vector<Pass>& passes = RecognitionPasses()) {
     b_.Output(result);
     const ir::Graph graph = b_.Build();
-    auto recognized =
-        RunPasses(graph, RecognitionPasses(), ReferenceEvaluation());
+    auto recognized = RunPasses(graph, passes, ReferenceEvaluation());
     EXPECT_TRUE(recognized.ok()) << recognized.status();
     if (!recognized.ok()) return graph;
     ExpectSameAnswers(graph, *recognized, kRoundings);
@@ -182,22 +182,26 @@ TEST(RecognizeTest, LayerNormOverTwoAxesKeepsAScaleAlongOne) {
   EXPECT_EQ(CountOps(graph, "Mul"), 1) << ir::DumpGraph(graph);
 }
 
-// x * s + (bias - mean * s), s = scale / sqrt(var + eps).
+// x * s + (bias - mean * s), s = scale / sqrt(var + eps). Also before a model
+// is quantized: the last sum is no residual one.
 TEST(RecognizeTest, LayerNormAsTensorFlowWritesIt) {
-  Formula f(Rows(16));
-  const ValueId mean = f.Mean(f.x());
-  const ValueId d = f.Do(BinaryKind::kSub, f.x(), mean);
-  const ValueId variance = f.Mean(f.Do(BinaryKind::kMul, d, d));
-  const ValueId deviation =
-      f.Do(UnaryKind::kSqrt, f.Do(BinaryKind::kAdd, variance, 1e-3f));
-  const ValueId inverse = f.Do(BinaryKind::kDiv, f.Number(1), deviation);
-  const ValueId s = f.Do(BinaryKind::kMul, inverse, f.Vector(16, 1));
-  const ValueId shift =
-      f.Do(BinaryKind::kSub, f.Vector(16, 2), f.Do(BinaryKind::kMul, mean, s));
-  const ir::Graph graph = f.Recognized(
-      f.Do(BinaryKind::kAdd, f.Do(BinaryKind::kMul, f.x(), s), shift));
-  ASSERT_EQ(graph.nodes().size(), 1u) << ir::DumpGraph(graph);
-  EXPECT_EQ(CountOps(graph, "LayerNorm"), 1);
+  for (const auto& passes : {RecognitionPasses(), FloatPasses()}) {
+    Formula f(Rows(16));
+    const ValueId mean = f.Mean(f.x());
+    const ValueId d = f.Do(BinaryKind::kSub, f.x(), mean);
+    const ValueId variance = f.Mean(f.Do(BinaryKind::kMul, d, d));
+    const ValueId deviation =
+        f.Do(UnaryKind::kSqrt, f.Do(BinaryKind::kAdd, variance, 1e-3f));
+    const ValueId inverse = f.Do(BinaryKind::kDiv, f.Number(1), deviation);
+    const ValueId s = f.Do(BinaryKind::kMul, inverse, f.Vector(16, 1));
+    const ValueId shift = f.Do(BinaryKind::kSub, f.Vector(16, 2),
+                               f.Do(BinaryKind::kMul, mean, s));
+    const ir::Graph graph = f.Recognized(
+        f.Do(BinaryKind::kAdd, f.Do(BinaryKind::kMul, f.x(), s), shift),
+        passes);
+    ASSERT_EQ(graph.nodes().size(), 1u) << ir::DumpGraph(graph);
+    EXPECT_EQ(CountOps(graph, "LayerNorm"), 1);
+  }
 }
 
 TEST(RecognizeTest, RmsNormKeepsTheMean) {

@@ -235,6 +235,44 @@ TEST(LayerNormKernelTest, IsNearTheFormulaAtEveryLength) {
   }
 }
 
+// Each sum in the order of the depth: with fused products, bit by bit.
+TEST(RowProductTest, EveryTileIsThePlainSum) {
+  constexpr int64_t kStride = 90;  // of all three, more than there are columns
+  constexpr float kUntouched = 77;
+  const Tensor a = RandomFloats({13, kStride}, 1);
+  const Tensor b = RandomFloats({kStride, kStride}, 2);
+  for (Isa isa : TestedIsas()) {
+    for (int64_t rows : {1, 2, 3, 4, 5, 6, 7, 12, 13}) {
+      for (int64_t columns = 1; columns <= 83; ++columns) {
+        std::vector<float> y(rows * kStride, kUntouched);
+        internal::RowProductTask task;
+        task.a = a.data<float>().data();
+        task.b = b.data<float>().data();
+        task.y = y.data();
+        task.a_stride = task.b_stride = task.y_stride = kStride;
+        task.rows = rows;
+        task.depth = columns % 7 + 1;
+        task.columns = columns;
+        FloatKernelsFor(isa).row_product(task);
+        for (int64_t r = 0; r < rows; ++r) {
+          for (int64_t j = 0; j < kStride; ++j) {
+            float sum = j < columns ? 0 : kUntouched;
+            for (int64_t d = 0; j < columns && d < task.depth; ++d) {
+              const float left = task.a[r * kStride + d];
+              const float right = task.b[d * kStride + j];
+              sum = isa >= Isa::kAvx2 ? std::fma(left, right, sum)
+                                      : left * right + sum;
+            }
+            ASSERT_EQ(y[r * kStride + j], sum)
+                << IsaName(isa) << ": " << rows << "x" << columns << " at " << r
+                << ", " << j;
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(ReductionKernelTest, EveryInstructionSetSumsAlike) {
   Random random(5);
   for (ir::ReduceKind kind : kKinds) {
