@@ -38,7 +38,7 @@ std::vector<RowRun> Runs(const GraphBuilder& b, size_t cache_bytes = kCache) {
                      cache_bytes);
 }
 
-ValueId Unary(GraphBuilder& b, const std::string& name, ValueId x) {
+ValueId Negate(GraphBuilder& b, const std::string& name, ValueId x) {
   return b.Node(name, ir::Unary{ir::UnaryKind::kNeg, 0, 0}, {x});
 }
 
@@ -58,7 +58,7 @@ ValueId Product(GraphBuilder& b, const std::string& name, ValueId x,
 TEST(RowRunsTest, ChainsThatLeaveTheCacheRunRowByRow) {
   GraphBuilder b;
   ValueId x = b.Input("x", RowsAnd({1000}));
-  for (int i = 0; i < 5; ++i) x = Unary(b, "n" + std::to_string(i), x);
+  for (int i = 0; i < 5; ++i) x = Negate(b, "n" + std::to_string(i), x);
   b.Output(x);
   EXPECT_THAT(Runs(b), ElementsAre(RowRun{0, 5}));
   EXPECT_THAT(Runs(b, 2 * kRows * kRowBytes), IsEmpty());
@@ -67,18 +67,18 @@ TEST(RowRunsTest, ChainsThatLeaveTheCacheRunRowByRow) {
 TEST(RowRunsTest, OneNodeHandsNothingOn) {
   GraphBuilder b;
   const ValueId x = b.Input("x", RowsAnd({1000}));
-  b.Output(First(b, "y", Unary(b, "n", First(b, "s", x, 10)), 5));
+  b.Output(First(b, "y", Negate(b, "n", First(b, "s", x, 10)), 5));
   EXPECT_THAT(Runs(b), IsEmpty());
 }
 
 TEST(RowRunsTest, AFewSmallNodesMayLieBetweenLargeOnes) {
   for (int small : {0, 1, 3}) {
     GraphBuilder b;
-    ValueId x = Unary(b, "n", b.Input("x", RowsAnd({1000})));
+    ValueId x = Negate(b, "n", b.Input("x", RowsAnd({1000})));
     x = First(b, "s", x, 10);
-    for (int i = 0; i < small; ++i) x = Unary(b, "u" + std::to_string(i), x);
+    for (int i = 0; i < small; ++i) x = Negate(b, "u" + std::to_string(i), x);
     x = b.Node("p", ir::Pad{{0, 0}, {0, 990}}, {x});
-    b.Output(Unary(b, "y", x));
+    b.Output(Negate(b, "y", x));
     if (small < 3) {
       EXPECT_THAT(Runs(b), ElementsAre(RowRun{0, 4 + small})) << small;
     } else {
@@ -90,27 +90,27 @@ TEST(RowRunsTest, AFewSmallNodesMayLieBetweenLargeOnes) {
 TEST(RowRunsTest, WeightsThatARowReadsOnceAreSharedByRows) {
   GraphBuilder b;
   ValueId x = b.Input("x", RowsAnd({1000}));
-  x = Unary(b, "n1", Unary(b, "n0", x));
+  x = Negate(b, "n1", Negate(b, "n0", x));
   x = Product(b, "m", x, 1000, 1000);
-  b.Output(Unary(b, "n3", Unary(b, "n2", x)));
+  b.Output(Negate(b, "n3", Negate(b, "n2", x)));
   EXPECT_THAT(Runs(b), ElementsAre(RowRun{0, 2}, RowRun{3, 5}));
 }
 
 TEST(RowRunsTest, WeightsThatARowReadsOftenAreNot) {
   GraphBuilder b;
   ValueId x = b.Input("x", RowsAnd({200, 5}));
-  x = Product(b, "m", Unary(b, "n0", x), 5, 5);
-  b.Output(Unary(b, "n1", x));
+  x = Product(b, "m", Negate(b, "n0", x), 5, 5);
+  b.Output(Negate(b, "n1", x));
   EXPECT_THAT(Runs(b), ElementsAre(RowRun{0, 3}));
 }
 
 TEST(RowRunsTest, ValuesWithoutRowsInFrontStayWhole) {
   GraphBuilder b;
   ValueId x = b.Input("x", RowsAnd({1000}));
-  x = Unary(b, "n1", Unary(b, "n0", x));
+  x = Negate(b, "n1", Negate(b, "n0", x));
   x = b.Node("t", ir::Transpose{{1, 0}}, {x});
   x = b.Node("back", ir::Transpose{{1, 0}}, {x});
-  b.Output(Unary(b, "n3", Unary(b, "n2", x)));
+  b.Output(Negate(b, "n3", Negate(b, "n2", x)));
   EXPECT_THAT(Runs(b), ElementsAre(RowRun{0, 2}, RowRun{4, 6}));
 }
 
@@ -120,13 +120,13 @@ TEST(RowRunsTest, ValuesWithoutRowsInFrontStayWhole) {
 TEST(RowRunsTest, PlansGiveWhatTheGraphGives) {
   GraphBuilder b;
   const ValueId x = b.Input("x", RowsAnd({1000}));
-  const ValueId a = Unary(b, "a", x);
+  const ValueId a = Negate(b, "a", x);
   const ValueId flat = b.Node("r", ir::Reshape{RowsAnd({10, 100})}, {a});
-  const ValueId c = Unary(b, "c", flat);
+  const ValueId c = Negate(b, "c", flat);
   const ValueId back = b.Node("rr", ir::Reshape{RowsAnd({1000})}, {c});
   const ValueId sum = b.Node("sum", ir::Binary{}, {back, x});
   const ValueId product = Product(b, "m", sum, 1000, 1000);
-  const ValueId d = Unary(b, "d", product);
+  const ValueId d = Negate(b, "d", product);
   const ValueId e = b.Node("e", ir::Binary{}, {d, a});
   const ValueId f = b.Node("f", ir::Binary{}, {e, e});
   b.Output(f);
@@ -163,7 +163,7 @@ TEST(RowRunsTest, PlansGiveWhatTheGraphGives) {
 TEST(RowRunsTest, WhatARowHandsOnTakesTheMemoryOfOneRow) {
   GraphBuilder b;
   ValueId x = b.Input("x", RowsAnd({1000}));
-  for (int i = 0; i < 5; ++i) x = Unary(b, "n" + std::to_string(i), x);
+  for (int i = 0; i < 5; ++i) x = Negate(b, "n" + std::to_string(i), x);
   b.Output(x);
   const ir::Graph graph = b.Build();
   const auto reference = reference::CreateReferenceBackend();
