@@ -124,15 +124,16 @@ absl::StatusOr<int64_t> QuantizationJobs::ResolveVersion(
   return *wanted;
 }
 
-// The version to quantize: if none is named, the latest that is no job's result.
+// The version to quantize: if none is named, the latest that is no job's
+// result.
 absl::StatusOr<int64_t> QuantizationJobs::ResolveSource(
     const std::string& model, const std::string& version) const {
   OCTET_ASSIGN_OR_RETURN(const int64_t named, ResolveVersion(model, version));
   if (!version.empty()) return named;
   OCTET_ASSIGN_OR_RETURN(const std::vector<int64_t> versions,
                          environment_.repository->ListVersions(model));
-  const auto source = std::find_if(
-      versions.rbegin(), versions.rend(), [&](int64_t candidate) {
+  const auto source =
+      std::find_if(versions.rbegin(), versions.rend(), [&](int64_t candidate) {
         const std::string report =
             absl::StrCat(model, "/", candidate, "/", kReportJsonFile);
         return absl::IsNotFound(

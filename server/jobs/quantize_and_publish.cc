@@ -118,8 +118,8 @@ absl::StatusOr<Comparison> PrepareComparison(
   return comparison;
 }
 
-// Says which version a model that cannot be quantized is: it may be one that was
-// not named.
+// Says which version a model that cannot be quantized is: it may be one that
+// was not named.
 absl::Status InContextOfSource(const QuantizationRequest& request,
                                int64_t version, const absl::Status& status) {
   const bool of_the_model =
