@@ -80,6 +80,8 @@ _REAL_ROWS = {
     "squeezenet_imagenet_fp32": _scaled(_IMAGENET, [104, 117, 123], 1, "BGR"),
     "tinycnn_cifar10": _cifar,
 }
+# They have numbers of a single row written into them.
+_NOT_BATCHED = {"kwt1_transformer_encoder", "yolox_nano"}
 # Inputs that are no noise around 0: pixels.
 _RANGES = {"yolox_nano": (0, 255), "fastestdet": (0, 1)}
 
@@ -130,7 +132,7 @@ def catalogue() -> list[Model]:
     for path in sorted((DATA / "models").glob("*.onnx")):
         if path.stem in LEFT_OUT:
             continue
-        batches = path.stem != "kwt1_transformer_encoder"
+        batches = path.stem not in _NOT_BATCHED
         models.append(
             Model(path.stem, path, _rows_of(path.stem, path, batches), batches)
         )
