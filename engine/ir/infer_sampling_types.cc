@@ -103,10 +103,16 @@ absl::StatusOr<TensorType> InferOp(const Lrn& op, InputTypes inputs) {
   OCTET_RETURN_IF_ERROR(ExpectInputCount(inputs, 1));
   const TensorType& x = inputs[0];
   OCTET_RETURN_IF_ERROR(ExpectPlain("the input", x, DType::kFloat32));
-  if (x.dims.size() < 2 || x.dims[1].per_row) {
+  if (x.dims.size() < 2) {
     return absl::InvalidArgumentError(absl::StrCat("the input has dimensions ",
                                                    DimsToString(x.dims),
                                                    "; expected [N, C, ...]"));
+  }
+  if (op.axis < 1 || op.axis >= static_cast<int>(x.dims.size()) ||
+      x.dims[op.axis].per_row) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("axis ", op.axis, " of ", DimsToString(x.dims),
+                     "; expected that of the channels"));
   }
   if (op.size < 1 || op.size > kMaxExtent || !std::isfinite(op.alpha) ||
       !std::isfinite(op.beta) || !std::isfinite(op.bias)) {

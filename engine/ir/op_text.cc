@@ -290,8 +290,9 @@ std::string Resize::Attributes() const {
 }
 
 std::string Lrn::Attributes() const {
-  return absl::StrCat(Number("size", size), Number("alpha", alpha),
-                      Number("beta", beta), Number("bias", bias));
+  return absl::StrCat(Number("axis", axis), Number("size", size),
+                      Number("alpha", alpha), Number("beta", beta),
+                      Number("bias", bias));
 }
 
 std::string RoiAlign::Attributes() const {

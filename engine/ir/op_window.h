@@ -145,16 +145,20 @@ struct Resize {
   std::string Attributes() const;
 };
 
-// inputs: x, channels first. y = x / (bias + alpha / size * sum of squares of
-// the `size` neighbours along the channels) ^ beta. ONNX LRN-13.
+// inputs: x. y = x / (bias + alpha / size * sum of squares of the `size`
+// neighbours along `axis`, that of the channels) ^ beta: floor((size - 1) / 2)
+// of them in front, the rest behind. ONNX LRN-13, whose axis is 1.
 struct Lrn {
-  static constexpr OpTraits kTraits = {"LRN", AxisUse::kFixed, RowUse::kKeeps,
+  static constexpr OpTraits kTraits = {"LRN", AxisUse::kMovable, RowUse::kKeeps,
                                        /*rounds=*/true};
+  int axis = 1;
   int64_t size = 1;
   float alpha = 1e-4f;
   float beta = 0.75f;
   float bias = 1;
 
+  bool CanMoveAxes() const { return true; }
+  void MoveAxes(const AxisMap& map) { axis = map.to[axis]; }
   std::string Attributes() const;
 };
 

@@ -73,9 +73,7 @@ double MoreWork(const Resize& op, Types inputs, Types outputs) {
 
 double MoreWork(const Lrn& op, Types inputs, Types) {
   const auto size = static_cast<double>(op.size);
-  const double channels = inputs[0].dims.size() > 1
-                              ? static_cast<double>(inputs[0].dims[1].value)
-                              : 1;
+  const auto channels = static_cast<double>(inputs[0].dims[op.axis].value);
   return Elements(inputs[0]) * std::min(size, channels);
 }
 

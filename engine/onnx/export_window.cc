@@ -119,6 +119,7 @@ absl::Status WriteOp(const ir::Resize& op, NodeWriter& writer) {
 
 absl::Status WriteOp(const ir::Lrn& op, NodeWriter& writer) {
   writer.Expect(1);
+  if (op.axis != 1) return writer.Unsupported("channels last");
   pb::NodeProto* node = writer.Add("LRN", {writer.Input(0)});
   SetInt(node, "size", op.size);
   SetFloat(node, "alpha", op.alpha);

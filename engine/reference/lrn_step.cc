@@ -37,7 +37,7 @@ void NormalizeChannel(const ir::Lrn& op, const AroundAxis& around,
 absl::StatusOr<StepPtr> MakeStep(const ir::Lrn& op, const NodeTypes& node) {
   absl::Status floats = node.ExpectDType(DType::kFloat32, 1);
   if (!floats.ok()) return floats;
-  const AroundAxis around = Around(node.input_shape(0), 1, 2);
+  const AroundAxis around = Around(node.input_shape(0), op.axis, op.axis + 1);
   return MakeLoopStep([op, around](const LoopMemory& memory) {
     memory.pool->ParallelRun(around.outer * around.length, [&](int64_t index) {
       const int64_t row = index / around.length * around.length * around.inner;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -20,6 +21,7 @@ using StepOr = absl::StatusOr<std::unique_ptr<plan::Step>>;
 constexpr double kReduceNs = 0.2;
 constexpr double kSoftmaxNs = 1;
 constexpr double kNormNs = 0.6;
+constexpr double kLrnNs = 1.2;
 
 const float* FloatsOf(const plan::Bindings& bindings, size_t i) {
   return reinterpret_cast<const float*>(bindings.inputs[i]);
@@ -120,6 +122,45 @@ StepOr CreateLayerNormStep(const plan::StepRequest& request,
           part.rows = end - begin;
           layer_norm(part);
         });
+      });
+}
+
+StepOr CreateLrnStep(const plan::StepRequest& request, const ir::Lrn& op) {
+  OCTET_RETURN_IF_ERROR(ExpectFloats(request));
+  if (op.bias < std::numeric_limits<float>::min() || op.alpha < 0 ||
+      op.beta <= 0) {
+    return absl::UnimplementedError("LRN of a base that is not above 0");
+  }
+  const Shape shape = request.shape(request.node.inputs[0]);
+  const auto dims = absl::MakeConstSpan(shape);
+  const int64_t outer = ElementCount(dims.subspan(0, op.axis));
+  const int64_t channels = shape[op.axis];
+  internal::LrnTask task;
+  task.stride = ElementCount(dims.subspan(op.axis + 1));
+  task.n = channels * task.stride;
+  task.before = std::min((op.size - 1) / 2, channels - 1);
+  task.behind = std::min(op.size - 1 - (op.size - 1) / 2, channels - 1);
+  task.alpha = op.alpha / static_cast<float>(op.size);
+  task.beta = op.beta;
+  task.bias = op.bias;
+  // All channels of a pixel, or one of all pixels.
+  const int64_t part = task.stride == 1 ? channels : task.stride;
+  const int64_t items = outer * task.n / std::max<int64_t>(part, 1);
+  const auto lrn = internal::FloatKernelsFor(ActiveIsa()).lrn;
+  return MakeKernelStep(
+      KernelName("lrn"), 0, [=](const plan::Bindings& bindings) {
+        ShareOut(bindings.pool, items, NsOf(outer * task.n, kLrnNs),
+                 [&](int64_t begin, int64_t end) {
+                   internal::LrnTask one = task;
+                   for (int64_t i = begin; i < end; ++i) {
+                     const int64_t at = i * part / task.n * task.n;
+                     one.x = FloatsOf(bindings, 0) + at;
+                     one.y = OutputOf(bindings) + at;
+                     one.begin = i * part - at;
+                     one.end = one.begin + part;
+                     lrn(one);
+                   }
+                 });
       });
 }
 

@@ -87,6 +87,9 @@ class CreateVisitor {
   StepOr operator()(const ir::LayerNorm& op) const {
     return CreateLayerNormStep(request_, op);
   }
+  StepOr operator()(const ir::Lrn& op) const {
+    return CreateLrnStep(request_, op);
+  }
   StepOr operator()(const ir::Reduce& op) const {
     return CreateReduceStep(request_, op);
   }

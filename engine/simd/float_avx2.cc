@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/simd/float_axes.h"
 #include "engine/simd/float_elementwise.h"
+#include "engine/simd/float_lrn.h"
 #include "engine/simd/float_product.h"
 #include "engine/simd/floats_avx2.h"
 
@@ -16,6 +17,7 @@ constexpr FloatKernels kAvx2FloatKernels = {
     .softmax = SoftmaxAll<Avx2Floats>,
     .layer_norm = LayerNormRows<Avx2Floats>,
     .affine_row = AffineRow<Avx2Floats>,
+    .lrn = Lrn<Avx2Floats>,
     .row_product = RowProduct<Avx2Floats>,
 };
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "engine/simd/float_elementwise.h"
 #include "engine/simd/float_kernels.h"
 #include "engine/simd/float_math.h"
 
@@ -51,27 +52,54 @@ OCTET_FLOAT_INLINE constexpr double Neutral() {
                             : 0.0;
 }
 
+// A sum along a row is taken in so many parts, element i in part i % kParts,
+// whatever the length of a vector: every instruction set adds in one order.
+inline constexpr int kParts = 16;
+
 template <class V, ir::ReduceKind kKind>
-double ReduceRowOf(const float* x, int64_t n, double start) {
-  using D = typename V::D;
-  constexpr int kStep = 4 * V::kDoubles;
-  int64_t i = 0;
-  if (n >= kStep) {
-    D sums[4];
+struct PartsOf {
+  typename V::D parts[kParts / V::kDoubles];
+
+  OCTET_FLOAT_INLINE PartsOf() {
+#pragma GCC unroll 8
+    for (typename V::D& part : parts) {
+      part = typename V::D{} + Neutral<kKind>();
+    }
+  }
+  // take(k) gives elements [k, k + kDoubles) of the next kParts.
+  template <class Take>
+  OCTET_FLOAT_INLINE void Add(Take take) {
+#pragma GCC unroll 8
+    for (int k = 0; k < kParts; k += V::kDoubles) {
+      typename V::D& part = parts[k / V::kDoubles];
+      part = Combine<kKind>(part, take(k));
+    }
+  }
+  OCTET_FLOAT_INLINE double Joined() const {
+    double all[kParts];
+    __builtin_memcpy(all, parts, sizeof(all));
 #pragma GCC unroll 4
-    for (D& sum : sums) sum = D{} + Neutral<kKind>();
-    for (; i + kStep <= n; i += kStep) {
-#pragma GCC unroll 4
-      for (int k = 0; k < 4; ++k) {
-        sums[k] =
-            Combine<kKind>(sums[k], V::LoadDoubles(x + i + k * V::kDoubles));
+    for (int half = kParts / 2; half > 0; half /= 2) {
+#pragma GCC unroll 8
+      for (int p = 0; p < half; ++p) {
+        all[p] = Join<kKind>(all[p], all[p + half]);
       }
     }
-    const D sum = Join<kKind>(Join<kKind>(sums[0], sums[1]),
-                              Join<kKind>(sums[2], sums[3]));
-    for (int k = 0; k < V::kDoubles; ++k) {
-      start = Join<kKind>(start, static_cast<double>(sum[k]));
+    return all[0];
+  }
+};
+
+template <class V, ir::ReduceKind kKind>
+double ReduceRowOf(const float* x, int64_t n, double start) {
+  int64_t i = 0;
+  if (n >= kParts) {
+    PartsOf<V, kKind> parts;
+    for (; i + kParts <= n; i += kParts) {
+      parts.Add([&](int k) __attribute__((always_inline)) {
+        return V::LoadDoubles(x + i + k);
+      });
     }
+    start = Join<kKind>(start, parts.Joined());
   }
   for (; i < n; ++i) start = Combine<kKind>(start, static_cast<double>(x[i]));
   return start;
@@ -131,11 +159,18 @@ ReduceColumns ReduceColumnsFor(ir::ReduceKind kind) {
 }
 #undef OCTET_REDUCE_KINDS
 
-// The sum of the lanes that are below `n`, added to `sum` in order.
-template <class V>
-OCTET_FLOAT_INLINE double AddLanes(typename V::F v, int64_t n, double sum) {
-  for (int64_t i = 0; i < n; ++i) sum += static_cast<double>(v[i]);
-  return sum;
+// The largest of kCount numbers, which may be overwritten.
+template <int kCount>
+OCTET_FLOAT_INLINE float LargestOf(float* numbers) {
+#pragma GCC unroll 4
+  for (int half = kCount / 2; half > 0; half /= 2) {
+#pragma GCC unroll 8
+    for (int p = 0; p < half; ++p) {
+      const float other = numbers[p + half];
+      numbers[p] = other > numbers[p] ? other : numbers[p];
+    }
+  }
+  return numbers[0];
 }
 
 // One row of a softmax.
@@ -149,24 +184,36 @@ void SoftmaxRow(const float* x, float* y, int64_t n, bool log) {
     const F v = V::Load(x + i);
     largest = v > largest ? v : largest;
   }
-  float top = -kInfinity;
-  for (int k = 0; k < V::kLanes; ++k) top = largest[k] > top ? largest[k] : top;
+  float lanes[V::kLanes];
+  V::Store(largest, lanes);
+  float top = LargestOf<V::kLanes>(lanes);
   for (; i < n; ++i) top = x[i] > top ? x[i] : top;
-  double sum = 0;
-  typename V::D sums = {};
-  for (i = 0; i + V::kLanes <= n; i += V::kLanes) {
-    float powers[V::kLanes];
-    const F power = Exp<V>(V::Load(x + i) - top);
-    V::Store(power, powers);
-    sums += V::LoadDoubles(powers) + V::LoadDoubles(powers + V::kDoubles);
-    if (!log) V::Store(power, y + i);
+  PartsOf<V, ir::ReduceKind::kSum> parts;
+  const auto add = [&](const float* powers) __attribute__((always_inline)) {
+    parts.Add([&](int k) __attribute__((always_inline)) {
+      return V::LoadDoubles(powers + k);
+    });
+  };
+  for (i = 0; i + kParts <= n; i += kParts) {
+    float powers[kParts];
+#pragma GCC unroll 4
+    for (int k = 0; k < kParts; k += V::kLanes) {
+      const F power = Exp<V>(V::Load(x + i + k) - top);
+      V::Store(power, powers + k);
+      if (!log) V::Store(power, y + i + k);
+    }
+    add(powers);
   }
   if (i < n) {
-    const F power = Exp<V>(V::LoadPart(x + i, n - i) - top);
-    sum = AddLanes<V>(power, n - i, sum);
-    if (!log) V::StorePart(power, y + i, n - i);
+    float powers[kParts] = {};
+    MapRow<V>(
+        x + i, powers, n - i, [&](F v) __attribute__((always_inline)) {
+          return Exp<V>(v - top);
+        });
+    add(powers);
+    if (!log) __builtin_memcpy(y + i, powers, (n - i) * sizeof(float));
   }
-  for (int k = 0; k < V::kDoubles; ++k) sum += sums[k];
+  const double sum = parts.Joined();
   const auto scale = static_cast<float>(1 / sum);
   const float shift = log ? static_cast<float>(__builtin_log(sum)) : 0.0f;
   for (i = 0; i + V::kLanes <= n; i += V::kLanes) {
@@ -273,16 +320,15 @@ struct Centered {
 // The sum of (x - mean)^2.
 template <class V>
 double SquaresAround(const float* x, int64_t n, double mean) {
-  typename V::D sums[2] = {};
+  PartsOf<V, ir::ReduceKind::kSum> parts;
   int64_t i = 0;
-  for (; i + 2 * V::kDoubles <= n; i += 2 * V::kDoubles) {
-    const typename V::D a = V::LoadDoubles(x + i) - mean;
-    const typename V::D b = V::LoadDoubles(x + i + V::kDoubles) - mean;
-    sums[0] += a * a;
-    sums[1] += b * b;
+  for (; i + kParts <= n; i += kParts) {
+    parts.Add([&](int k) __attribute__((always_inline)) {
+      const typename V::D d = V::LoadDoubles(x + i + k) - mean;
+      return d * d;
+    });
   }
-  double sum = 0;
-  for (int k = 0; k < V::kDoubles; ++k) sum += sums[0][k] + sums[1][k];
+  double sum = parts.Joined();
   for (; i < n; ++i) {
     const double d = static_cast<double>(x[i]) - mean;
     sum += d * d;

@@ -9,6 +9,8 @@
 // every instance belongs to one file (kernels_avx2.h says why). V has
 //   F, I, kLanes               float and int32 vectors and their length
 //   Load, LoadPart, Store, StorePart
+//   LoadLanes(p, begin, end)   p[i] in lanes i of [begin, end), nothing else
+//                              read, 0 elsewhere; 0 <= begin < end <= kLanes
 //   MulAdd(a, b, c)            a * b + c, fused where that is an instruction
 //   MulAddOnce(a, b, c)        the same, correctly rounded but for rare ties
 //   Sqrt, Round (half to even), Floor, Ceil, ToInt, FromInt
@@ -152,6 +154,22 @@ OCTET_FLOAT_INLINE typename V::F LogOfOneAnd(typename V::F x) {
   const typename V::F rest = LogRest<V>(f);
   const typename V::F halved = (f + (rest + kLn2Low)) + kLn2High;
   return upper ? halved : f + rest;
+}
+
+// 1 / sqrt(x) for normal x above 0: Newton's method from a guess that is 3.5 %
+// off at most, by the exponent halved; a square root and a division take three
+// times as long.
+template <class V>
+OCTET_FLOAT_INLINE typename V::F InverseSqrt(typename V::F x) {
+  using F = typename V::F;
+  using I = typename V::I;
+  F y = reinterpret_cast<F>(0x5f3759df - (reinterpret_cast<I>(x) >> 1));
+  const F half = x * -0.5f;
+#pragma GCC unroll 3
+  for (int i = 0; i < 3; ++i) {
+    y *= V::MulAdd(half * y, y, Set<V>(1.5f));
+  }
+  return y;
 }
 
 template <class V>

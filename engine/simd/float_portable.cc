@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/simd/float_axes.h"
 #include "engine/simd/float_elementwise.h"
+#include "engine/simd/float_lrn.h"
 #include "engine/simd/float_product.h"
 #include "engine/simd/floats_portable.h"
 
@@ -16,6 +17,7 @@ constexpr FloatKernels kPortableFloatKernels = {
     .softmax = SoftmaxAll<PortableFloats>,
     .layer_norm = LayerNormRows<PortableFloats>,
     .affine_row = AffineRow<PortableFloats>,
+    .lrn = Lrn<PortableFloats>,
     .row_product = RowProduct<PortableFloats>,
 };
 

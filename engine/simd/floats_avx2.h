@@ -31,6 +31,16 @@ struct Avx2Floats {
     memcpy(&v, p, n * sizeof(float));
     return v;
   }
+  OCTET_FLOAT_INLINE static F LoadLanes(const float* p, int64_t begin,
+                                        int64_t end) {
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const auto bound = [](int64_t n) __attribute__((always_inline)) {
+      return _mm256_set1_epi32(static_cast<int>(n));
+    };
+    return _mm256_maskload_ps(
+        p, _mm256_andnot_si256(_mm256_cmpgt_epi32(bound(begin), lane),
+                               _mm256_cmpgt_epi32(bound(end), lane)));
+  }
   OCTET_FLOAT_INLINE static void Store(F v, float* p) {
     _mm256_storeu_ps(p, v);
   }

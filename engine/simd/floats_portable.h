@@ -31,6 +31,12 @@ struct PortableFloats {
     memcpy(&v, p, n * sizeof(float));
     return v;
   }
+  OCTET_FLOAT_INLINE static F LoadLanes(const float* p, int64_t begin,
+                                        int64_t end) {
+    F v = {};
+    for (int64_t i = begin; i < end; ++i) v[i] = p[i];
+    return v;
+  }
   OCTET_FLOAT_INLINE static void Store(F v, float* p) {
     memcpy(p, &v, sizeof(v));
   }

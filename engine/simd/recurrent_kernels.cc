@@ -4,6 +4,7 @@
 namespace octet::simd::internal {
 
 const RecurrentKernels& RecurrentKernelsFor(Isa isa) {
+  if (isa >= Isa::kAvx512) return kAvx512RecurrentKernels;
   return isa >= Isa::kAvx2 ? kAvx2RecurrentKernels : kPortableRecurrentKernels;
 }
 

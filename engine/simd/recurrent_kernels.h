@@ -65,6 +65,7 @@ const RecurrentKernels& RecurrentKernelsFor(Isa isa);
 
 extern const RecurrentKernels kPortableRecurrentKernels;
 extern const RecurrentKernels kAvx2RecurrentKernels;
+extern const RecurrentKernels kAvx512RecurrentKernels;
 
 }  // namespace octet::simd::internal
 

@@ -84,6 +84,8 @@ absl::StatusOr<std::unique_ptr<plan::Step>> CreateBatchNormStep(
     const plan::StepRequest& request, const ir::BatchNorm& op);
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateLayerNormStep(
     const plan::StepRequest& request, const ir::LayerNorm& op);
+absl::StatusOr<std::unique_ptr<plan::Step>> CreateLrnStep(
+    const plan::StepRequest& request, const ir::Lrn& op);
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateReduceStep(
     const plan::StepRequest& request, const ir::Reduce& op);
 absl::StatusOr<std::unique_ptr<plan::Step>> CreateSoftmaxStep(

@@ -96,6 +96,16 @@ void RegisterRows(Isa isa, const std::string& suffix) {
               {x, y, nullptr, nullptr, kElements / 256, 256, 1e-5, true});
         });
       });
+  benchmark::RegisterBenchmark(("lrn/64" + suffix).c_str(), [&kernels](
+                                                                benchmark::
+                                                                    State&
+                                                                        state) {
+    BenchRow(state, [&](const float* x, float* y) {
+      for (int64_t i = 0; i + 64 <= kElements; i += 64) {
+        kernels.lrn({x + i, y + i, 64, 0, 64, 1, 2, 2, 1e-4f / 5, 0.75f, 1});
+      }
+    });
+  });
   const std::vector<std::vector<int>> reductions = {{0}, {1}, {2}};
   for (const std::vector<int>& axes : reductions) {
     benchmark::RegisterBenchmark(

@@ -151,6 +151,11 @@ TEST(WindowTypesTest, LrnKeepsItsInput) {
             TypeToString(T(WithRows({3, 4}))));
   op.size = 0;
   EXPECT_THAT(Infer(op, {T(WithRows({3, 4}))}), HasSubstr("a size from 1"));
+  op.size = 3;
+  for (int axis : {0, 3}) {
+    op.axis = axis;
+    EXPECT_THAT(Infer(op, {T(WithRows({3, 4}))}), HasSubstr("axis"));
+  }
 }
 
 TEST(WindowTypesTest, ProductsOfPlainNumbersKeepTheirType) {

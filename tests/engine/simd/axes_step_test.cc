@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "engine/reference/backend.h"
@@ -183,6 +184,59 @@ TEST(BatchNormStepTest, IsNearTheReference) {
   }
 }
 
+TEST(LrnStepTest, IsNearTheReferenceOverAnyAxis) {
+  for (const Shape& shape :
+       {Shape{2, 64, 5, 3}, Shape{3, 1, 9}, Shape{2, 4, 3, 67}, Shape{5, 6},
+        Shape{2, 0, 3}, Shape{1, 3, 2, 130}}) {
+    for (int axis = 1; axis < static_cast<int>(shape.size()); ++axis) {
+      for (int64_t size : {1, 2, 5, 6, 40}) {
+        for (float beta : {0.75f, 0.5f, 1.0f, 2.0f}) {
+          SingleNode node;
+          node.op = ir::Lrn{.axis = axis,
+                            .size = size,
+                            .alpha = 0.7f,
+                            .beta = beta,
+                            .bias = 1.5f};
+          node.inputs = {RandomFloats(shape, 3, -40, 40)};
+          ExpectNearReference(node, 2e-6f);
+        }
+      }
+    }
+  }
+}
+
+TEST(LrnStepTest, PassesOnWhatIsNoNumber) {
+  SingleNode node;
+  node.op = ir::Lrn{.axis = 1, .size = 3};
+  node.inputs = {TensorOf<float>(
+      {1, 12}, {1, 2, 3, kNaN, 5, 6, 7, kInfinity, 9, 10, -0.0f, 1e15f})};
+  ExpectNearReference(node, 1e-6f);
+}
+
+TEST(LrnKernelTest, NoElementDependsOnWhereItsPartBegins) {
+  const Tensor x = RandomFloats({90}, 5);
+  for (Isa isa : TestedIsas()) {
+    internal::LrnTask task;
+    task.x = x.data<float>().data();
+    task.n = task.end = 90;
+    task.stride = 3;
+    task.before = 2;
+    task.behind = 3;
+    task.alpha = 0.2f;
+    task.beta = 0.6f;
+    std::vector<float> whole(90);
+    task.y = whole.data();
+    FloatKernelsFor(isa).lrn(task);
+    std::vector<float> parts(90);
+    task.y = parts.data();
+    for (task.begin = 0; task.begin < 90; task.begin = task.end) {
+      task.end = std::min<int64_t>(90, task.begin + 1 + task.begin % 13);
+      FloatKernelsFor(isa).lrn(task);
+    }
+    EXPECT_EQ(parts, whole) << IsaName(isa);
+  }
+}
+
 // Rows of `n` as ir::LayerNorm says, in double.
 std::vector<float> NormInDouble(const internal::LayerNormTask& task) {
   std::vector<float> y;
@@ -282,8 +336,8 @@ TEST(ReductionKernelTest, EveryInstructionSetSumsAlike) {
       const auto& portable = FloatKernelsFor(Isa::kPortable);
       for (Isa isa : TestedIsas()) {
         const auto& kernels = FloatKernelsFor(isa);
-        EXPECT_NEAR(kernels.reduce_row(kind)(data, n, 0.5),
-                    portable.reduce_row(kind)(data, n, 0.5), 1e-12);
+        EXPECT_EQ(kernels.reduce_row(kind)(data, n, 0.5),
+                  portable.reduce_row(kind)(data, n, 0.5));
         const int columns = static_cast<int>(Uniform(random, 1, 32));
         std::vector<double> a(33, 0.5);
         std::vector<double> b(33, 0.5);
@@ -293,6 +347,35 @@ TEST(ReductionKernelTest, EveryInstructionSetSumsAlike) {
         EXPECT_EQ(a[columns], 0.5);
       }
     }
+  }
+}
+
+// Rows of float results that both tables have, through every kind of kernel
+// that adds along a row.
+std::vector<float> RowsOf(const internal::FloatKernels& kernels, int64_t n,
+                          const float* x) {
+  std::vector<float> y(5 * 3 * n);
+  float* next = y.data();
+  const auto place = [&] { return std::exchange(next, next + 3 * n); };
+  kernels.softmax({x, place(), n, 1, 3, false});
+  kernels.softmax({x, place(), n, 1, 3, true});
+  kernels.layer_norm({x, place(), x + n, x + 2 * n, 3, n, 1e-5, true});
+  for (float beta : {0.75f, 0.6f}) {
+    kernels.lrn({x, place(), 3 * n, 0, 3 * n, 1, 2, 2, 1e-2f, beta, 1});
+  }
+  return y;
+}
+
+// What rounds to the same number everywhere may be followed by a rounding to
+// integers, so that whole int8 networks answer alike.
+TEST(FloatKernelsTest, Avx512GivesTheBitsOfAvx2) {
+  if (ActiveIsa() < Isa::kAvx512) GTEST_SKIP() << "no AVX-512 here";
+  for (int64_t n = 1; n <= 150; ++n) {
+    const Tensor x = RandomFloats({3, n}, static_cast<uint32_t>(n), -9, 9);
+    const float* data = x.data<float>().data();
+    EXPECT_EQ(RowsOf(FloatKernelsFor(Isa::kAvx512), n, data),
+              RowsOf(FloatKernelsFor(Isa::kAvx2), n, data))
+        << n;
   }
 }
 

@@ -233,8 +233,8 @@ TEST(SimdBackendTest, RefusesWhatItDoesNotRunWithAReason) {
       RunSingleNode(*simd, FloatConv(cases[0], 1)).status()));
   EXPECT_TRUE(absl::IsUnimplemented(
       RunSingleNode(*simd, IntegerConv(cases.back(), {}, 1)).status()));
-  SingleNode lrn;
-  lrn.op = ir::Lrn{3, 1e-4f, 0.75f, 1};
+  SingleNode lrn;  // of a base that may be negative
+  lrn.op = ir::Lrn{.size = 3, .bias = -1};
   lrn.inputs = {RandomFloats({1, 4, 2, 2}, 1)};
   EXPECT_TRUE(absl::IsUnimplemented(RunSingleNode(*simd, lrn).status()));
 }

@@ -229,6 +229,25 @@ TEST_P(FloatFunctionTest, AnElementIsTheSameWhereverItIsInARow) {
   }
 }
 
+TEST(FloatFunctionsTest, Avx512GivesTheBitsOfAvx2) {
+  if (ActiveIsa() < Isa::kAvx512) GTEST_SKIP() << "no AVX-512 here";
+  const std::vector<float> x = AllKindsOfFloats();
+  const auto n = static_cast<int64_t>(x.size());
+  std::vector<float> a(x.size());
+  std::vector<float> b(x.size());
+  for (const FunctionCase& test : FunctionCases()) {
+    FloatKernelsFor(Isa::kAvx2)
+        .unary(test.kind)(x.data(), a.data(), n, test.params);
+    FloatKernelsFor(Isa::kAvx512)
+        .unary(test.kind)(x.data(), b.data(), n, test.params);
+    for (size_t i = 0; i < x.size(); ++i) {
+      if (std::isnan(a[i]) && std::isnan(b[i])) continue;
+      ASSERT_EQ(std::memcmp(&a[i], &b[i], sizeof(float)), 0)
+          << test.name << "(" << x[i] << ") is " << b[i] << " and " << a[i];
+    }
+  }
+}
+
 TEST_P(FloatFunctionTest, ClampKeepsNaN) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const float infinity = std::numeric_limits<float>::infinity();
