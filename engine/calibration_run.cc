@@ -2,6 +2,7 @@
 #include "engine/calibration_run.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <memory>
 #include <optional>
@@ -19,22 +20,28 @@
 namespace octet::internal {
 namespace {
 
-absl::Status CheckTensor(const TensorSpec& spec, const Tensor& tensor,
+absl::Status CheckTensor(const TensorSpec& spec, const SampleTensor& tensor,
                          absl::string_view what) {
-  Shape expected = spec.row_shape;
-  expected.insert(expected.begin(),
-                  tensor.shape().empty() ? 0 : tensor.shape()[0]);
-  if (tensor.dtype() != spec.dtype) {
+  const bool rounded =
+      IsHalf(spec.dtype) && tensor.dtype == DType::kFloat32;  // by Read()
+  if (tensor.dtype != spec.dtype && !rounded) {
     return absl::InvalidArgumentError(
-        absl::StrCat(what, " tensor ", spec.name, " is ", Name(tensor.dtype()),
+        absl::StrCat(what, " tensor ", spec.name, " is ", Name(tensor.dtype),
                      "; expected ", Name(spec.dtype)));
   }
-  if (tensor.shape() != expected) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(what, " tensor ", spec.name, " has shape ",
-                     ShapeToString(tensor.shape()), "; expected [samples, ",
-                     absl::StrJoin(spec.row_shape, ", "), "]"));
+  Shape expected = spec.row_shape;
+  expected.insert(expected.begin(), tensor.shape.empty() ? 0 : tensor.shape[0]);
+  if (tensor.shape != expected) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        what, " tensor ", spec.name, " has shape ", ShapeToString(tensor.shape),
+        "; expected [samples, ", absl::StrJoin(spec.row_shape, ", "), "]"));
   }
+  return absl::OkStatus();
+}
+
+// `tensor` is sample `sample`.
+absl::Status CheckFinite(const std::string& name, int64_t sample,
+                         const Tensor& tensor, absl::string_view what) {
   const Tensor reals = WithoutHalves(tensor);
   if (reals.dtype() != DType::kFloat32) return absl::OkStatus();
   const auto values = reals.data<float>();
@@ -43,8 +50,9 @@ absl::Status CheckTensor(const TensorSpec& spec, const Tensor& tensor,
   });
   if (bad == values.end()) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat(what, " tensor ", spec.name, " holds ", *bad, " at element ",
-                   bad - values.begin(), "; expected finite values"));
+      absl::StrCat(what, " tensor ", name, " holds ", *bad, " at element ",
+                   sample * tensor.size() + (bad - values.begin()),
+                   "; expected finite values"));
 }
 
 // Runs a float graph for one sample and shows its values.
@@ -80,28 +88,46 @@ class ActivationRunner {
       next_ = 0;
       return 0;
     }
+    OCTET_ASSIGN_OR_RETURN(const Sample sample,
+                           run_.Read(runs_.samples[next_]));
     for (size_t i = 0; i < gatherers_.size(); ++i) {
       const void* values = i < run_.inputs()
-                               ? run_.Sample(i, runs_.samples[next_])
+                               ? sample.inputs()[i]
                                : runs_.further_input(i - run_.inputs()).data();
       gatherers_[i].Gather(values, 0, 1,
                            arena_.mutable_bytes() + plan_->inputs()[i].offset);
     }
     OCTET_RETURN_IF_ERROR(bound_->Run());
-    for (size_t i = shown_from_; i < plan_->outputs().size(); ++i) {
-      const plan::PlanTensor& shown = plan_->outputs()[i];
-      const int64_t count = ElementCount(ir::ConcreteShape(shown.type.dims));
-      const auto* values =
-          reinterpret_cast<const float*>(arena_.bytes() + shown.offset);
-      OCTET_RETURN_IF_ERROR(
-          sink(i - shown_from_,
-               absl::MakeConstSpan(values, static_cast<size_t>(count))));
-    }
+    OCTET_RETURN_IF_ERROR(ShowAll(sink));
     ++next_;
     return 1;
   }
 
  private:
+  absl::Status ShowAll(const quant::ActivationSink& sink) {
+    std::vector<absl::Status> shown(plan_->outputs().size() - shown_from_);
+    // Whoever is free takes the next: they differ in size.
+    std::atomic<size_t> next = 0;
+    pool_.ParallelRun(runs_.concurrent_sink ? pool_.threads() : 1,
+                      [&](int64_t) {
+                        for (size_t i = next++; i < shown.size(); i = next++) {
+                          shown[i] = sink(i, ValuesOf(i));
+                        }
+                      });
+    for (absl::Status& status : shown) {
+      OCTET_RETURN_IF_ERROR(std::move(status));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Span<const float> ValuesOf(size_t shown) const {
+    const plan::PlanTensor& tensor = plan_->outputs()[shown_from_ + shown];
+    const int64_t count = ElementCount(ir::ConcreteShape(tensor.type.dims));
+    const auto* values =
+        reinterpret_cast<const float*>(arena_.bytes() + tensor.offset);
+    return absl::MakeConstSpan(values, static_cast<size_t>(count));
+  }
+
   const CalibrationRun& run_;
   const SampleRuns runs_;
   ThreadPool pool_;
@@ -116,17 +142,21 @@ class ActivationRunner {
 
 }  // namespace
 
+Sample::Sample(std::vector<Tensor> tensors) : tensors_(std::move(tensors)) {
+  for (const Tensor& tensor : tensors_) inputs_.push_back(tensor.bytes());
+}
+
 absl::StatusOr<CalibrationRun> CalibrationRun::Create(
-    const Model& model, absl::Span<const NamedTensor> calibration,
-    absl::string_view what) {
-  CalibrationRun run;
-  for (const NamedTensor& named : calibration) {
+    const Model& model, const SampleSource& source, absl::string_view what) {
+  CalibrationRun run(source);
+  const absl::Span<const SampleTensor> tensors = source.tensors();
+  for (const SampleTensor& tensor : tensors) {
     const bool known = std::any_of(
         model.inputs().begin(), model.inputs().end(),
-        [&](const TensorSpec& spec) { return spec.name == named.name; });
+        [&](const TensorSpec& spec) { return spec.name == tensor.name; });
     if (!known) {
       return absl::InvalidArgumentError(absl::StrCat(
-          what, " tensor ", named.name,
+          what, " tensor ", tensor.name,
           " is no input of the model; its "
           "inputs are ",
           absl::StrJoin(model.inputs(), ", ",
@@ -136,37 +166,48 @@ absl::StatusOr<CalibrationRun> CalibrationRun::Create(
     }
   }
   for (const TensorSpec& spec : model.inputs()) {
-    const auto named = std::find_if(
-        calibration.begin(), calibration.end(),
-        [&](const NamedTensor& tensor) { return tensor.name == spec.name; });
-    if (named == calibration.end()) {
+    const auto tensor = std::find_if(
+        tensors.begin(), tensors.end(),
+        [&](const SampleTensor& t) { return t.name == spec.name; });
+    if (tensor == tensors.end()) {
       return absl::InvalidArgumentError(absl::StrCat(
           "no ", what, " tensor for the model's input ", spec.name));
     }
-    Tensor tensor = named->tensor;
-    if (IsHalf(spec.dtype) && tensor.dtype() == DType::kFloat32) {
-      tensor = RoundedToHalf(tensor, spec.dtype);
-    }
-    OCTET_RETURN_IF_ERROR(CheckTensor(spec, tensor, what));
-    const int64_t samples = tensor.shape()[0];
-    if (!run.tensors_.empty() && samples != run.samples_) {
+    OCTET_RETURN_IF_ERROR(CheckTensor(spec, *tensor, what));
+    const int64_t samples = tensor->shape[0];
+    if (!run.inputs_.empty() && samples != run.samples_) {
       return absl::InvalidArgumentError(
           absl::StrCat(what, " tensor ", spec.name, " has ", samples,
                        " samples; the one before it has ", run.samples_));
     }
     run.samples_ = samples;
-    run.tensors_.push_back(std::move(tensor));
+    run.inputs_.push_back(
+        {static_cast<size_t>(tensor - tensors.begin()), spec});
   }
   if (run.samples_ == 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("no ", what, " samples; expected at least one"));
   }
+  for (int64_t s = 0; s < run.samples_; ++s) {
+    OCTET_ASSIGN_OR_RETURN(const Sample sample, run.Read(s));
+    for (size_t i = 0; i < run.inputs_.size(); ++i) {
+      OCTET_RETURN_IF_ERROR(
+          CheckFinite(run.inputs_[i].spec.name, s, sample.tensor(i), what));
+    }
+  }
   return run;
 }
 
-const void* CalibrationRun::Sample(size_t input, int64_t sample) const {
-  const Tensor& tensor = tensors_[input];
-  return tensor.bytes() + tensor.byte_size() / samples_ * sample;
+absl::StatusOr<Sample> CalibrationRun::Read(int64_t sample) const {
+  std::vector<Tensor> tensors;
+  for (const Input& input : inputs_) {
+    OCTET_ASSIGN_OR_RETURN(Tensor tensor, source_->Read(input.tensor, sample));
+    if (tensor.dtype() != input.spec.dtype) {
+      tensor = RoundedToHalf(tensor, input.spec.dtype);
+    }
+    tensors.push_back(std::move(tensor));
+  }
+  return Sample(std::move(tensors));
 }
 
 absl::StatusOr<quant::ActivationSource> CalibrationRun::ActivationsOf(

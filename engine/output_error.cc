@@ -31,17 +31,14 @@ absl::StatusOr<std::vector<Tensor>> RunSample(Executor& executor,
                                               const Model& model,
                                               const CalibrationRun& calibration,
                                               int64_t sample) {
-  std::vector<const void*> inputs;
-  for (size_t i = 0; i < model.inputs().size(); ++i) {
-    inputs.push_back(calibration.Sample(i, sample));
-  }
+  OCTET_ASSIGN_OR_RETURN(const Sample inputs, calibration.Read(sample));
   std::vector<Tensor> outputs;
   std::vector<void*> addresses;
   for (const TensorSpec& spec : model.outputs()) {
     outputs.emplace_back(spec.dtype, spec.row_shape);
     addresses.push_back(outputs.back().mutable_bytes());
   }
-  const RowBlock block{1, inputs, addresses};
+  const RowBlock block{1, inputs.inputs(), addresses};
   OCTET_RETURN_IF_ERROR(executor.Run({&block, 1}, nullptr));
   return outputs;
 }

@@ -32,9 +32,9 @@ std::string Megabytes(int64_t bytes) {
 
 }  // namespace
 
-QuantizationMemory EstimateQuantizationMemory(
-    const ir::Graph& graph, absl::Span<const NamedTensor> calibration,
-    QuantizationMethod method) {
+QuantizationMemory EstimateQuantizationMemory(const ir::Graph& graph,
+                                              int64_t sample_bytes,
+                                              QuantizationMethod method) {
   const bool linear = method == QuantizationMethod::kLinear;
   QuantizationMemory memory;
   memory.program = kProgramBytes;
@@ -52,9 +52,7 @@ QuantizationMemory EstimateQuantizationMemory(
   memory.statistics = sites * (linear ? kLinearGraphs : kHistogramGraphs) *
                       quant::Histogram::kBins *
                       static_cast<int64_t>(sizeof(int64_t));
-  for (const NamedTensor& tensor : calibration) {
-    memory.samples += static_cast<int64_t>(tensor.tensor.byte_size());
-  }
+  memory.samples = sample_bytes;
   return memory;
 }
 

@@ -19,17 +19,18 @@ struct QuantizationMemory {
   int64_t weights = 0;      // in all copies, packed and not
   int64_t activations = 0;  // of one sample
   int64_t statistics = 0;   // histograms, and moments of the channels
-  int64_t samples = 0;      // the caller's
+  int64_t samples = 0;      // where they are kept in memory
 
   int64_t total() const {
     return program + weights + activations + statistics + samples;
   }
 };
 
-// For `graph`, the optimized float graph that is to be quantized.
-QuantizationMemory EstimateQuantizationMemory(
-    const ir::Graph& graph, absl::Span<const NamedTensor> calibration,
-    QuantizationMethod method);
+// For `graph`, the optimized float graph that is to be quantized, and samples
+// that take `sample_bytes` of memory.
+QuantizationMemory EstimateQuantizationMemory(const ir::Graph& graph,
+                                              int64_t sample_bytes,
+                                              QuantizationMethod method);
 
 // RESOURCE_EXHAUSTED, with the figures, where `memory` is more than `budget`.
 absl::Status CheckMemoryBudget(const QuantizationMemory& memory,

@@ -337,6 +337,7 @@ absl::StatusOr<QuantizationSearch::Observed> QuantizationSearch::Observe(
   OCTET_ASSIGN_OR_RETURN(const quant::WatchedGraph watched, observer.Watched());
   SampleRuns runs;
   runs.samples = SamplesOf(basis);
+  runs.concurrent_sink = true;  // SiteObserver's
   OCTET_ASSIGN_OR_RETURN(const quant::ActivationSource source,
                          Source("calibrate", 1, watched, std::move(runs)));
   OCTET_RETURN_IF_ERROR(observer.Observe(source));

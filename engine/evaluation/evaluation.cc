@@ -22,6 +22,7 @@ using internal::CalibrationRun;
 using internal::ErrorSums;
 using internal::LoadedModel;
 using internal::ModelPair;
+using internal::Sample;
 
 absl::Status Report(QuantizationObserver* observer, absl::string_view phase,
                     int64_t done, int64_t total) {
@@ -81,11 +82,8 @@ class Answers {
 
   // Half types as float32. The outputs stay until the next call.
   absl::StatusOr<const std::vector<Tensor>*> To(int64_t sample) {
-    std::vector<const void*> inputs;
-    for (size_t i = 0; i < model_->inputs().size(); ++i) {
-      inputs.push_back(samples_.Sample(i, sample));
-    }
-    const RowBlock block{1, inputs, addresses_};
+    OCTET_ASSIGN_OR_RETURN(const Sample inputs, samples_.Read(sample));
+    const RowBlock block{1, inputs.inputs(), addresses_};
     OCTET_RETURN_IF_ERROR(executor_->Run({&block, 1}, nullptr));
     answers_.clear();
     for (const Tensor& output : outputs_) {
@@ -234,11 +232,11 @@ absl::Status EvaluateTimes(const ModelPair& models,
 
 }  // namespace
 
-absl::StatusOr<ModelEvaluation> Evaluate(absl::string_view exact,
-                                         absl::string_view rounded,
-                                         absl::Span<const NamedTensor> samples,
-                                         const EvaluationOptions& options,
-                                         QuantizationObserver* observer) {
+absl::StatusOr<ModelEvaluation> EvaluateOn(absl::string_view exact,
+                                           absl::string_view rounded,
+                                           const SampleSource& samples,
+                                           const EvaluationOptions& options,
+                                           QuantizationObserver* observer) {
   OCTET_ASSIGN_OR_RETURN(const ModelPair models,
                          ModelPair::Import(exact, rounded));
   OCTET_ASSIGN_OR_RETURN(const auto loaded, models.LoadExact(options.threads));
@@ -254,7 +252,8 @@ absl::StatusOr<ModelEvaluation> Evaluate(absl::string_view exact,
   if (options.layer_samples > 0) {
     const int64_t count = std::min(options.layer_samples, run.samples());
     evaluation.layer_samples = count;
-    evaluation.layers = internal::EvaluateInputs(models, run, count);
+    OCTET_ASSIGN_OR_RETURN(evaluation.layers,
+                           internal::EvaluateInputs(models, run, count));
     first_layer = evaluation.layers.size();
     OCTET_ASSIGN_OR_RETURN(std::vector<LayerEvaluation> layers,
                            internal::EvaluateLayers(models, run, count,
@@ -269,6 +268,14 @@ absl::StatusOr<ModelEvaluation> Evaluate(absl::string_view exact,
     OCTET_RETURN_IF_ERROR(Report(observer, "time", 1, 1));
   }
   return evaluation;
+}
+
+absl::StatusOr<ModelEvaluation> Evaluate(absl::string_view exact,
+                                         absl::string_view rounded,
+                                         absl::Span<const NamedTensor> samples,
+                                         const EvaluationOptions& options,
+                                         QuantizationObserver* observer) {
+  return EvaluateOn(exact, rounded, TensorSamples(samples), options, observer);
 }
 
 }  // namespace octet

@@ -128,6 +128,13 @@ struct ModelEvaluation {
 //                   fit them.
 // UNIMPLEMENTED     a model whose shapes are not known before it runs.
 // Otherwise as Model::FromBytes().
+absl::StatusOr<ModelEvaluation> EvaluateOn(absl::string_view exact,
+                                           absl::string_view rounded,
+                                           const SampleSource& samples,
+                                           const EvaluationOptions& options,
+                                           QuantizationObserver* observer);
+
+// EvaluateOn() samples in memory.
 absl::StatusOr<ModelEvaluation> Evaluate(absl::string_view exact,
                                          absl::string_view rounded,
                                          absl::Span<const NamedTensor> samples,

@@ -160,16 +160,6 @@ class Probes {
   std::unique_ptr<GraphProbe> layers_;
 };
 
-std::vector<const void*> InputsOf(const ModelPair& models,
-                                  const CalibrationRun& samples,
-                                  int64_t sample) {
-  std::vector<const void*> inputs;
-  for (size_t i = 0; i < models.exact().inputs().size(); ++i) {
-    inputs.push_back(samples.Sample(i, sample));
-  }
-  return inputs;
-}
-
 LayerEvaluation Named(const ModelPair& models, const ValuePair& pair) {
   LayerEvaluation layer;
   layer.tensor = models.exact().value(pair.exact).name;
@@ -213,13 +203,13 @@ absl::StatusOr<std::vector<LayerEvaluation>> EvaluateLayers(
   OCTET_ASSIGN_OR_RETURN(Probes probes, Probes::Create(models, threads));
   for (int64_t s = 0; s < count; ++s) {
     OCTET_RETURN_IF_ERROR(Report(observer, s, 2 * count));
-    OCTET_RETURN_IF_ERROR(
-        probes.AddToRanges(InputsOf(models, samples, s), figures));
+    OCTET_ASSIGN_OR_RETURN(const Sample sample, samples.Read(s));
+    OCTET_RETURN_IF_ERROR(probes.AddToRanges(sample.inputs(), figures));
   }
   for (int64_t s = 0; s < count; ++s) {
     OCTET_RETURN_IF_ERROR(Report(observer, count + s, 2 * count));
-    OCTET_RETURN_IF_ERROR(
-        probes.AddErrors(InputsOf(models, samples, s), figures));
+    OCTET_ASSIGN_OR_RETURN(const Sample sample, samples.Read(s));
+    OCTET_RETURN_IF_ERROR(probes.AddErrors(sample.inputs(), figures));
   }
   OCTET_RETURN_IF_ERROR(Report(observer, 2 * count, 2 * count));
   std::vector<LayerEvaluation> layers;
@@ -230,9 +220,8 @@ absl::StatusOr<std::vector<LayerEvaluation>> EvaluateLayers(
   return layers;
 }
 
-std::vector<LayerEvaluation> EvaluateInputs(const ModelPair& models,
-                                            const CalibrationRun& samples,
-                                            int64_t count) {
+absl::StatusOr<std::vector<LayerEvaluation>> EvaluateInputs(
+    const ModelPair& models, const CalibrationRun& samples, int64_t count) {
   std::vector<LayerEvaluation> layers;
   for (size_t i = 0; i < models.rounded().inputs().size(); ++i) {
     const ir::ValueId id = models.rounded().inputs()[i];
@@ -241,16 +230,14 @@ std::vector<LayerEvaluation> EvaluateInputs(const ModelPair& models,
     Figures figures(RoundingOf(*type));
     const quant::Scheme scheme = {type->dtype, type->quantization->scales[0],
                                   type->quantization->zero_points[0]};
-    const auto elements =
-        static_cast<size_t>(ElementCount(ir::ConcreteShape(type->dims, 1)));
-    const auto values = [&](int64_t sample) {
-      return absl::MakeConstSpan(
-          static_cast<const float*>(samples.Sample(i, sample)), elements);
-    };
-    for (int64_t s = 0; s < count; ++s) figures.AddToRange(values(s));
-    std::vector<float> rounded(elements);
     for (int64_t s = 0; s < count; ++s) {
-      const absl::Span<const float> exact = values(s);
+      OCTET_ASSIGN_OR_RETURN(const Sample sample, samples.Read(s));
+      figures.AddToRange(sample.tensor(i).data<float>());
+    }
+    for (int64_t s = 0; s < count; ++s) {
+      OCTET_ASSIGN_OR_RETURN(const Sample sample, samples.Read(s));
+      const absl::Span<const float> exact = sample.tensor(i).data<float>();
+      std::vector<float> rounded(exact.size());
       std::transform(exact.begin(), exact.end(), rounded.begin(),
                      [&](float value) {
                        return quant::DequantizeValue(

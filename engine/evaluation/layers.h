@@ -21,9 +21,8 @@ absl::StatusOr<std::vector<LayerEvaluation>> EvaluateLayers(
     int threads, QuantizationObserver* observer);
 
 // Likewise for the float32 inputs that the int8 model rounds.
-std::vector<LayerEvaluation> EvaluateInputs(const ModelPair& models,
-                                            const CalibrationRun& samples,
-                                            int64_t count);
+absl::StatusOr<std::vector<LayerEvaluation>> EvaluateInputs(
+    const ModelPair& models, const CalibrationRun& samples, int64_t count);
 
 }  // namespace octet::internal
 

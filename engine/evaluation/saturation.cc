@@ -71,11 +71,8 @@ absl::StatusOr<Saturation> CountIn(const CountedLayers& counted,
       OCTET_RETURN_IF_ERROR(
           observer->OnProgress({"saturation", sample, result.samples}));
     }
-    std::vector<const void*> inputs;
-    for (size_t i = 0; i < samples.inputs(); ++i) {
-      inputs.push_back(samples.Sample(i, sample));
-    }
-    OCTET_RETURN_IF_ERROR(probe.Run(inputs));
+    OCTET_ASSIGN_OR_RETURN(const internal::Sample inputs, samples.Read(sample));
+    OCTET_RETURN_IF_ERROR(probe.Run(inputs.inputs()));
     for (size_t i = 0; i < counted.layers.size(); ++i) {
       const CountedLayer& layer = counted.layers[i];
       result.layers[i].saturated +=
@@ -124,8 +121,9 @@ absl::StatusOr<Saturation> CountSaturation(
   options.max_batch = 1;
   OCTET_ASSIGN_OR_RETURN(const auto loaded, internal::LoadedModel::Create(
                                                 std::move(imported), options));
+  const TensorSamples source(samples);
   OCTET_ASSIGN_OR_RETURN(const CalibrationRun run,
-                         CalibrationRun::Create(*loaded, samples, "sample"));
+                         CalibrationRun::Create(*loaded, source, "sample"));
   OCTET_ASSIGN_OR_RETURN(
       const auto probe,
       GraphProbe::Create(internal::Showing(graph, counted.shown), 1));

@@ -38,9 +38,7 @@ class WholeRun {
       const CalibrationRun& samples) {
     WholeRun run;
     OCTET_ASSIGN_OR_RETURN(run.executor_, Executor::Create(model));
-    for (size_t i = 0; i < model->inputs().size(); ++i) {
-      run.inputs_.push_back(samples.Sample(i, 0));
-    }
+    OCTET_ASSIGN_OR_RETURN(run.sample_, samples.Read(0));
     for (const TensorSpec& spec : model->outputs()) {
       run.outputs_.emplace_back(spec.dtype, spec.row_shape);
       run.addresses_.push_back(run.outputs_.back().mutable_bytes());
@@ -49,7 +47,7 @@ class WholeRun {
   }
 
   absl::StatusOr<double> Us() {
-    const RowBlock block{1, inputs_, addresses_};
+    const RowBlock block{1, sample_->inputs(), addresses_};
     const double start = NowUs();
     OCTET_RETURN_IF_ERROR(executor_->Run({&block, 1}, nullptr));
     return NowUs() - start;
@@ -57,7 +55,7 @@ class WholeRun {
 
  private:
   std::unique_ptr<Executor> executor_;
-  std::vector<const void*> inputs_;
+  std::optional<Sample> sample_;
   std::vector<Tensor> outputs_;
   std::vector<void*> addresses_;
 };
@@ -71,12 +69,12 @@ class SteppedRun {
     const plan::Plan& plan = model.PlanFor(1);
     run->arena_ =
         Tensor(DType::kUInt8, {static_cast<int64_t>(plan.arena_bytes())});
+    OCTET_ASSIGN_OR_RETURN(run->sample_, samples.Read(0));
     for (size_t i = 0; i < plan.inputs().size(); ++i) {
       OCTET_ASSIGN_OR_RETURN(
           RowGatherer gatherer,
           RowGatherer::Create(plan.inputs()[i], model.batches(), std::nullopt));
       run->gatherers_.push_back(std::move(gatherer));
-      run->inputs_.push_back(samples.Sample(i, 0));
       run->landings_.push_back(run->arena_.mutable_bytes() +
                                plan.inputs()[i].offset);
     }
@@ -92,7 +90,7 @@ class SteppedRun {
 
   absl::Status Run() {
     for (size_t i = 0; i < gatherers_.size(); ++i) {
-      gatherers_[i].Gather(inputs_[i], 0, 1, landings_[i]);
+      gatherers_[i].Gather(sample_->inputs()[i], 0, 1, landings_[i]);
     }
     double before = NowUs();
     for (size_t i = 0; i < bound_.size(); ++i) {
@@ -112,7 +110,7 @@ class SteppedRun {
   ThreadPool pool_;
   Tensor arena_;
   std::vector<RowGatherer> gatherers_;
-  std::vector<const void*> inputs_;
+  std::optional<Sample> sample_;
   std::vector<std::byte*> landings_;
   std::vector<plan::Turn> bound_;  // one a step, as there is one row
   std::vector<StepTime> times_;

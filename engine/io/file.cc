@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -37,6 +38,24 @@ absl::Status WriteAll(int descriptor, absl::string_view bytes,
       return ErrnoStatus("write", path);
     }
     bytes.remove_prefix(written);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadAllAt(int descriptor, int64_t offset, absl::Span<std::byte> to,
+                       const std::string& path) {
+  while (!to.empty()) {
+    const ssize_t got = ::pread(descriptor, to.data(), to.size(), offset);
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      return ErrnoStatus("read", path);
+    }
+    if (got == 0) {
+      return absl::DataLossError(absl::StrCat(
+          path, " ends at byte ", offset, "; expected ", to.size(), " more"));
+    }
+    offset += got;
+    to.remove_prefix(got);
   }
   return absl::OkStatus();
 }
@@ -81,20 +100,39 @@ absl::StatusOr<std::unique_ptr<InputFile>> InputFile::Open(
 }
 
 absl::Status InputFile::ReadAt(int64_t offset, absl::Span<std::byte> to) const {
-  while (!to.empty()) {
-    const ssize_t got = ::pread(descriptor_, to.data(), to.size(), offset);
-    if (got < 0) {
-      if (errno == EINTR) continue;
-      return ErrnoStatus("read", path_);
-    }
-    if (got == 0) {
-      return absl::DataLossError(absl::StrCat(
-          path_, " ends at byte ", offset, "; expected ", to.size(), " more"));
-    }
-    offset += got;
-    to.remove_prefix(got);
+  return ReadAllAt(descriptor_, offset, to, path_);
+}
+
+absl::StatusOr<std::unique_ptr<ScratchFile>> ScratchFile::Create() {
+  const char* folder = std::getenv("TMPDIR");
+  if (folder == nullptr || *folder == '\0') folder = "/var/tmp";
+  std::string path = absl::StrCat(folder, "/octet.XXXXXX");
+  const int descriptor = ::mkostemp(path.data(), O_CLOEXEC);
+  if (descriptor < 0) {
+    return absl::UnavailableError(absl::StrCat(
+        "no temporary file for samples can be made in ", folder, ": ",
+        std::strerror(errno), "; TMPDIR names another folder"));
   }
+  ::unlink(path.c_str());
+  return std::unique_ptr<ScratchFile>(
+      new ScratchFile(descriptor, std::move(path)));
+}
+
+ScratchFile::~ScratchFile() { ::close(descriptor_); }
+
+absl::Status ScratchFile::Append(absl::string_view bytes) {
+  const absl::Status written = WriteAll(descriptor_, bytes, path_);
+  if (!written.ok()) {
+    return absl::UnavailableError(absl::StrCat(
+        written.message(), "; TMPDIR names another folder for samples"));
+  }
+  size_ += static_cast<int64_t>(bytes.size());
   return absl::OkStatus();
+}
+
+absl::Status ScratchFile::ReadAt(int64_t offset,
+                                 absl::Span<std::byte> to) const {
+  return ReadAllAt(descriptor_, offset, to, path_);
 }
 
 absl::StatusOr<std::string> ReadFile(const std::string& path,

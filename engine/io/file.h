@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -43,6 +44,34 @@ class InputFile {
   const int descriptor_;
   const int64_t size_;
   const std::string path_;
+};
+
+// A file without a name, which ends with the object: room for more than memory
+// should hold, in $TMPDIR or, where that is not set, /var/tmp.
+class ScratchFile {
+ public:
+  // UNAVAILABLE, naming the folder, where it cannot be made.
+  static absl::StatusOr<std::unique_ptr<ScratchFile>> Create();
+
+  ~ScratchFile();
+  ScratchFile(const ScratchFile&) = delete;
+  ScratchFile& operator=(const ScratchFile&) = delete;
+
+  int64_t size() const { return size_; }  // bytes
+
+  // UNAVAILABLE where there is no room. Not thread-safe.
+  absl::Status Append(absl::string_view bytes);
+
+  // As InputFile's; thread-safe where nobody appends meanwhile.
+  absl::Status ReadAt(int64_t offset, absl::Span<std::byte> to) const;
+
+ private:
+  ScratchFile(int descriptor, std::string path)
+      : descriptor_(descriptor), path_(std::move(path)) {}
+
+  const int descriptor_;
+  const std::string path_;  // for messages
+  int64_t size_ = 0;
 };
 
 // The bytes of a regular file. Errors as InputFile, and RESOURCE_EXHAUSTED for

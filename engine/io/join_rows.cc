@@ -9,29 +9,35 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/shape.h"
+#include "engine/base/status_macros.h"
 
 namespace octet::io {
+
+absl::Status CheckRowsFit(DType a, const Shape& a_shape, DType b,
+                          const Shape& b_shape) {
+  if (a_shape.empty() || b_shape.empty()) {
+    return absl::InvalidArgumentError("it has no axis for the rows");
+  }
+  if (a != b || a_shape.size() != b_shape.size() ||
+      !std::equal(a_shape.begin() + 1, a_shape.end(), b_shape.begin() + 1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Name(b), " ", ShapeToString(b_shape), " in one piece, ",
+                     Name(a), " ", ShapeToString(a_shape), " in another"));
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<Tensor> JoinRows(absl::Span<const Tensor> pieces) {
   if (pieces.size() == 1) return pieces[0];
   const Tensor& first = pieces[0];
   Shape shape = first.shape();
-  if (shape.empty()) {
-    return absl::InvalidArgumentError("it has no axis for the rows");
-  }
-  shape[0] = 0;
+  int64_t rows = 0;
   for (const Tensor& piece : pieces) {
-    if (piece.dtype() != first.dtype() ||
-        piece.shape().size() != shape.size() ||
-        !std::equal(shape.begin() + 1, shape.end(),
-                    piece.shape().begin() + 1)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(Name(piece.dtype()), " ", ShapeToString(piece.shape()),
-                       " in one piece, ", Name(first.dtype()), " ",
-                       ShapeToString(first.shape()), " in another"));
-    }
-    shape[0] += piece.shape()[0];
+    OCTET_RETURN_IF_ERROR(CheckRowsFit(first.dtype(), first.shape(),
+                                       piece.dtype(), piece.shape()));
+    rows += piece.shape()[0];
   }
+  shape[0] = rows;
   Tensor joined(first.dtype(), std::move(shape));
   std::byte* to = joined.mutable_bytes();
   for (const Tensor& piece : pieces) {

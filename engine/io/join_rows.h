@@ -13,6 +13,11 @@ namespace octet::io {
 // length. REQUIRES: at least one.
 absl::StatusOr<Tensor> JoinRows(absl::Span<const Tensor> pieces);
 
+// The same for pieces that are not at hand: INVALID_ARGUMENT where pieces of
+// these types and shapes cannot be put together.
+absl::Status CheckRowsFit(DType a, const Shape& a_shape, DType b,
+                          const Shape& b_shape);
+
 }  // namespace octet::io
 
 #endif  // OCTET_ENGINE_IO_JOIN_ROWS_H_

@@ -107,12 +107,17 @@ Tensor ToRowMajor(const Tensor& fortran) {
   return result;
 }
 
-absl::StatusOr<Tensor> ReadFrom(const Source& source) {
+absl::StatusOr<NpyHeader> ReadHeader(const Source& source) {
   std::string start(std::min<int64_t>(source.size(), kMaxNpyHeaderBytes), '\0');
   OCTET_RETURN_IF_ERROR(source.ReadAt(
       0, {reinterpret_cast<std::byte*>(start.data()), start.size()}));
   OCTET_ASSIGN_OR_RETURN(NpyHeader header, ParseNpyHeader(start));
   OCTET_RETURN_IF_ERROR(CheckSize(header, source.size()));
+  return header;
+}
+
+absl::StatusOr<Tensor> ReadFrom(const Source& source) {
+  OCTET_ASSIGN_OR_RETURN(NpyHeader header, ReadHeader(source));
   Tensor tensor(header.dtype, header.shape);
   OCTET_RETURN_IF_ERROR(source.ReadAt(
       header.data_offset, {tensor.mutable_bytes(), tensor.byte_size()}));
@@ -141,6 +146,17 @@ absl::StatusOr<Tensor> ReadNpy(const std::string& path) {
                         absl::StrCat(path, ": ", tensor.status().message()));
   }
   return tensor;
+}
+
+absl::StatusOr<std::optional<NpyElements>> FindNpyElements(
+    const InputFile& file) {
+  OCTET_ASSIGN_OR_RETURN(NpyHeader header, ReadHeader(FileSource(file)));
+  if (header.big_endian || header.fortran_order ||
+      header.dtype == DType::kBool) {
+    return std::nullopt;
+  }
+  return NpyElements{header.dtype, std::move(header.shape),
+                     static_cast<int64_t>(header.data_offset)};
 }
 
 absl::StatusOr<std::string> SerializeNpy(const Tensor& tensor) {

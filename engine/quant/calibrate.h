@@ -19,7 +19,8 @@ using ActivationSink =
     std::function<absl::Status(size_t index, absl::Span<const float> values)>;
 
 // Runs a graph on the next calibration sample and hands every watched value to
-// `sink`, in order. Returns how many samples it ran, 0 when there are no more.
+// `sink`, in order or, where the sink of that call allows it, on several
+// threads at once. Returns how many samples it ran, 0 when there are no more.
 // The facade supplies it, so that this folder knows no plan.
 using ActivationSource =
     std::function<absl::StatusOr<int64_t>(const ActivationSink& sink)>;
@@ -57,8 +58,9 @@ class SiteObserver {
   // What to run: the sites, then four reductions of each.
   absl::StatusOr<WatchedGraph> Watched() const;
 
-  // Takes all samples of `source`, which runs Watched(). INVALID_ARGUMENT names
-  // the value that is NaN or infinite; errors of `source` are passed on.
+  // Takes all samples of `source`, which runs Watched() and may call its sink
+  // on several threads, each time for another value. INVALID_ARGUMENT names the
+  // value that is NaN or infinite; errors of `source` are passed on.
   absl::Status Observe(const ActivationSource& source);
 
   // By site. INVALID_ARGUMENT before the first sample.

@@ -68,6 +68,7 @@ NormNet TwoNorms() {
 
 struct Ran {
   std::shared_ptr<const LoadedModel> model;
+  std::shared_ptr<const SampleSource> source;
   CalibrationRun run;
   SampleRuns runs;
 };
@@ -77,9 +78,11 @@ Ran RunOf(const NormNet& net) {
   options.max_batch = 1;
   auto model = LoadedModel::Create(net.imported, options);
   EXPECT_TRUE(model.ok()) << model.status();
-  auto run = CalibrationRun::Create(**model, {&net.samples, 1});
+  auto source =
+      std::make_shared<TensorSamples>(absl::MakeConstSpan(&net.samples, 1));
+  auto run = CalibrationRun::Create(**model, *source);
   EXPECT_TRUE(run.ok()) << run.status();
-  Ran ran{*model, *std::move(run), {}};
+  Ran ran{*model, std::move(source), *std::move(run), {}};
   ran.runs.batches = true;
   for (int64_t i = 0; i < ran.run.samples(); ++i) ran.runs.samples.push_back(i);
   return ran;

@@ -196,7 +196,8 @@ TEST(QuantizationSearchTest, SmoothsBehindANormalizationWhereItHelps) {
   const auto model = internal::LoadedModel::Create(imported, model_options);
   ASSERT_TRUE(model.ok()) << model.status();
   const NamedTensor samples{"x", RandomFloats({32, 4, 16}, 4, -2, 2)};
-  const auto run = internal::CalibrationRun::Create(**model, {&samples, 1});
+  const TensorSamples source({&samples, 1});
+  const auto run = internal::CalibrationRun::Create(**model, source);
   ASSERT_TRUE(run.ok()) << run.status();
   const QuantizationOptions options = Histogram();
   internal::QuantizationSearch search(imported, *model, *run, options, nullptr);

@@ -2,7 +2,9 @@
 """From a float model in the repository to int8 answers, by octet's own
 command line and over gRPC."""
 
+import os
 import pathlib
+import subprocess
 import tempfile
 import unittest
 
@@ -11,6 +13,38 @@ import tritonclient.grpc as triton
 
 import programs
 import protocol_test
+
+
+def peak_memory(samples: np.ndarray, method: str) -> int:
+    """Kilobytes that octet-model takes at its peak to quantize the sample."""
+    with tempfile.TemporaryDirectory(prefix="octet_memory_") as folder:
+        calibration = pathlib.Path(folder) / "calibration.npy"
+        np.save(calibration, samples)
+        process = subprocess.Popen(
+            [
+                programs.program("octet-model"), "quantize",
+                programs.SAMPLE_MODEL, "--calibration",
+                f"{programs.SAMPLE_INPUT}={calibration}", "--output",
+                str(pathlib.Path(folder) / "int8.onnx"), "--method", method,
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            raise RuntimeError(f"exit code {process.returncode}")
+        return usage.ru_maxrss
+
+
+class CalibrationMemoryTest(unittest.TestCase):
+    def test_ten_thousand_samples_take_no_more_than_a_hundred(self):
+        some = programs.sample_images("calibration")[:100]
+        many = np.tile(some, (100, 1, 1, 1))
+        for method in ["linear", "histogram"]:
+            with self.subTest(method):
+                few = peak_memory(some, method)
+                self.assertLess(peak_memory(many, method), 1.1 * few)
 
 
 class QuantizationTest(unittest.TestCase):
