@@ -15,6 +15,7 @@
 #include "absl/types/span.h"
 #include "engine/base/dtype.h"
 #include "engine/base/input_range.h"
+#include "engine/base/sample_source.h"
 #include "engine/base/shape.h"
 #include "engine/base/tensor.h"
 
@@ -94,9 +95,26 @@ struct ModelOptions {
   // the order of ONNX Runtime's kernels, for its answer where a sum lies
   // halfway between two integers. Slower; for comparisons with other runtimes.
   bool exact_qdq = false;
+  // Whether layers of a quantized model that are slower in int8 than in float
+  // on this machine are computed in float, from the reals that the integers
+  // stand for, where that makes the whole network faster. Loading then times
+  // one row of both, in a second or so, longer where something loses. What is
+  // kept float may differ from load to load, and answers with it. No effect on
+  // float models, on those with dynamic shapes and with exact_qdq.
+  bool keep_faster_float = false;
   // Inputs that callers send in another form than the model's; at most one
   // form an input. Model::inputs() then tells the callers' form.
   std::vector<InputForm> input_forms;
+};
+
+// Neighbouring layers that are slower in int8, and whether they stay float.
+struct SlowerLayers {
+  std::vector<std::string> nodes;
+  double float_ms = 0;  // of these layers alone
+  double int8_ms = 0;
+  double network_int8_ms = 0;   // of the whole network before
+  double network_float_ms = 0;  // with these layers float, conversions included
+  bool kept_float = false;
 };
 
 // A stage of a model's life that can be printed; see engine/README.md.
@@ -167,6 +185,10 @@ class Model {
 
   // Whether any step computes in integers.
   virtual bool quantized() const = 0;
+
+  // With ModelOptions::keep_faster_float: in the order in which they were
+  // tried. Empty where nothing is slower in int8.
+  virtual const std::vector<SlowerLayers>& slower_layers() const = 0;
 
   // Rows of the inputs as callers send them, one tensor an input in the order
   // of inputs() and of shape [rows, row shape...], in the model's own form, as
@@ -339,16 +361,6 @@ struct RemedyEffect {
   std::string note;  // what it touched, or why it was not kept
 };
 
-// Neighbouring layers that are slower in int8, and whether they stay float.
-struct SlowerLayers {
-  std::vector<std::string> nodes;
-  double float_ms = 0;  // of these layers alone
-  double int8_ms = 0;
-  double network_int8_ms = 0;   // of the whole network before
-  double network_float_ms = 0;  // with these layers float, conversions included
-  bool kept_float = false;
-};
-
 struct QuantizationResult {
   std::string model;  // ONNX bytes
   std::vector<QuantizedTensor> tensors;
@@ -380,13 +392,20 @@ class QuantizationObserver {
 //
 // `calibration` has one tensor per model input, of the input's dtype and
 // shape [samples, row_shape...] (a model that does not batch: one more leading
-// axis, the samples). `observer` may be null.
+// axis, the samples). It is read again and again, a sample at a time; memory
+// does not grow with the number of samples, but for what the source keeps
+// itself. `observer` may be null.
 // Deterministic, unless it measures: the same input gives the same bytes.
 // INVALID_ARGUMENT  the calibration tensors do not match the model's inputs, or
 //                   hold NaN or infinity, or the model is already quantized, or
 //                   kHistogram on synthetic samples, which judge no remedies.
 // RESOURCE_EXHAUSTED  it takes more than the memory budget.
-// Otherwise as Model::FromBytes().
+// Otherwise as Model::FromBytes() and SampleSource::Read().
+absl::StatusOr<QuantizationResult> QuantizeFrom(
+    absl::string_view bytes, const SampleSource& calibration,
+    const QuantizationOptions& options, QuantizationObserver* observer);
+
+// QuantizeFrom() samples in memory.
 absl::StatusOr<QuantizationResult> Quantize(
     absl::string_view bytes, absl::Span<const NamedTensor> calibration,
     const QuantizationOptions& options, QuantizationObserver* observer);

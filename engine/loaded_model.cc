@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
 #include "engine/base/status_macros.h"
+#include "engine/layer_choice.h"
 #include "engine/signature.h"
 #include "engine/staged_model.h"
 
@@ -43,6 +44,23 @@ std::vector<TensorSpec> Signature(const ir::Graph& graph,
 
 absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Create(
     onnx::ImportedModel imported, const ModelOptions& options) {
+  return Make(std::move(imported), options);
+}
+
+absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::CreateFaster(
+    onnx::ImportedModel imported, const ModelOptions& options) {
+  OCTET_RETURN_IF_ERROR(CheckOptions(options));
+  OCTET_ASSIGN_OR_RETURN(quant::FloatSegments chosen,
+                         ChooseFasterLayers(imported, options));
+  imported.graph = std::move(chosen.graph);
+  OCTET_ASSIGN_OR_RETURN(std::shared_ptr<LoadedModel> model,
+                         Make(std::move(imported), options));
+  model->slower_layers_ = Published(std::move(chosen.segments));
+  return model;
+}
+
+absl::StatusOr<std::shared_ptr<LoadedModel>> LoadedModel::Make(
+    onnx::ImportedModel imported, const ModelOptions& options) {
   OCTET_RETURN_IF_ERROR(CheckOptions(options));
   std::shared_ptr<LoadedModel> model(new LoadedModel());
   model->options_ = options;
@@ -72,7 +90,7 @@ absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Create(
       ResolveInputForms(options.input_forms,
                         Signature(graph, graph.inputs(), batches),
                         model->plans_.begin()->second->inputs(), batches));
-  return std::shared_ptr<const LoadedModel>(std::move(model));
+  return model;
 }
 
 absl::StatusOr<std::vector<NamedTensor>> LoadedModel::WithoutInputForms(
@@ -149,6 +167,10 @@ absl::StatusOr<std::shared_ptr<const Model>> MakeModel(
     onnx::ImportedModel imported, const ModelOptions& options) {
   if (imported.staged != nullptr) {
     return internal::StagedModel::Create(std::move(imported), options);
+  }
+  if (options.keep_faster_float && !options.exact_qdq &&
+      internal::IsQuantized(imported.graph)) {
+    return internal::LoadedModel::CreateFaster(std::move(imported), options);
   }
   return internal::LoadedModel::Create(std::move(imported), options);
 }

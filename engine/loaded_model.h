@@ -21,6 +21,11 @@ class LoadedModel : public Model {
   static absl::StatusOr<std::shared_ptr<const LoadedModel>> Create(
       onnx::ImportedModel imported, const ModelOptions& options);
 
+  // With what loses in int8 on this machine in float.
+  // REQUIRES: options.keep_faster_float.
+  static absl::StatusOr<std::shared_ptr<const LoadedModel>> CreateFaster(
+      onnx::ImportedModel imported, const ModelOptions& options);
+
   const std::vector<TensorSpec>& inputs() const override {
     return inputs_.specs;
   }
@@ -40,6 +45,9 @@ class LoadedModel : public Model {
   std::vector<StepDescription> Steps() const override;
   std::string Dump(DumpStage stage) const override;
   bool quantized() const override { return quantized_; }
+  const std::vector<SlowerLayers>& slower_layers() const override {
+    return slower_layers_;
+  }
   absl::StatusOr<std::vector<NamedTensor>> WithoutInputForms(
       std::vector<NamedTensor> tensors) const override;
 
@@ -54,6 +62,9 @@ class LoadedModel : public Model {
  private:
   LoadedModel() = default;
 
+  static absl::StatusOr<std::shared_ptr<LoadedModel>> Make(
+      onnx::ImportedModel imported, const ModelOptions& options);
+
   absl::Status BuildPlans();
 
   // Constant after Create().
@@ -62,6 +73,7 @@ class LoadedModel : public Model {
   ir::Graph optimized_;
   ir::Graph lowered_;
   bool quantized_ = false;
+  std::vector<SlowerLayers> slower_layers_;
   ModelInputs inputs_;
   std::vector<TensorSpec> outputs_;
   std::vector<int> buckets_;

@@ -95,12 +95,15 @@ std::vector<QuantizedTensor> Describe(
 }
 
 // FNV-1a, 64 bits: tells sets of samples apart; proof against nobody.
-uint64_t HashOf(absl::Span<const NamedTensor> tensors) {
+absl::StatusOr<uint64_t> HashOf(const SampleSource& source) {
   uint64_t hash = 0xcbf29ce484222325;
-  for (const NamedTensor& named : tensors) {
-    const std::byte* bytes = named.tensor.bytes();
-    for (size_t i = 0; i < named.tensor.byte_size(); ++i) {
-      hash = (hash ^ static_cast<uint64_t>(bytes[i])) * 0x100000001b3;
+  for (size_t t = 0; t < source.tensors().size(); ++t) {
+    for (int64_t s = 0; s < source.tensors()[t].shape[0]; ++s) {
+      OCTET_ASSIGN_OR_RETURN(const Tensor row, source.Read(t, s));
+      const std::byte* bytes = row.bytes();
+      for (size_t i = 0; i < row.byte_size(); ++i) {
+        hash = (hash ^ static_cast<uint64_t>(bytes[i])) * 0x100000001b3;
+      }
     }
   }
   return hash;
@@ -109,8 +112,8 @@ uint64_t HashOf(absl::Span<const NamedTensor> tensors) {
 // What the file says of how it was made.
 std::vector<std::pair<std::string, std::string>> Metadata(
     const internal::ChosenQuantization& chosen,
-    const QuantizationOptions& options,
-    absl::Span<const NamedTensor> calibration, int64_t samples) {
+    const QuantizationOptions& options, int64_t samples,
+    uint64_t samples_hash) {
   std::string method =
       options.method == QuantizationMethod::kLinear ? "linear" : "histogram";
   for (const RemedyEffect& remedy : chosen.remedies) {
@@ -123,7 +126,7 @@ std::vector<std::pair<std::string, std::string>> Metadata(
        absl::StrCat(
            options.synthetic.empty() ? "" : "no data: ", samples,
            options.synthetic.empty() ? " samples" : " synthetic samples",
-           ", fnv1a-64 ", absl::Hex(HashOf(calibration), absl::kZeroPad16))},
+           ", fnv1a-64 ", absl::Hex(samples_hash, absl::kZeroPad16))},
       {"octet.isa",
        "8-bit weights: exact with VNNI or AMX and in octet; elsewhere other "
        "runtimes may saturate sums of two products at 16 bits"},
@@ -149,12 +152,7 @@ absl::Status KeepFasterLayers(const internal::LoadedModel& exact,
   OCTET_RETURN_IF_ERROR(Report(observer, "time layers", 0, 1));
   OCTET_ASSIGN_OR_RETURN(quant::FloatSegments chosen,
                          internal::ChooseFasterLayers(exact, quantized));
-  for (quant::FloatSegment& segment : chosen.segments) {
-    result.slower_layers.push_back({std::move(segment.nodes), segment.float_ms,
-                                    segment.int8_ms, segment.network_int8_ms,
-                                    segment.network_float_ms,
-                                    segment.kept_float});
-  }
+  result.slower_layers = internal::Published(std::move(chosen.segments));
   quantized = std::move(chosen.graph);
   return Report(observer, "time layers", 1, 1);
 }
@@ -223,8 +221,8 @@ absl::StatusOr<ir::Graph> AsWritten(ir::Graph quantized,
 
 }  // namespace
 
-absl::StatusOr<QuantizationResult> Quantize(
-    absl::string_view bytes, absl::Span<const NamedTensor> calibration,
+absl::StatusOr<QuantizationResult> QuantizeFrom(
+    absl::string_view bytes, const SampleSource& calibration,
     const QuantizationOptions& options, QuantizationObserver* observer) {
   OCTET_RETURN_IF_ERROR(Report(observer, "import", 0, 1));
   ModelOptions model_options;
@@ -235,10 +233,10 @@ absl::StatusOr<QuantizationResult> Quantize(
   if (options.budget.memory_bytes) {
     OCTET_ASSIGN_OR_RETURN(const ir::Graph graph,
                            OptimizerFor(options.format)(imported.graph));
-    OCTET_RETURN_IF_ERROR(
-        internal::CheckMemoryBudget(internal::EstimateQuantizationMemory(
-                                        graph, calibration, options.method),
-                                    *options.budget.memory_bytes));
+    OCTET_RETURN_IF_ERROR(internal::CheckMemoryBudget(
+        internal::EstimateQuantizationMemory(graph, calibration.memory_bytes(),
+                                             options.method),
+        *options.budget.memory_bytes));
   }
   const onnx::ImportedModel float_model = imported;
   OCTET_ASSIGN_OR_RETURN(auto exact, internal::LoadedModel::Create(
@@ -266,10 +264,11 @@ absl::StatusOr<QuantizationResult> Quantize(
   }
   OCTET_ASSIGN_OR_RETURN(quantized,
                          AsWritten(std::move(quantized), options.format));
+  OCTET_ASSIGN_OR_RETURN(const uint64_t hash, HashOf(calibration));
   OCTET_ASSIGN_OR_RETURN(
       result.model,
       onnx::ExportModel(quantized,
-                        Metadata(chosen, options, calibration, run.samples())));
+                        Metadata(chosen, options, run.samples(), hash)));
   OCTET_RETURN_IF_ERROR(Report(observer, "quantize", 1, 1));
   result.tensors = Describe(chosen);
   result.remedies = std::move(chosen.remedies);
@@ -288,6 +287,12 @@ absl::StatusOr<QuantizationResult> Quantize(
   OCTET_ASSIGN_OR_RETURN(result.sqnr_db,
                          MeasureSqnr(exact, rounded, run, observer));
   return result;
+}
+
+absl::StatusOr<QuantizationResult> Quantize(
+    absl::string_view bytes, absl::Span<const NamedTensor> calibration,
+    const QuantizationOptions& options, QuantizationObserver* observer) {
+  return QuantizeFrom(bytes, TensorSamples(calibration), options, observer);
 }
 
 }  // namespace octet

@@ -58,6 +58,9 @@ class StagedModel : public Model {
     return imported_.why_staged;
   }
   const ModelOptions& options() const override { return options_; }
+  const std::vector<SlowerLayers>& slower_layers() const override {
+    return slower_layers_;
+  }
   const std::vector<int>& buckets() const override { return buckets_; }
   int64_t weight_bytes() const override { return weights_.bytes(); }
   int64_t arena_bytes() const override;
@@ -93,6 +96,7 @@ class StagedModel : public Model {
 
   // Constant after Create().
   ModelOptions options_;
+  const std::vector<SlowerLayers> slower_layers_;  // none
   onnx::ImportedModel imported_;
   std::vector<TensorSpec> inputs_;
   std::vector<TensorSpec> outputs_;

@@ -24,7 +24,7 @@ bool IsLayer(const Node& node) {
 }
 
 template <typename T>
-Tensor Reals(const Tensor& integers, const ir::Quantization& quantization) {
+Tensor RealsOf(const Tensor& integers, const ir::Quantization& quantization) {
   Tensor reals(DType::kFloat32, integers.shape());
   int64_t inner = integers.size();
   if (!quantization.per_tensor()) {
@@ -42,6 +42,25 @@ Tensor Reals(const Tensor& integers, const ir::Quantization& quantization) {
         quantization.scales[c];
   }
   return reals;
+}
+
+// What the integers of a constant stand for; nothing for types that no layer
+// reads.
+std::optional<Tensor> Reals(const ir::Value& integers) {
+  if (!integers.is_constant() || !integers.type.quantization) {
+    return std::nullopt;
+  }
+  const ir::Quantization& quantization = *integers.type.quantization;
+  switch (integers.type.dtype) {
+    case DType::kInt8:
+      return RealsOf<int8_t>(*integers.constant, quantization);
+    case DType::kUInt8:
+      return RealsOf<uint8_t>(*integers.constant, quantization);
+    case DType::kInt32:
+      return RealsOf<int32_t>(*integers.constant, quantization);
+    default:
+      return std::nullopt;
+  }
 }
 
 // The layers of `graph` that a layer's results come to through operators that
@@ -117,6 +136,13 @@ std::vector<FloatSegment> LosingSegments(const Graph& graph,
     by_name[layer.node] = layer;
     if (layer.int8_ms > kClearLoss * layer.float_ms) losing.insert(layer.node);
   }
+  // Layers of one name, which files may have, cannot be told apart.
+  std::set<std::string> seen;
+  for (const Node& node : graph.nodes()) {
+    if (IsLayer(node) && !seen.insert(node.name).second) {
+      losing.erase(node.name);
+    }
+  }
   const Neighbours neighbours(graph, losing);
   std::set<std::string> left = losing;
   std::vector<FloatSegment> segments;
@@ -169,13 +195,18 @@ class FloatRewriter {
       return std::nullopt;
     }
     const ir::Value integers = result_.value(dequantize->inputs[0]);
-    if (!integers.is_constant()) return std::nullopt;
-    const ir::Quantization& quantization = *integers.type.quantization;
-    Tensor reals = integers.type.dtype == DType::kInt32
-                       ? Reals<int32_t>(*integers.constant, quantization)
-                       : Reals<int8_t>(*integers.constant, quantization);
+    std::optional<Tensor> reals = Reals(integers);
+    if (!reals) return std::nullopt;
     return result_.AddConstant(result_.FreshName(integers.name + "_real"),
-                               std::move(reals));
+                               *std::move(reals));
+  }
+
+  // Whether `node` is a float layer, or a clamp right behind one, which will be
+  // fused into it.
+  bool EndsFloatLayer(const Node& node) const {
+    if (!std::holds_alternative<ir::Clamp>(node.op)) return IsFloatLayer(node);
+    const Node* layer = index_.Producer(node.inputs[0]);
+    return layer != nullptr && IsFloatLayer(*layer);
   }
 
   // Takes out the Quantize at `i` and its Dequantize where float layers alone
@@ -186,7 +217,7 @@ class FloatRewriter {
     const Node* producer = index_.Producer(quantize.inputs[0]);
     const Node* dequantize = index_.SoleReader(quantize.outputs[0]);
     if (producer == nullptr || dequantize == nullptr ||
-        !IsFloatLayer(*producer) ||
+        !EndsFloatLayer(*producer) ||
         !std::holds_alternative<ir::Dequantize>(dequantize->op) ||
         index_.IsOutput(dequantize->outputs[0])) {
       return;
@@ -213,6 +244,36 @@ class FloatRewriter {
 Graph WithFloatLayers(const Graph& quantized,
                       const std::vector<std::string>& nodes) {
   return FloatRewriter(quantized, nodes).Run();
+}
+
+Graph WithoutRounding(const Graph& quantized) {
+  Graph result = quantized;
+  const GraphIndex index(quantized);
+  for (const Node& node : quantized.nodes()) {
+    if (!std::holds_alternative<ir::Dequantize>(node.op) ||
+        index.IsOutput(node.outputs[0])) {
+      continue;
+    }
+    const ir::Value& integers = quantized.value(node.inputs[0]);
+    const Node* quantize = index.Producer(node.inputs[0]);
+    ValueId exact;
+    if (std::optional<Tensor> reals = Reals(integers)) {
+      exact = result.AddConstant(result.FreshName(integers.name + "_real"),
+                                 *std::move(reals));
+    } else if (quantize != nullptr &&
+               std::holds_alternative<ir::Quantize>(quantize->op)) {
+      // Which another pair may have made.
+      const auto position = quantize - quantized.nodes().data();
+      exact = result.nodes()[position].inputs[0];
+    } else {
+      continue;
+    }
+    for (Node& reader : result.mutable_nodes()) {
+      std::replace(reader.inputs.begin(), reader.inputs.end(), node.outputs[0],
+                   exact);
+    }
+  }
+  return result.Compacted();
 }
 
 absl::StatusOr<FloatSegments> KeepFasterFloat(

@@ -60,6 +60,10 @@ absl::StatusOr<FloatSegments> KeepFasterFloat(
 ir::Graph WithFloatLayers(const ir::Graph& quantized,
                           const std::vector<std::string>& nodes);
 
+// The float graph that `quantized` stands for: constants as reals, no
+// Quantize/Dequantize pair but those that make a graph's output.
+ir::Graph WithoutRounding(const ir::Graph& quantized);
+
 }  // namespace octet::quant
 
 #endif  // OCTET_ENGINE_QUANT_KEEP_FLOAT_H_

@@ -21,6 +21,7 @@ ModelOptions ModelFlags::ToOptions() const {
   options.threads = threads;
   options.max_batch = max_batch;
   options.exact_qdq = exact_qdq;
+  options.keep_faster_float = keep_faster_float;
   return options;
 }
 
@@ -47,6 +48,13 @@ void AddExactQdqFlag(CLI::App& command, ModelFlags* flags) {
                    "round where an int8 file's QuantizeLinear says and nowhere "
                    "else, in float32 between; slower (default: operators "
                    "between them compute in integers)");
+}
+
+void AddKeepFasterFloatFlag(CLI::App& command, ModelFlags* flags) {
+  command.add_flag("--keep-faster-float", flags->keep_faster_float,
+                   "time an int8 model's layers while it loads, and compute in "
+                   "float those that are slower in int8 on this machine, where "
+                   "the whole network gains (default: off)");
 }
 
 void AddThreadsFlag(CLI::App& command, int* threads) {

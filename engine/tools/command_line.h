@@ -20,6 +20,7 @@ struct ModelFlags {
   int threads = 1;
   int max_batch = 8;
   bool exact_qdq = false;
+  bool keep_faster_float = false;
 
   ModelOptions ToOptions() const;
 };
@@ -32,6 +33,9 @@ void AddMaxBatchFlag(CLI::App& command, ModelFlags* flags);
 
 // --exact-qdq.
 void AddExactQdqFlag(CLI::App& command, ModelFlags* flags);
+
+// --keep-faster-float.
+void AddKeepFasterFloatFlag(CLI::App& command, ModelFlags* flags);
 
 // --threads alone.
 void AddThreadsFlag(CLI::App& command, int* threads);

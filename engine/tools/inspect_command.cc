@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 #include "engine/tools/command_line.h"
 #include "engine/tools/commands.h"
+#include "engine/tools/quantization_output.h"
 #include "engine/tools/report.h"
 #include "engine/tools/run_model.h"
 
@@ -84,6 +85,9 @@ Json ToJson(const Model& model, const Facts& facts) {
   json["dynamic_shapes"] = model.has_dynamic_shapes();
   json["why_dynamic"] = model.why_dynamic();
   json["quantized"] = model.quantized();
+  if (model.options().keep_faster_float) {
+    json["slower_layers"] = SlowerLayersJson(model.slower_layers());
+  }
   json["buckets"] = model.buckets();
   json["threads"] = model.options().threads;
   json["weight_bytes"] = model.weight_bytes();
@@ -139,6 +143,9 @@ void PrintText(const Model& model, const Facts& facts) {
     return;
   }
   std::printf("%-10s %s\n", "quantized", model.quantized() ? "yes" : "no");
+  if (model.options().keep_faster_float) {
+    PrintSlowerLayers(model.slower_layers());
+  }
   std::printf("%-10s weights %s, arena %s\n", "memory",
               FormatBytes(model.weight_bytes()).c_str(),
               FormatBytes(model.arena_bytes()).c_str());
@@ -185,6 +192,7 @@ void AddInspectCommand(CLI::App& app, Command* command) {
                 "plan for. Repeated, once for each input");
   AddModelFlags(*inspect, &flags->load);
   AddMaxBatchFlag(*inspect, &flags->load);
+  AddKeepFasterFloatFlag(*inspect, &flags->load);
   AddJsonFlag(*inspect, &flags->json);
   inspect->callback([=] { *command = [=] { return Inspect(*flags); }; });
 }

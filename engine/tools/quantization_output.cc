@@ -30,20 +30,6 @@ Json SyntheticJson(const QuantizationOptions& options,
   return json;
 }
 
-void PrintSlowerLayers(const QuantizationResult& result) {
-  if (result.slower_layers.empty()) {
-    std::printf("no layer is slower in int8 than in float on this machine\n");
-  }
-  for (const SlowerLayers& layers : result.slower_layers) {
-    std::printf(
-        "%zu layers from %s on: %.4g ms in int8, %.4g in float; the network "
-        "%.4g ms with them in int8, %.4g in float: %s\n",
-        layers.nodes.size(), layers.nodes[0].c_str(), layers.int8_ms,
-        layers.float_ms, layers.network_int8_ms, layers.network_float_ms,
-        layers.kept_float ? "kept float" : "kept int8");
-  }
-}
-
 }  // namespace
 
 Json QuantizationJson(const std::string& output,
@@ -73,17 +59,37 @@ Json QuantizationJson(const std::string& output,
                                {"threshold", tensor.threshold},
                                {"clipped_share", tensor.clipped_share}});
   }
-  if (options.keep_faster_float) json["slower_layers"] = Json::array();
-  for (const SlowerLayers& layers : result.slower_layers) {
-    json["slower_layers"].push_back(
-        {{"nodes", layers.nodes},
-         {"float_ms", layers.float_ms},
-         {"int8_ms", layers.int8_ms},
-         {"network_int8_ms", layers.network_int8_ms},
-         {"network_float_ms", layers.network_float_ms},
-         {"kept_float", layers.kept_float}});
+  if (options.keep_faster_float) {
+    json["slower_layers"] = SlowerLayersJson(result.slower_layers);
   }
   return json;
+}
+
+Json SlowerLayersJson(const std::vector<SlowerLayers>& slower) {
+  Json list = Json::array();
+  for (const SlowerLayers& layers : slower) {
+    list.push_back({{"nodes", layers.nodes},
+                    {"float_ms", layers.float_ms},
+                    {"int8_ms", layers.int8_ms},
+                    {"network_int8_ms", layers.network_int8_ms},
+                    {"network_float_ms", layers.network_float_ms},
+                    {"kept_float", layers.kept_float}});
+  }
+  return list;
+}
+
+void PrintSlowerLayers(const std::vector<SlowerLayers>& slower) {
+  if (slower.empty()) {
+    std::printf("no layer is slower in int8 than in float on this machine\n");
+  }
+  for (const SlowerLayers& layers : slower) {
+    std::printf(
+        "%zu layers from %s on: %.4g ms in int8, %.4g in float; the network "
+        "%.4g ms with them in int8, %.4g in float: %s\n",
+        layers.nodes.size(), layers.nodes[0].c_str(), layers.int8_ms,
+        layers.float_ms, layers.network_int8_ms, layers.network_float_ms,
+        layers.kept_float ? "kept float" : "kept int8");
+  }
 }
 
 void PrintQuantization(const std::string& output,
@@ -97,7 +103,7 @@ void PrintQuantization(const std::string& output,
   std::printf("steps: %lld integer, %lld float\n",
               static_cast<long long>(result.integer_steps),
               static_cast<long long>(result.float_steps));
-  if (options.keep_faster_float) PrintSlowerLayers(result);
+  if (options.keep_faster_float) PrintSlowerLayers(result.slower_layers);
   if (!result.left_out.empty()) {
     std::printf(
         "left out for want of time: %s; a larger --time-budget tries "

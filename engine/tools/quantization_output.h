@@ -3,6 +3,7 @@
 #define OCTET_ENGINE_TOOLS_QUANTIZATION_OUTPUT_H_
 
 #include <string>
+#include <vector>
 
 #include "engine/engine.h"
 #include "engine/tools/report.h"
@@ -19,6 +20,10 @@ Json QuantizationJson(const std::string& output,
 void PrintQuantization(const std::string& output,
                        const QuantizationOptions& options,
                        const QuantizationResult& result);
+
+// Layers that are slower in int8, and what became of them.
+Json SlowerLayersJson(const std::vector<SlowerLayers>& slower);
+void PrintSlowerLayers(const std::vector<SlowerLayers>& slower);
 
 }  // namespace octet::tools
 

@@ -118,9 +118,9 @@ absl::Status CheckOutput(const QuantizeFlags& flags) {
 
 // What the command works on.
 struct Samples {
-  std::vector<NamedTensor> calibration;
+  std::unique_ptr<SampleSource> calibration;
   std::vector<SyntheticInput> synthetic;  // what calibration's are, if no data
-  std::vector<NamedTensor> evaluation;    // empty: calibration's
+  std::unique_ptr<SampleSource> evaluation;  // of no tensors: calibration's
   std::optional<std::vector<int64_t>> labels;
 };
 
@@ -131,7 +131,7 @@ absl::Status MakeSamples(const QuantizeFlags& flags, const std::string& bytes,
       io::ReadInputRanges(flags.input_ranges, flags.rows.ToForm()));
   OCTET_ASSIGN_OR_RETURN(SyntheticSamples made,
                          MakeSyntheticSamples(bytes, ranges));
-  samples->calibration = std::move(made.tensors);
+  samples->calibration = std::make_unique<TensorSamples>(made.tensors);
   samples->synthetic = std::move(made.inputs);
   return absl::OkStatus();
 }
@@ -143,10 +143,10 @@ absl::StatusOr<Samples> ReadAllSamples(const QuantizeFlags& flags,
     OCTET_RETURN_IF_ERROR(MakeSamples(flags, bytes, &samples));
   } else {
     OCTET_ASSIGN_OR_RETURN(samples.calibration,
-                           ReadSamples(bytes, flags.calibration, flags.rows));
+                           OpenSamples(bytes, flags.calibration, flags.rows));
   }
   OCTET_ASSIGN_OR_RETURN(samples.evaluation,
-                         ReadSamples(bytes, flags.evaluation, flags.rows));
+                         OpenSamples(bytes, flags.evaluation, flags.rows));
   if (!flags.labels.empty()) {
     OCTET_ASSIGN_OR_RETURN(samples.labels, io::ReadLabels(flags.labels));
   }
@@ -170,7 +170,7 @@ absl::StatusOr<report::ReportFacts> MakeFacts(const QuantizeFlags& flags,
   facts.result = flags.output;
   facts.options = OptionsFor(flags, samples);
   facts.quantization = result;
-  facts.on_calibration_samples = samples.evaluation.empty();
+  facts.on_calibration_samples = samples.evaluation->tensors().empty();
   facts.machine = DescribeMachine();
   facts.octet_version = std::string(Version());
   EvaluationOptions evaluation;
@@ -179,11 +179,12 @@ absl::StatusOr<report::ReportFacts> MakeFacts(const QuantizeFlags& flags,
   evaluation.threads = flags.threads;
   // Only the report shows layers.
   if (flags.report.empty()) evaluation.layer_samples = 0;
-  OCTET_ASSIGN_OR_RETURN(facts.evaluation, Evaluate(bytes, result.model,
-                                                    facts.on_calibration_samples
-                                                        ? samples.calibration
-                                                        : samples.evaluation,
-                                                    evaluation, observer));
+  OCTET_ASSIGN_OR_RETURN(
+      facts.evaluation,
+      EvaluateOn(bytes, result.model,
+                 facts.on_calibration_samples ? *samples.calibration
+                                              : *samples.evaluation,
+                 evaluation, observer));
   return facts;
 }
 
@@ -270,7 +271,7 @@ absl::Status RunQuantize(const QuantizeFlags& flags) {
   std::optional<report::ReportFacts> facts;
   {
     ShownProgress progress;
-    result = Quantize(bytes, samples->calibration, options, &progress);
+    result = QuantizeFrom(bytes, *samples->calibration, options, &progress);
     if (!result.ok()) return InContextOf(flags.model, result.status());
     OCTET_RETURN_IF_ERROR(
         io::WriteFileAtomically(flags.output, {result->model}));

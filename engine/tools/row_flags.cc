@@ -9,6 +9,7 @@
 #include "engine/base/status_macros.h"
 #include "engine/engine.h"
 #include "engine/io/input_files.h"
+#include "engine/io/sample_files.h"
 
 namespace octet::tools {
 namespace {
@@ -17,15 +18,45 @@ constexpr int kHighestSampleRate = 10'000'000;
 
 // A model that does not batch takes [1, ...] as a whole, and its samples are
 // [samples, 1, ...]; files of rows are [samples, ...].
-Tensor AsSamples(const TensorSpec& spec, Tensor tensor) {
-  if (spec.row_shape.empty() || spec.row_shape[0] != 1 ||
-      tensor.shape().size() != spec.row_shape.size()) {
-    return tensor;
+Shape AsSamples(const TensorSpec& spec, Shape shape) {
+  if (!spec.row_shape.empty() && spec.row_shape[0] == 1 &&
+      shape.size() == spec.row_shape.size()) {
+    shape.insert(shape.begin() + 1, 1);
   }
-  Shape shape = tensor.shape();
-  shape.insert(shape.begin() + 1, 1);
-  return tensor.Reshaped(std::move(shape));
+  return shape;
 }
+
+// What files are read for; loaded once, and only if need be.
+class AskedModel {
+ public:
+  explicit AskedModel(absl::string_view bytes) : bytes_(bytes) {}
+
+  absl::StatusOr<std::vector<io::RowInput>> Inputs() {
+    ModelOptions options;
+    options.max_batch = 1;
+    OCTET_ASSIGN_OR_RETURN(model_, Model::FromBytes(bytes_, options));
+    std::vector<io::RowInput> inputs;
+    for (const TensorSpec& spec : model_->inputs()) {
+      Shape shape = spec.row_shape;
+      if (model_->batches()) shape.insert(shape.begin(), -1);
+      inputs.push_back({spec.name, spec.dtype, std::move(shape)});
+    }
+    return inputs;
+  }
+
+  // The shape that Quantize() takes for `shape` of the input `name`.
+  Shape SampleShape(const std::string& name, Shape shape) const {
+    if (model_ == nullptr || model_->batches()) return shape;
+    for (const TensorSpec& spec : model_->inputs()) {
+      if (spec.name == name) return AsSamples(spec, std::move(shape));
+    }
+    return shape;
+  }
+
+ private:
+  const absl::string_view bytes_;
+  std::shared_ptr<const Model> model_;
+};
 
 }  // namespace
 
@@ -79,27 +110,27 @@ void AddRowFlags(CLI::App& command, RowFlags* flags) {
 absl::StatusOr<std::vector<NamedTensor>> ReadSamples(
     absl::string_view bytes, absl::Span<const std::string> arguments,
     const RowFlags& flags) {
-  std::shared_ptr<const Model> model;
-  const io::AskInputs ask = [&]() -> absl::StatusOr<std::vector<io::RowInput>> {
-    ModelOptions options;
-    options.max_batch = 1;
-    OCTET_ASSIGN_OR_RETURN(model, Model::FromBytes(bytes, options));
-    std::vector<io::RowInput> inputs;
-    for (const TensorSpec& spec : model->inputs()) {
-      Shape shape = spec.row_shape;
-      if (model->batches()) shape.insert(shape.begin(), -1);
-      inputs.push_back({spec.name, spec.dtype, std::move(shape)});
-    }
-    return inputs;
-  };
+  AskedModel model(bytes);
   OCTET_ASSIGN_OR_RETURN(std::vector<NamedTensor> samples,
-                         io::ReadInputFiles(arguments, flags.ToForm(), ask));
-  if (model == nullptr || model->batches()) return samples;
+                         io::ReadInputFiles(arguments, flags.ToForm(),
+                                            [&] { return model.Inputs(); }));
   for (NamedTensor& sample : samples) {
-    for (const TensorSpec& spec : model->inputs()) {
-      if (spec.name != sample.name) continue;
-      sample.tensor = AsSamples(spec, std::move(sample.tensor));
-    }
+    sample.tensor = sample.tensor.Reshaped(
+        model.SampleShape(sample.name, sample.tensor.shape()));
+  }
+  return samples;
+}
+
+absl::StatusOr<std::unique_ptr<SampleSource>> OpenSamples(
+    absl::string_view bytes, absl::Span<const std::string> arguments,
+    const RowFlags& flags) {
+  AskedModel model(bytes);
+  OCTET_ASSIGN_OR_RETURN(std::unique_ptr<io::SampleFiles> samples,
+                         io::SampleFiles::Open(arguments, flags.ToForm(),
+                                               [&] { return model.Inputs(); }));
+  for (size_t i = 0; i < samples->tensors().size(); ++i) {
+    const SampleTensor& tensor = samples->tensors()[i];
+    samples->Reshape(i, model.SampleShape(tensor.name, tensor.shape));
   }
   return samples;
 }

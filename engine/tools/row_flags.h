@@ -2,6 +2,7 @@
 #ifndef OCTET_ENGINE_TOOLS_ROW_FLAGS_H_
 #define OCTET_ENGINE_TOOLS_ROW_FLAGS_H_
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "engine/base/sample_source.h"
 #include "engine/base/tensor.h"
 #include "engine/io/model_rows.h"
 
@@ -34,6 +36,11 @@ void AddRowFlags(CLI::App& command, RowFlags* flags);
 // The samples of `arguments` (io::ReadInputFiles()) as Quantize() takes them,
 // for the model of `bytes`, which is loaded where the files do not say all.
 absl::StatusOr<std::vector<NamedTensor>> ReadSamples(
+    absl::string_view bytes, absl::Span<const std::string> arguments,
+    const RowFlags& flags);
+
+// The same, but left on disk (io::SampleFiles).
+absl::StatusOr<std::unique_ptr<SampleSource>> OpenSamples(
     absl::string_view bytes, absl::Span<const std::string> arguments,
     const RowFlags& flags);
 

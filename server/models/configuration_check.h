@@ -24,8 +24,9 @@ absl::Status RefuseUnsupported(const inference::ModelConfig& config,
 absl::Status CheckValues(const ConfigurationSource& source,
                          ModelConfiguration* configuration);
 
-// Reads the parameters whose names octet knows: version_label.LABEL and
-// input.NAME.FIELD. Others are the caller's own and stay as they are.
+// Reads the parameters whose names octet knows: version_label.LABEL,
+// input.NAME.FIELD, record_rows and keep_faster_float. Others are the caller's
+// own and stay as they are.
 absl::Status ReadParameters(ModelConfiguration* configuration);
 
 // Whether `text` can be a label: 1 to 64 letters, digits, '_', '-' and '.',

@@ -27,6 +27,7 @@ namespace {
 constexpr char kLabelPrefix[] = "version_label.";
 constexpr char kInputPrefix[] = "input.";
 constexpr char kRecordRows[] = "record_rows";
+constexpr char kKeepFasterFloat[] = "keep_faster_float";
 constexpr int64_t kMostRecordedRows = int64_t{1} << 20;
 // More channels than any picture has.
 constexpr size_t kMostNumbers = 4096;
@@ -158,6 +159,16 @@ absl::Status ReadRecordRows(const std::string& value,
   return absl::OkStatus();
 }
 
+absl::Status ReadKeepFasterFloat(const std::string& value,
+                                 ModelConfiguration* configuration) {
+  if (value != "true" && value != "false") {
+    return WrongParameter(kKeepFasterFloat, value,
+                          "true or false in string_value");
+  }
+  configuration->keep_faster_float = value == "true";
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status ReadParameters(ModelConfiguration* configuration) {
@@ -169,6 +180,8 @@ absl::Status ReadParameters(ModelConfiguration* configuration) {
       OCTET_RETURN_IF_ERROR(ReadInput(key, value, configuration));
     } else if (key == kRecordRows) {
       OCTET_RETURN_IF_ERROR(ReadRecordRows(value, configuration));
+    } else if (key == kKeepFasterFloat) {
+      OCTET_RETURN_IF_ERROR(ReadKeepFasterFloat(value, configuration));
     }
   }
   // The order of a protobuf map differs from run to run.

@@ -94,6 +94,7 @@ absl::StatusOr<std::shared_ptr<LoadedModel>> ModelBuilder::Build(
     options.max_batch = *configuration.max_batch;
   }
   options.input_forms = configuration.input_forms;
+  options.keep_faster_float = configuration.keep_faster_float;
   OCTET_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model,
                          environment_.engine->load(
                              absl::StrCat(files_.root(), "/", file), options));

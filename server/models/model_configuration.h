@@ -56,6 +56,9 @@ struct ModelConfiguration {
   std::vector<InputForm> input_forms;
   // Rows of requests to keep for quantization, of each version; 0: none.
   int64_t record_rows = 0;
+  // Whether layers that are slower in int8 here are computed in float:
+  // ModelOptions::keep_faster_float.
+  bool keep_faster_float = false;
   // By output, of those that have some, and what tells changed files; see
   // ReadClassLabels().
   std::map<std::string, std::shared_ptr<const ClassLabels>> class_labels;

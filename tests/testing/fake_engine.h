@@ -149,6 +149,9 @@ class FakeEngine {
     }
     std::string Dump(DumpStage) const override { return kind_; }
     bool quantized() const override { return false; }
+    const std::vector<SlowerLayers>& slower_layers() const override {
+      return slower_layers_;
+    }
 
     const std::string& kind() const { return kind_; }
     float factor() const { return factor_; }
@@ -162,6 +165,7 @@ class FakeEngine {
     std::vector<TensorSpec> inputs_;
     std::vector<TensorSpec> outputs_;
     std::vector<int> buckets_;
+    const std::vector<SlowerLayers> slower_layers_;
   };
 
   class FakeExecutor : public Executor {

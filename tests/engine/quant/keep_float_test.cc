@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/quant/keep_float.h"
 
+#include <algorithm>
+#include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/quant/quantization_sites.h"
@@ -57,6 +60,31 @@ std::vector<std::string> FloatLayers(const ir::Graph& graph) {
   return names;
 }
 
+TEST(WithoutRoundingTest, IsTheFloatGraphOfTheSameWeights) {
+  const ir::Graph quantized = FourLayers();
+  const ir::Graph exact = WithoutRounding(quantized);
+  EXPECT_EQ(CountOps(exact, "Quantize"), 0);
+  EXPECT_EQ(CountOps(exact, "Dequantize"), 0);
+  EXPECT_THAT(FloatLayers(exact),
+              ElementsAre("a_node", "c_node", "d_node", "e_node"));
+  const auto backend = reference::CreateReferenceBackend();
+  const Tensor input = RandomFloats({1, 4, 8, 8}, 3);
+  const auto a = Interpret(quantized.WithRows(1), *backend, {input});
+  const auto b = Interpret(exact.WithRows(1), *backend, {input});
+  ASSERT_TRUE(a.ok() && b.ok()) << a.status() << b.status();
+  // Steps of 0.05, through four layers.
+  const auto rounded = (*a)[0].data<float>();
+  const auto real = (*b)[0].data<float>();
+  double signal = 0;
+  double noise = 0;
+  for (size_t i = 0; i < real.size(); ++i) {
+    signal += double{real[i]} * real[i];
+    noise += std::pow(double{real[i]} - rounded[i], 2);
+  }
+  EXPECT_GT(signal, 30 * noise);
+  EXPECT_GT(noise, 0);
+}
+
 TEST(WithFloatLayersTest, DropsThePairBetweenTwoAndNoOther) {
   const ir::Graph quantized = FourLayers();
   const int pairs = CountOps(quantized, "Quantize");
@@ -69,6 +97,30 @@ TEST(WithFloatLayersTest, DropsThePairBetweenTwoAndNoOther) {
   // A function between two layers keeps its roundings: it is a table.
   const ir::Graph around = WithFloatLayers(quantized, {"c_node", "d_node"});
   EXPECT_EQ(CountOps(around, "Quantize"), pairs);
+}
+
+TEST(WithFloatLayersTest, AClampBetweenTwoBelongsToTheFirst) {
+  ir::Graph quantized = FourLayers();
+  // As a file has it whose activation was fused: in front of the pair.
+  std::vector<ir::Node>& nodes = quantized.mutable_nodes();
+  const auto layer =
+      std::find_if(nodes.begin(), nodes.end(),
+                   [](const auto& n) { return n.name == "a_node"; });
+  const ValueId exact = layer->outputs[0];
+  const auto pair =
+      std::find_if(nodes.begin(), nodes.end(),
+                   [&](const auto& n) { return n.inputs[0] == exact; });
+  ir::Value value = quantized.value(exact);
+  value.name = "clamped";
+  const ValueId clamped = quantized.AddValue(std::move(value));
+  pair->inputs[0] = clamped;
+  nodes.insert(pair, {"clamp", ir::Clamp{{0, 6}}, {exact}, {clamped}});
+  const int pairs = CountOps(quantized, "Quantize");
+  const ir::Graph kept = WithFloatLayers(quantized, {"a_node", "c_node"});
+  EXPECT_EQ(CountOps(kept, "Quantize"), pairs - 1);
+  EXPECT_EQ(CountOps(kept, "Clamp"), 1);
+  const ir::Graph first = WithFloatLayers(quantized, {"a_node"});
+  EXPECT_EQ(CountOps(first, "Quantize"), pairs);
 }
 
 TEST(WithFloatLayersTest, TheWeightsStandForTheSameReals) {

@@ -182,12 +182,16 @@ class OneInputModel : public Model {
   std::vector<StepDescription> Steps() const override { return {}; }
   std::string Dump(DumpStage) const override { return ""; }
   bool quantized() const override { return false; }
+  const std::vector<SlowerLayers>& slower_layers() const override {
+    return slower_layers_;
+  }
 
  private:
   const std::vector<TensorSpec> inputs_;
   const std::string nothing_;
   const ModelOptions options_;
   const std::vector<int> buckets_ = {1};
+  const std::vector<SlowerLayers> slower_layers_;
 };
 
 ModelInferRequest TypedRequest(DType dtype, int a, int b) {

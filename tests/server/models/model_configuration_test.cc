@@ -112,6 +112,10 @@ TEST_F(ModelConfigurationTest, ReadsWhatItActsOn) {
       value { string_value: "500" }
     }
     parameters {
+      key: "keep_faster_float"
+      value { string_value: "true" }
+    }
+    parameters {
       key: "mine"
       value { string_value: "kept" }
     }
@@ -122,6 +126,7 @@ TEST_F(ModelConfigurationTest, ReadsWhatItActsOn) {
   EXPECT_EQ(parsed->instances, 2);
   EXPECT_THAT(parsed->labels, ElementsAre(Pair("stable", 3)));
   EXPECT_EQ(parsed->record_rows, 500);
+  EXPECT_TRUE(parsed->keep_faster_float);
   ASSERT_EQ(parsed->input_forms.size(), 1u);
   const InputForm& form = parsed->input_forms[0];
   EXPECT_EQ(form.input, "a.b");
@@ -186,6 +191,9 @@ TEST_F(ModelConfigurationTest, RefusesValuesOutOfRangeByField) {
        "expected a version's number"},
       {"parameters { key: \"record_rows\" value { string_value: \"-1\" } }",
        "parameters['record_rows']: got '-1', expected 0 to"},
+      {"parameters { key: \"keep_faster_float\" value { string_value: \"1\" } "
+       "}",
+       "parameters['keep_faster_float']: got '1', expected true or false"},
       {"parameters { key: \"input.x\" value { string_value: \"1\" } }",
        "input.NAME.FIELD"},
       {"parameters { key: \"input.x.gamma\" value { string_value: \"1\" } }",
