@@ -134,7 +134,7 @@ def by_onnxruntime(model: models.Model, folder: pathlib.Path, method: str):
     }
     kind, extra = methods[method]
     # What it does for biases with small scales fails on mnist's, which keep
-    # the axes of an Add; resnet20's file is the same without it.
+    # the axes of an Add; resnet20's figures are the same without it.
     extra["QDQDisableWeightAdjustForInt32Bias"] = True
     # With its default of 128 bins, entropy gives min-max; quantize_static has
     # no option that says more.
