@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,9 +12,11 @@
 #include "engine/base/status_macros.h"
 #include "engine/loaded_model.h"
 #include "engine/output_error.h"
+#include "engine/quant/own_scales.h"
 #include "engine/quant/probe_builder.h"
 #include "engine/quant/quantize_weights.h"
 #include "engine/quant/threshold_choice.h"
+#include "engine/quant/told_apart.h"
 #include "engine/quant/weight_channels.h"
 
 namespace octet::internal {
@@ -28,6 +31,11 @@ constexpr size_t kMostHeldOut = 32;
 constexpr size_t kMostForThresholds = 16;
 // A remedy that gives less is noise.
 constexpr double kLeastGainDb = 0.05;
+// A model below this is of little use; layers then may stay float, which costs
+// time, where so much is gained.
+constexpr double kUsableDb = 15;
+constexpr double kLeastFloatGainDb = 1;
+constexpr int kMostFloatLayers = 3;
 // How much further real values reach than synthetic ones of equal moments.
 constexpr float kTailRoom = 1.25f;
 
@@ -113,6 +121,52 @@ std::vector<double> ChannelPeaks(const ir::Graph& graph, size_t node) {
   return peaks;
 }
 
+// To what the functions behind them tell apart.
+void ShortenRanges(ChosenQuantization& chosen) {
+  std::vector<quant::Range> ranges;
+  for (const quant::Threshold& threshold : chosen.thresholds) {
+    ranges.push_back(threshold.range);
+  }
+  ranges = quant::ToldApart(chosen.graph, chosen.sites, ranges);
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    chosen.thresholds[i].range = ranges[i];
+  }
+}
+
+bool IsReadByALayer(const ir::Graph& graph, ir::ValueId id) {
+  return std::any_of(
+      graph.nodes().begin(), graph.nodes().end(), [&](const ir::Node& node) {
+        return quant::IsWeighted(graph, node) &&
+               std::count(node.inputs.begin(), node.inputs.end(), id) > 0;
+      });
+}
+
+// Rounds nothing up to what reads the results of the first `layers` layers, or
+// the functions of these.
+void KeepFirstLayersFloat(int layers, ChosenQuantization& chosen) {
+  const absl::Span<const ir::Node> nodes = chosen.graph.nodes();
+  std::set<ir::ValueId> exact(chosen.graph.inputs().begin(),
+                              chosen.graph.inputs().end());
+  if (layers == 0) return;
+  for (const ir::Node& node : nodes) {
+    const bool last = quant::IsWeighted(chosen.graph, node) && --layers == 0;
+    if (last && IsReadByALayer(chosen.graph, node.outputs[0])) break;
+    exact.insert(node.outputs.begin(), node.outputs.end());
+    if (last) break;
+  }
+  std::vector<ir::ValueId>& rounded = chosen.sites.rounded;
+  const auto first = std::find_if(rounded.begin(), rounded.end(),
+                                  [&](auto id) { return !exact.contains(id); });
+  const auto count = first - rounded.begin();
+  const auto drop = [count](auto& of_sites) {
+    of_sites.erase(of_sites.begin(), of_sites.begin() + count);
+  };
+  drop(rounded);
+  drop(chosen.parameters.schemes);
+  drop(chosen.thresholds);
+  drop(chosen.statistics);
+}
+
 }  // namespace
 
 QuantizationSearch::QuantizationSearch(const onnx::ImportedModel& float_model,
@@ -133,11 +187,43 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Run(
   graph_ = graph;
   stand_in_ = std::move(stand_in);
   Split();
+  if (!stand_in_) {
+    OCTET_ASSIGN_OR_RETURN(graph_, SeparateScales(graph_));
+  }
   OCTET_RETURN_IF_ERROR(Search());
   OCTET_ASSIGN_OR_RETURN(ChosenQuantization chosen, Make(best_, Basis::kAll));
   chosen.remedies = remedies_;
   chosen.left_out = left_out_;
   return chosen;
+}
+
+absl::StatusOr<ir::Graph> QuantizationSearch::SeparateScales(
+    const ir::Graph& graph) {
+  const std::vector<quant::ConcatInput> shared =
+      quant::SharedConcatInputs(graph);
+  if (shared.empty()) return graph;
+  std::vector<ir::ValueId> behind;
+  OCTET_ASSIGN_OR_RETURN(
+      const Observed apart,
+      Observe(quant::WithOwnScales(graph, shared, &behind), Basis::kFit));
+  // By group of values that share a scale.
+  std::map<ir::ValueId, quant::Range> ranges;
+  for (size_t i = 0; i < apart.sites.rounded.size(); ++i) {
+    ranges[apart.sites.group[apart.sites.rounded[i]]] =
+        *apart.statistics[i].histogram.range();
+  }
+  std::vector<quant::ConcatInput> kept;
+  for (size_t i = 0; i < shared.size(); ++i) {
+    const ir::ValueId before =
+        graph.nodes()[shared[i].node].inputs[shared[i].input];
+    const auto a = ranges.find(apart.sites.group[before]);
+    const auto b = ranges.find(apart.sites.group[behind[i]]);
+    if (a == ranges.end() || b == ranges.end()) continue;  // it stays float
+    if (quant::AreWorthOwnScales(a->second, b->second)) {
+      kept.push_back(shared[i]);
+    }
+  }
+  return quant::WithOwnScales(graph, kept);
 }
 
 void QuantizationSearch::Split() {
@@ -166,7 +252,7 @@ absl::Status QuantizationSearch::Search() {
   Recipe changed = best_;
   if (options_.bias_correction) {
     changed.correction = quant::Upstream::kFloat;
-    OCTET_RETURN_IF_ERROR(Try("bias correction", changed));
+    OCTET_RETURN_IF_ERROR(Try("bias correction", changed, kLeastGainDb));
   }
   quant::EqualizationScope scope = best_.equalized;
   scope.normalizations = true;
@@ -180,18 +266,34 @@ absl::Status QuantizationSearch::Search() {
     scope.layers = layers;
     changed = best_;
     changed.equalized = scope;
-    OCTET_RETURN_IF_ERROR(Try(name, changed));
+    OCTET_RETURN_IF_ERROR(Try(name, changed, kLeastGainDb));
   }
   changed = best_;
   changed.fit_thresholds = true;
-  OCTET_RETURN_IF_ERROR(Try("histogram thresholds", changed));
+  OCTET_RETURN_IF_ERROR(Try("histogram thresholds", changed, kLeastGainDb));
   changed = best_;
   changed.fit_weights = true;
-  OCTET_RETURN_IF_ERROR(Try("fitted weight ranges", changed));
-  if (!options_.bias_correction) return absl::OkStatus();
-  changed = best_;
-  changed.correction = quant::Upstream::kRounded;
-  return Try("bias correction, layer after layer", changed);
+  OCTET_RETURN_IF_ERROR(Try("fitted weight ranges", changed, kLeastGainDb));
+  if (options_.bias_correction) {
+    changed = best_;
+    changed.correction = quant::Upstream::kRounded;
+    OCTET_RETURN_IF_ERROR(
+        Try("bias correction, layer after layer", changed, kLeastGainDb));
+  }
+  return TryFloatLayers();
+}
+
+absl::Status QuantizationSearch::TryFloatLayers() {
+  for (int layers = 1; layers <= kMostFloatLayers; ++layers) {
+    if (best_db_ >= kUsableDb) break;
+    Recipe changed = best_;
+    changed.float_layers = layers;
+    OCTET_RETURN_IF_ERROR(
+        Try(layers == 1 ? "first layer in float"
+                        : absl::StrCat("first ", layers, " layers in float"),
+            changed, kLeastFloatGainDb));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<double> QuantizationSearch::TimedTrial(const Recipe& recipe) {
@@ -202,13 +304,14 @@ absl::StatusOr<double> QuantizationSearch::TimedTrial(const Recipe& recipe) {
 }
 
 absl::Status QuantizationSearch::Try(const std::string& name,
-                                     const Recipe& changed) {
+                                     const Recipe& changed,
+                                     double least_gain_db) {
   if (absl::Now() + longest_trial_ >= deadline_) {
     left_out_.push_back(name);
     return absl::OkStatus();
   }
   OCTET_ASSIGN_OR_RETURN(const double db, TimedTrial(changed));
-  RemedyEffect effect{name, best_db_, db, db >= best_db_ + kLeastGainDb, ""};
+  RemedyEffect effect{name, best_db_, db, db >= best_db_ + least_gain_db, ""};
   if (!effect.kept) {
     effect.note = "answers the samples that were held out no better";
   }
@@ -228,7 +331,7 @@ absl::Status QuantizationSearch::TryEqualizing(
   if (after.tensors == before.tensors) return absl::OkStatus();
   Recipe changed = best_;
   changed.equalized = scope;
-  return Try(name, changed);
+  return Try(name, changed, kLeastGainDb);
 }
 
 absl::Status QuantizationSearch::ComputeAnswers() {
@@ -291,9 +394,12 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Make(
     for (const quant::Threshold& candidate : candidates) {
       if (candidate.name == observed->kinds[i]) threshold = candidate;
     }
+    chosen.thresholds.push_back(std::move(threshold));
+  }
+  ShortenRanges(chosen);
+  for (const quant::Threshold& threshold : chosen.thresholds) {
     chosen.parameters.schemes.push_back(
         quant::SchemeFor(threshold.range, grid_));
-    chosen.thresholds.push_back(std::move(threshold));
   }
   if (recipe.fit_weights) {
     chosen.parameters.weight_scales =
@@ -302,6 +408,7 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Make(
   if (recipe.correction) {
     OCTET_RETURN_IF_ERROR(CorrectBiases(*recipe.correction, basis, chosen));
   }
+  KeepFirstLayersFloat(recipe.float_layers, chosen);
   return chosen;
 }
 

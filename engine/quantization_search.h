@@ -41,6 +41,7 @@ struct Recipe {
   bool fit_thresholds = false;
   bool fit_weights = false;
   std::optional<quant::Upstream> correction;
+  int float_layers = 0;  // so many of the first ones are not rounded
 };
 
 // Chooses the recipe for one model and its numbers.
@@ -82,6 +83,9 @@ class QuantizationSearch {
   // Which samples a model is made from.
   enum class Basis { kFit, kAll };
 
+  // `graph` with scales of their own where inputs of a Concat would lose by
+  // sharing one.
+  absl::StatusOr<ir::Graph> SeparateScales(const ir::Graph& graph);
   // Chooses best_.
   absl::Status Search();
   void Split();
@@ -92,7 +96,10 @@ class QuantizationSearch {
   absl::StatusOr<double> TimedTrial(const Recipe& recipe);
   // Makes `changed` best_ where the held-out samples are answered better then
   // and there is time to see that.
-  absl::Status Try(const std::string& name, const Recipe& changed);
+  absl::Status Try(const std::string& name, const Recipe& changed,
+                   double least_gain_db);
+  // Where nothing else gave a usable model.
+  absl::Status TryFloatLayers();
 
   // The model's graph, equalized if asked for, by what is known of it as it is:
   // no samples are run but for that.

@@ -189,6 +189,69 @@ onnx::ImportedModel WithOutliers() {
   return imported;
 }
 
+// Behind the first layer one of four channels is a thousand times as large as
+// the others, and a function keeps the two layers' channels from being made
+// equal.
+onnx::ImportedModel WithALoudChannel() {
+  GraphBuilder b;
+  ir::Conv conv;
+  conv.window = WindowOf({1, 1}, 1, 0);
+  const auto layer = [&](const std::string& name, ir::ValueId x, uint32_t seed,
+                         int64_t loud, float factor) {
+    Tensor weights = RandomFloats({4, 4, 1, 1}, seed);
+    for (int64_t i = 0; i < weights.size(); ++i) {
+      // Weights lie [output, input].
+      if ((loud == 0 ? i / 4 : i % 4) == 1) {
+        weights.mutable_data<float>()[i] *= factor;
+      }
+    }
+    return b.Node(name, conv, {x, b.Constant(name + "_w", weights)});
+  };
+  const ir::ValueId x = b.Input("x", RowsAnd({4, 4, 4}));
+  const ir::ValueId loud = layer("loud", x, 1, 0, 1000);
+  const ir::ValueId function =
+      b.Node("f", ir::Unary{ir::UnaryKind::kTanh, 0, 0},
+             {b.Node("small", ir::Unary{ir::UnaryKind::kSwish, 1, 0}, {loud})});
+  const ir::ValueId both =
+      b.Node("both", ir::Binary{},
+             {b.Node("swish", ir::Unary{ir::UnaryKind::kSwish, 1, 0}, {loud}),
+              function});
+  b.Output(layer("last", layer("soft", both, 2, 1, 0.001f), 3, 0, 1));
+  onnx::ImportedModel imported;
+  imported.graph = b.Build();
+  imported.batches = true;
+  return imported;
+}
+
+TEST(QuantizationSearchTest, FirstLayersStayFloatWhereNothingElseHelps) {
+  const onnx::ImportedModel imported = WithALoudChannel();
+  ModelOptions model_options;
+  model_options.max_batch = 1;
+  const auto model = internal::LoadedModel::Create(imported, model_options);
+  ASSERT_TRUE(model.ok()) << model.status();
+  const NamedTensor samples{"x", RandomFloats({32, 4, 4, 4}, 4, -2, 2)};
+  const TensorSamples source({&samples, 1});
+  const auto run = internal::CalibrationRun::Create(**model, source);
+  ASSERT_TRUE(run.ok()) << run.status();
+  const QuantizationOptions options = Histogram();
+  internal::QuantizationSearch search(imported, *model, *run, options, nullptr);
+  const auto chosen = search.Run(imported.graph);
+  ASSERT_TRUE(chosen.ok()) << chosen.status();
+  const auto kept =
+      std::find_if(chosen->remedies.begin(), chosen->remedies.end(),
+                   [](const RemedyEffect& remedy) {
+                     return remedy.name == "first 2 layers in float";
+                   });
+  ASSERT_NE(kept, chosen->remedies.end());
+  EXPECT_TRUE(kept->kept);
+  EXPECT_GT(kept->after_db, kept->before_db + 5);
+  const size_t sites = chosen->sites.rounded.size();
+  EXPECT_EQ(sites, 1u);  // what the last layer reads
+  EXPECT_EQ(chosen->parameters.schemes.size(), sites);
+  EXPECT_EQ(chosen->thresholds.size(), sites);
+  EXPECT_EQ(chosen->statistics.size(), sites);
+}
+
 TEST(QuantizationSearchTest, SmoothsBehindANormalizationWhereItHelps) {
   const onnx::ImportedModel imported = WithOutliers();
   ModelOptions model_options;
