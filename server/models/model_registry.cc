@@ -138,6 +138,14 @@ absl::StatusOr<std::shared_ptr<LoadedModel>> ModelRegistry::Build(
                    ? std::string()
                    : absl::StrCat("; it is not batched: ",
                                   loaded->model().why_not_batched()));
+  for (const SlowerLayers& layers : loaded->model().slower_layers()) {
+    if (!layers.kept_float) continue;
+    spdlog::info(
+        "model '{}' version {}: {} layers from {} on are computed in float, "
+        "the network in {:.4g} ms for {:.4g}",
+        identity.name, identity.version, layers.nodes.size(), layers.nodes[0],
+        layers.network_float_ms, layers.network_int8_ms);
+  }
   return loaded;
 }
 
