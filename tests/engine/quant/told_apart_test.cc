@@ -21,19 +21,19 @@ ValueId Pointwise(GraphBuilder& b, const std::string& name, ValueId x) {
 }
 
 // Whatever `make` puts behind a convolution, with another one behind it.
-struct Behind {
+struct OneFunction {
   ir::Graph graph;
   QuantizationSites sites;
   std::vector<Range> ranges;
   size_t site = 0;  // of the first convolution's result
 };
 
-Behind Make(const std::function<ValueId(GraphBuilder&, ValueId)>& make,
-            Range before, Range behind) {
+OneFunction MakeOne(const std::function<ValueId(GraphBuilder&, ValueId)>& make,
+                    Range before, Range behind) {
   GraphBuilder b;
   const ValueId x = Pointwise(b, "a", b.Input("x", RowsAnd({4, 8, 8})));
   b.Output(Pointwise(b, "b", make(b, x)));
-  Behind result;
+  OneFunction result;
   result.graph = b.Build();
   result.sites = ChooseSites(result.graph);
   for (size_t i = 0; i < result.sites.rounded.size(); ++i) {
@@ -44,7 +44,7 @@ Behind Make(const std::function<ValueId(GraphBuilder&, ValueId)>& make,
   return result;
 }
 
-Range Shortened(const Behind& made) {
+Range Shortened(const OneFunction& made) {
   return ToldApart(made.graph, made.sites, made.ranges)[made.site];
 }
 
@@ -56,7 +56,8 @@ TEST(ToldApartTest, ASiluKeepsWhatItsStepsTellApart) {
         b.Node("s", ir::Unary{ir::UnaryKind::kSigmoid, 0, 0}, {x});
     return b.Node("m", ir::Binary{ir::BinaryKind::kMul, {}}, {x, s});
   };
-  const Range range = Shortened(Make(silu, {-112, 17.5f}, {-0.2785f, 17.5f}));
+  const Range range =
+      Shortened(MakeOne(silu, {-112, 17.5f}, {-0.2785f, 17.5f}));
   EXPECT_EQ(range.max, 17.5f);
   EXPECT_GT(range.min, -7);
   // All that was cut off is within a quarter of a step of what is left.
@@ -72,7 +73,7 @@ TEST(ToldApartTest, ASigmoidIsShortenedAtBothEnds) {
   const auto sigmoid = [](GraphBuilder& b, ValueId x) {
     return b.Node("s", ir::Unary{ir::UnaryKind::kSigmoid, 0, 0}, {x});
   };
-  const Range range = Shortened(Make(sigmoid, {-50, 60}, {0, 1}));
+  const Range range = Shortened(MakeOne(sigmoid, {-50, 60}, {0, 1}));
   EXPECT_NEAR(range.min, -6.9, 0.1);
   EXPECT_NEAR(range.max, 6.9, 0.1);
 }
@@ -84,11 +85,11 @@ TEST(ToldApartTest, WhatOthersReadTooStaysAsItIs) {
     return b.Node("m", ir::Binary{}, {Pointwise(b, "r", x), s});
   };
   const Range whole = {-50, 60};
-  EXPECT_EQ(Shortened(Make(residual, whole, {0, 1})), whole);
+  EXPECT_EQ(Shortened(MakeOne(residual, whole, {0, 1})), whole);
   const auto linear = [](GraphBuilder& b, ValueId x) {
     return b.Node("s", ir::Unary{ir::UnaryKind::kLeakyRelu, 0.1f, 0}, {x});
   };
-  const Range kept = Shortened(Make(linear, whole, {-5, 60}));
+  const Range kept = Shortened(MakeOne(linear, whole, {-5, 60}));
   EXPECT_NEAR(kept.min, whole.min, 1);
   EXPECT_NEAR(kept.max, whole.max, 0.1);
 }
