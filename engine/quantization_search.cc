@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -133,35 +132,11 @@ void ShortenRanges(ChosenQuantization& chosen) {
   }
 }
 
-bool IsReadByALayer(const ir::Graph& graph, ir::ValueId id) {
-  return std::any_of(
-      graph.nodes().begin(), graph.nodes().end(), [&](const ir::Node& node) {
-        return quant::IsWeighted(graph, node) &&
-               std::count(node.inputs.begin(), node.inputs.end(), id) > 0;
-      });
-}
-
-// Rounds nothing up to what reads the results of the first `layers` layers, or
-// the functions of these.
-void KeepFirstLayersFloat(int layers, ChosenQuantization& chosen) {
-  const absl::Span<const ir::Node> nodes = chosen.graph.nodes();
-  std::set<ir::ValueId> exact(chosen.graph.inputs().begin(),
-                              chosen.graph.inputs().end());
-  if (layers == 0) return;
-  for (const ir::Node& node : nodes) {
-    const bool last = quant::IsWeighted(chosen.graph, node) && --layers == 0;
-    if (last && IsReadByALayer(chosen.graph, node.outputs[0])) break;
-    exact.insert(node.outputs.begin(), node.outputs.end());
-    if (last) break;
-  }
-  std::vector<ir::ValueId>& rounded = chosen.sites.rounded;
-  const auto first = std::find_if(rounded.begin(), rounded.end(),
-                                  [&](auto id) { return !exact.contains(id); });
-  const auto count = first - rounded.begin();
+void DropFirstSites(size_t count, ChosenQuantization& chosen) {
   const auto drop = [count](auto& of_sites) {
     of_sites.erase(of_sites.begin(), of_sites.begin() + count);
   };
-  drop(rounded);
+  drop(chosen.sites.rounded);
   drop(chosen.parameters.schemes);
   drop(chosen.thresholds);
   drop(chosen.statistics);
@@ -408,7 +383,9 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Make(
   if (recipe.correction) {
     OCTET_RETURN_IF_ERROR(CorrectBiases(*recipe.correction, basis, chosen));
   }
-  KeepFirstLayersFloat(recipe.float_layers, chosen);
+  const size_t exact = quant::SitesOfFirstLayers(chosen.graph, chosen.sites,
+                                                 recipe.float_layers);
+  DropFirstSites(exact, chosen);
   return chosen;
 }
 

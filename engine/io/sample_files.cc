@@ -24,9 +24,11 @@ absl::StatusOr<std::unique_ptr<SampleFiles>> SampleFiles::Open(
 }
 
 void SampleFiles::Reshape(size_t tensor, Shape shape) {
-  OCTET_CHECK(ElementCount(shape) == ElementCount(described_[tensor].shape) &&
-              shape[0] == described_[tensor].shape[0]);
-  described_[tensor].shape = std::move(shape);
+  Shape& described = described_[tensor].shape;
+  OCTET_CHECK(ElementCount(shape) == ElementCount(described) &&
+              shape.empty() == described.empty() &&
+              (shape.empty() || shape[0] == described[0]));
+  described = std::move(shape);
 }
 
 absl::StatusOr<Tensor> SampleFiles::Read(size_t tensor, int64_t sample) const {

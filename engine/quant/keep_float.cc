@@ -249,28 +249,27 @@ Graph WithFloatLayers(const Graph& quantized,
 Graph WithoutRounding(const Graph& quantized) {
   Graph result = quantized;
   const GraphIndex index(quantized);
-  for (const Node& node : quantized.nodes()) {
+  std::map<ValueId, ValueId> unrounded;  // what Quantize reads, by its result
+  std::map<ValueId, ValueId> exact;      // what replaces a Dequantize's result
+  for (Node& node : result.mutable_nodes()) {
+    for (ValueId& id : node.inputs) {
+      const auto found = exact.find(id);
+      if (found != exact.end()) id = found->second;
+    }
+    if (std::holds_alternative<ir::Quantize>(node.op)) {
+      unrounded[node.outputs[0]] = node.inputs[0];
+    }
     if (!std::holds_alternative<ir::Dequantize>(node.op) ||
         index.IsOutput(node.outputs[0])) {
       continue;
     }
     const ir::Value& integers = quantized.value(node.inputs[0]);
-    const Node* quantize = index.Producer(node.inputs[0]);
-    ValueId exact;
+    const auto pair = unrounded.find(node.inputs[0]);
     if (std::optional<Tensor> reals = Reals(integers)) {
-      exact = result.AddConstant(result.FreshName(integers.name + "_real"),
-                                 *std::move(reals));
-    } else if (quantize != nullptr &&
-               std::holds_alternative<ir::Quantize>(quantize->op)) {
-      // Which another pair may have made.
-      const auto position = quantize - quantized.nodes().data();
-      exact = result.nodes()[position].inputs[0];
-    } else {
-      continue;
-    }
-    for (Node& reader : result.mutable_nodes()) {
-      std::replace(reader.inputs.begin(), reader.inputs.end(), node.outputs[0],
-                   exact);
+      exact[node.outputs[0]] = result.AddConstant(
+          result.FreshName(integers.name + "_real"), *std::move(reals));
+    } else if (pair != unrounded.end()) {
+      exact[node.outputs[0]] = pair->second;
     }
   }
   return result.Compacted();

@@ -191,6 +191,14 @@ class Groups {
   std::vector<ValueId> parent_;
 };
 
+bool IsReadByALayer(const Graph& graph, ValueId id) {
+  return std::any_of(
+      graph.nodes().begin(), graph.nodes().end(), [&](const Node& node) {
+        return IsWeighted(graph, node) &&
+               std::count(node.inputs.begin(), node.inputs.end(), id) > 0;
+      });
+}
+
 }  // namespace
 
 bool IsWeighted(const Graph& graph, const Node& node) {
@@ -244,6 +252,22 @@ QuantizationSites ChooseSites(const Graph& graph) {
     }
   }
   return sites;
+}
+
+size_t SitesOfFirstLayers(const Graph& graph, const QuantizationSites& sites,
+                          int layers) {
+  if (layers == 0) return 0;
+  std::vector<bool> exact(graph.values().size(), false);
+  for (ValueId id : graph.inputs()) exact[id] = true;
+  for (const Node& node : graph.nodes()) {
+    const bool last = IsWeighted(graph, node) && --layers == 0;
+    if (last && IsReadByALayer(graph, node.outputs[0])) break;
+    for (ValueId id : node.outputs) exact[id] = true;
+    if (last) break;
+  }
+  const auto first = std::find_if(sites.rounded.begin(), sites.rounded.end(),
+                                  [&](ValueId id) { return !exact[id]; });
+  return first - sites.rounded.begin();
 }
 
 }  // namespace octet::quant

@@ -2,6 +2,7 @@
 #ifndef OCTET_ENGINE_QUANT_QUANTIZATION_SITES_H_
 #define OCTET_ENGINE_QUANT_QUANTIZATION_SITES_H_
 
+#include <cstddef>
 #include <vector>
 
 #include "engine/ir/graph.h"
@@ -37,6 +38,12 @@ bool IsWeighted(const ir::Graph& graph, const ir::Node& node);
 // Whether `node` is a ConvTranspose that has one: its weights and bias are
 // rounded as those of a Conv, and nothing else is done to it.
 bool IsWeightedTranspose(const ir::Graph& graph, const ir::Node& node);
+
+// How many sites have to go, from the first on, for the first `layers` Convs
+// and MatMuls, and the functions right behind them, to compute in float: what
+// the next layer reads is rounded.
+size_t SitesOfFirstLayers(const ir::Graph& graph,
+                          const QuantizationSites& sites, int layers);
 
 }  // namespace octet::quant
 

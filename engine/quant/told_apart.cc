@@ -105,8 +105,10 @@ class Functions {
     for (int i = 0; i < kPlaces; ++i) {
       std::optional<double> y;
       if (const auto* clamp = std::get_if<ir::Clamp>(&node.op)) {
-        y = std::clamp<double>((*inputs[0])[i], clamp->range.lower,
-                               clamp->range.upper);
+        // A file may have the limits the wrong way round: the upper one wins.
+        y = std::min<double>(
+            std::max<double>((*inputs[0])[i], clamp->range.lower),
+            clamp->range.upper);
       } else if (const auto* unary = std::get_if<ir::Unary>(&node.op)) {
         y = ValueOf(*unary, (*inputs[0])[i]);
       } else if (const auto* binary = std::get_if<ir::Binary>(&node.op)) {

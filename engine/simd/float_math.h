@@ -157,8 +157,7 @@ OCTET_FLOAT_INLINE typename V::F LogOfOneAnd(typename V::F x) {
 }
 
 // 1 / sqrt(x) for normal x above 0: Newton's method from a guess that is 3.5 %
-// off at most, by the exponent halved; a square root and a division take three
-// times as long.
+// off at most, by the exponent halved.
 template <class V>
 OCTET_FLOAT_INLINE typename V::F InverseSqrt(typename V::F x) {
   using F = typename V::F;

@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
 #include "engine/engine.h"
-#include "engine/io/input_files.h"
 #include "engine/io/sample_files.h"
 
 namespace octet::tools {
@@ -25,38 +24,6 @@ Shape AsSamples(const TensorSpec& spec, Shape shape) {
   }
   return shape;
 }
-
-// What files are read for; loaded once, and only if need be.
-class AskedModel {
- public:
-  explicit AskedModel(absl::string_view bytes) : bytes_(bytes) {}
-
-  absl::StatusOr<std::vector<io::RowInput>> Inputs() {
-    ModelOptions options;
-    options.max_batch = 1;
-    OCTET_ASSIGN_OR_RETURN(model_, Model::FromBytes(bytes_, options));
-    std::vector<io::RowInput> inputs;
-    for (const TensorSpec& spec : model_->inputs()) {
-      Shape shape = spec.row_shape;
-      if (model_->batches()) shape.insert(shape.begin(), -1);
-      inputs.push_back({spec.name, spec.dtype, std::move(shape)});
-    }
-    return inputs;
-  }
-
-  // The shape that Quantize() takes for `shape` of the input `name`.
-  Shape SampleShape(const std::string& name, Shape shape) const {
-    if (model_ == nullptr || model_->batches()) return shape;
-    for (const TensorSpec& spec : model_->inputs()) {
-      if (spec.name == name) return AsSamples(spec, std::move(shape));
-    }
-    return shape;
-  }
-
- private:
-  const absl::string_view bytes_;
-  std::shared_ptr<const Model> model_;
-};
 
 }  // namespace
 
@@ -107,30 +74,31 @@ void AddRowFlags(CLI::App& command, RowFlags* flags) {
       ->group(kGroup);
 }
 
-absl::StatusOr<std::vector<NamedTensor>> ReadSamples(
-    absl::string_view bytes, absl::Span<const std::string> arguments,
-    const RowFlags& flags) {
-  AskedModel model(bytes);
-  OCTET_ASSIGN_OR_RETURN(std::vector<NamedTensor> samples,
-                         io::ReadInputFiles(arguments, flags.ToForm(),
-                                            [&] { return model.Inputs(); }));
-  for (NamedTensor& sample : samples) {
-    sample.tensor = sample.tensor.Reshaped(
-        model.SampleShape(sample.name, sample.tensor.shape()));
-  }
-  return samples;
-}
-
 absl::StatusOr<std::unique_ptr<SampleSource>> OpenSamples(
     absl::string_view bytes, absl::Span<const std::string> arguments,
     const RowFlags& flags) {
-  AskedModel model(bytes);
+  std::shared_ptr<const Model> model;
+  const io::AskInputs ask = [&]() -> absl::StatusOr<std::vector<io::RowInput>> {
+    ModelOptions options;
+    options.max_batch = 1;
+    OCTET_ASSIGN_OR_RETURN(model, Model::FromBytes(bytes, options));
+    std::vector<io::RowInput> inputs;
+    for (const TensorSpec& spec : model->inputs()) {
+      Shape shape = spec.row_shape;
+      if (model->batches()) shape.insert(shape.begin(), -1);
+      inputs.push_back({spec.name, spec.dtype, std::move(shape)});
+    }
+    return inputs;
+  };
   OCTET_ASSIGN_OR_RETURN(std::unique_ptr<io::SampleFiles> samples,
-                         io::SampleFiles::Open(arguments, flags.ToForm(),
-                                               [&] { return model.Inputs(); }));
+                         io::SampleFiles::Open(arguments, flags.ToForm(), ask));
+  if (model == nullptr || model->batches()) return samples;
   for (size_t i = 0; i < samples->tensors().size(); ++i) {
     const SampleTensor& tensor = samples->tensors()[i];
-    samples->Reshape(i, model.SampleShape(tensor.name, tensor.shape));
+    for (const TensorSpec& spec : model->inputs()) {
+      if (spec.name != tensor.name) continue;
+      samples->Reshape(i, AsSamples(spec, tensor.shape));
+    }
   }
   return samples;
 }

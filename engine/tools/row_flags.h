@@ -11,7 +11,6 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "engine/base/sample_source.h"
-#include "engine/base/tensor.h"
 #include "engine/io/model_rows.h"
 
 // Samples of a model's inputs from files that users have, pictures and sound
@@ -33,13 +32,8 @@ struct RowFlags {
 // outlive `command`.
 void AddRowFlags(CLI::App& command, RowFlags* flags);
 
-// The samples of `arguments` (io::ReadInputFiles()) as Quantize() takes them,
+// The samples of `arguments` (io::SampleFiles) as QuantizeFrom() takes them,
 // for the model of `bytes`, which is loaded where the files do not say all.
-absl::StatusOr<std::vector<NamedTensor>> ReadSamples(
-    absl::string_view bytes, absl::Span<const std::string> arguments,
-    const RowFlags& flags);
-
-// The same, but left on disk (io::SampleFiles).
 absl::StatusOr<std::unique_ptr<SampleSource>> OpenSamples(
     absl::string_view bytes, absl::Span<const std::string> arguments,
     const RowFlags& flags);

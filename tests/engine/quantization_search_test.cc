@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "engine/base/status_macros.h"
 #include "engine/calibration_run.h"
 #include "engine/engine.h"
 #include "engine/io/file.h"
@@ -189,6 +190,21 @@ onnx::ImportedModel WithOutliers() {
   return imported;
 }
 
+// What `histogram` chooses for a model and samples of its input.
+absl::StatusOr<internal::ChosenQuantization> Chosen(
+    const onnx::ImportedModel& imported, const NamedTensor& samples) {
+  ModelOptions model_options;
+  model_options.max_batch = 1;
+  OCTET_ASSIGN_OR_RETURN(
+      const auto model, internal::LoadedModel::Create(imported, model_options));
+  const TensorSamples source({&samples, 1});
+  OCTET_ASSIGN_OR_RETURN(const auto run,
+                         internal::CalibrationRun::Create(*model, source));
+  const QuantizationOptions options = Histogram();
+  internal::QuantizationSearch search(imported, model, run, options, nullptr);
+  return search.Run(imported.graph);
+}
+
 // Behind the first layer one of four channels is a thousand times as large as
 // the others, and a function keeps the two layers' channels from being made
 // equal.
@@ -224,18 +240,8 @@ onnx::ImportedModel WithALoudChannel() {
 }
 
 TEST(QuantizationSearchTest, FirstLayersStayFloatWhereNothingElseHelps) {
-  const onnx::ImportedModel imported = WithALoudChannel();
-  ModelOptions model_options;
-  model_options.max_batch = 1;
-  const auto model = internal::LoadedModel::Create(imported, model_options);
-  ASSERT_TRUE(model.ok()) << model.status();
-  const NamedTensor samples{"x", RandomFloats({32, 4, 4, 4}, 4, -2, 2)};
-  const TensorSamples source({&samples, 1});
-  const auto run = internal::CalibrationRun::Create(**model, source);
-  ASSERT_TRUE(run.ok()) << run.status();
-  const QuantizationOptions options = Histogram();
-  internal::QuantizationSearch search(imported, *model, *run, options, nullptr);
-  const auto chosen = search.Run(imported.graph);
+  const auto chosen =
+      Chosen(WithALoudChannel(), {"x", RandomFloats({32, 4, 4, 4}, 4, -2, 2)});
   ASSERT_TRUE(chosen.ok()) << chosen.status();
   const auto kept =
       std::find_if(chosen->remedies.begin(), chosen->remedies.end(),
@@ -253,18 +259,8 @@ TEST(QuantizationSearchTest, FirstLayersStayFloatWhereNothingElseHelps) {
 }
 
 TEST(QuantizationSearchTest, SmoothsBehindANormalizationWhereItHelps) {
-  const onnx::ImportedModel imported = WithOutliers();
-  ModelOptions model_options;
-  model_options.max_batch = 1;
-  const auto model = internal::LoadedModel::Create(imported, model_options);
-  ASSERT_TRUE(model.ok()) << model.status();
-  const NamedTensor samples{"x", RandomFloats({32, 4, 16}, 4, -2, 2)};
-  const TensorSamples source({&samples, 1});
-  const auto run = internal::CalibrationRun::Create(**model, source);
-  ASSERT_TRUE(run.ok()) << run.status();
-  const QuantizationOptions options = Histogram();
-  internal::QuantizationSearch search(imported, *model, *run, options, nullptr);
-  const auto chosen = search.Run(imported.graph);
+  const auto chosen =
+      Chosen(WithOutliers(), {"x", RandomFloats({32, 4, 16}, 4, -2, 2)});
   ASSERT_TRUE(chosen.ok()) << chosen.status();
   const auto smoothing =
       std::find_if(chosen->remedies.begin(), chosen->remedies.end(),

@@ -79,6 +79,15 @@ TEST_F(SampleFilesTest, ReadsRowsWhereTheyLie) {
   EXPECT_THAT((*files)->Read(0, 1)->shape(), ElementsAre(1, 2));
 }
 
+TEST_F(SampleFilesTest, OneNumberIsNoSamples) {
+  const std::string number = Npy("n.npy", Tensor::Of<float>({}, {7}));
+  const auto files = SampleFiles::Open({"x=" + number}, {}, NotAsked());
+  ASSERT_TRUE(files.ok()) << files.status();
+  EXPECT_THAT((*files)->tensors()[0].shape, ElementsAre());
+  (*files)->Reshape(0, {});
+  EXPECT_THAT((*files)->tensors()[0].shape, ElementsAre());
+}
+
 TEST_F(SampleFilesTest, ConvertsWhatHasToBe) {
   // Fortran order: the header is changed by hand.
   auto bytes = SerializeNpy(Tensor::Of<float>({2, 3}, {1, 2, 3, 4, 5, 6}));
