@@ -361,9 +361,18 @@ struct RemedyEffect {
   std::string note;  // what it touched, or why it was not kept
 };
 
+// A tensor between layers whose channels the quantizer gave other units, by
+// equalization: the int8 model's values are the float model's over divisors[c].
+struct ScaledChannels {
+  std::string tensor;  // the float model's name
+  int axis = 1;        // that the channels run along
+  std::vector<float> divisors;
+};
+
 struct QuantizationResult {
   std::string model;  // ONNX bytes
   std::vector<QuantizedTensor> tensors;
+  std::vector<ScaledChannels> scaled_channels;
   int64_t float_bytes = 0;      // size of the model that came in
   int64_t quantized_bytes = 0;  // size of `model`
   int64_t integer_steps = 0;    // operators that compute in integers

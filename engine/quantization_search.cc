@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <numeric>
 #include <utility>
 
@@ -132,6 +133,18 @@ void ShortenRanges(ChosenQuantization& chosen) {
   }
 }
 
+std::vector<ScaledChannels> Published(
+    const ir::Graph& graph,
+    std::map<ir::ValueId, std::vector<float>> divisors) {
+  std::vector<ScaledChannels> published;
+  for (auto& [id, by_channel] : divisors) {
+    published.push_back({graph.value(id).name,
+                         quant::SiteChannelAxis(graph, id),
+                         std::move(by_channel)});
+  }
+  return published;
+}
+
 void DropFirstSites(size_t count, ChosenQuantization& chosen) {
   const auto drop = [count](auto& of_sites) {
     of_sites.erase(of_sites.begin(), of_sites.begin() + count);
@@ -180,7 +193,7 @@ absl::StatusOr<ir::Graph> QuantizationSearch::SeparateScales(
   std::vector<ir::ValueId> behind;
   OCTET_ASSIGN_OR_RETURN(
       const Observed apart,
-      Observe(quant::WithOwnScales(graph, shared, &behind), Basis::kFit));
+      Observe(quant::WithOwnScales(graph, shared, &behind), Basis::kTrials));
   // By group of values that share a scale.
   std::map<ir::ValueId, quant::Range> ranges;
   for (size_t i = 0; i < apart.sites.rounded.size(); ++i) {
@@ -215,6 +228,15 @@ void QuantizationSearch::Split() {
   }
   fit_ = Spread(fit_, kMostFit);
   held_out_ = Spread(held_out_, kMostHeldOut);
+}
+
+std::vector<int64_t> QuantizationSearch::SamplesOf(Basis basis) const {
+  if (basis == Basis::kAll) return all_;
+  if (basis == Basis::kFit) return fit_;
+  std::vector<int64_t> samples;
+  std::set_union(fit_.begin(), fit_.end(), held_out_.begin(), held_out_.end(),
+                 std::back_inserter(samples));
+  return samples;
 }
 
 absl::Status QuantizationSearch::Search() {
@@ -355,6 +377,7 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Make(
   chosen.graph = observed->graph;
   chosen.sites = observed->sites;
   chosen.statistics = observed->statistics;
+  chosen.scaled_channels = observed->scaled_channels;
   for (size_t i = 0; i < observed->sites.rounded.size(); ++i) {
     const std::vector<quant::Threshold> candidates =
         recipe.fit_thresholds ? quant::CandidateThresholds(
@@ -407,6 +430,8 @@ absl::StatusOr<QuantizationSearch::Observed*> QuantizationSearch::ObservedFrom(
                          Equalized(equalized, basis));
   OCTET_ASSIGN_OR_RETURN(Observed observed,
                          Observe(std::move(equalization.graph), basis));
+  observed.scaled_channels =
+      Published(observed.graph, std::move(equalization.divisors));
   return &observed_.emplace(std::pair(equalized, basis), std::move(observed))
               .first->second;
 }

@@ -31,6 +31,7 @@ struct ChosenQuantization {
   quant::QuantizationParameters parameters;
   std::vector<quant::Threshold> thresholds;  // by site
   std::vector<quant::SiteStatistics> statistics;
+  std::vector<ScaledChannels> scaled_channels;
   std::vector<RemedyEffect> remedies;
   std::vector<std::string> left_out;  // remedies that there was no time for
 };
@@ -77,11 +78,13 @@ class QuantizationSearch {
     ir::Graph graph;
     quant::QuantizationSites sites;
     std::vector<quant::SiteStatistics> statistics;
+    std::vector<ScaledChannels> scaled_channels;
     // By site, the kind of threshold that was best; empty until asked for.
     std::vector<std::string> kinds;
   };
-  // Which samples a model is made from.
-  enum class Basis { kFit, kAll };
+  // Which samples a model is made from; kTrials: those
+  // that trials fit and those that judge them.
+  enum class Basis { kFit, kTrials, kAll };
 
   // `graph` with scales of their own where inputs of a Concat would lose by
   // sharing one.
@@ -115,9 +118,7 @@ class QuantizationSearch {
   absl::Status ChooseKinds(Observed& observed, Basis basis);
   absl::Status CorrectBiases(quant::Upstream upstream, Basis basis,
                              ChosenQuantization& chosen);
-  const std::vector<int64_t>& SamplesOf(Basis basis) const {
-    return basis == Basis::kFit ? fit_ : all_;
-  }
+  std::vector<int64_t> SamplesOf(Basis basis) const;
   // Runs `graph` on `samples`, `passes` times, reporting as `phase`.
   absl::StatusOr<quant::ActivationSource> Source(
       const std::string& phase, int passes, const quant::WatchedGraph& graph,

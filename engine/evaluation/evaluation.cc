@@ -255,9 +255,9 @@ absl::StatusOr<ModelEvaluation> EvaluateOn(absl::string_view exact,
     OCTET_ASSIGN_OR_RETURN(evaluation.layers,
                            internal::EvaluateInputs(models, run, count));
     first_layer = evaluation.layers.size();
-    OCTET_ASSIGN_OR_RETURN(std::vector<LayerEvaluation> layers,
-                           internal::EvaluateLayers(models, run, count,
-                                                    options.threads, observer));
+    OCTET_ASSIGN_OR_RETURN(
+        std::vector<LayerEvaluation> layers,
+        internal::EvaluateLayers(models, run, count, options, observer));
     std::move(layers.begin(), layers.end(),
               std::back_inserter(evaluation.layers));
   }

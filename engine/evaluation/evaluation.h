@@ -38,6 +38,9 @@ struct EvaluationOptions {
   // About how long the two models are timed, one third of it as wholes; zero:
   // not at all.
   absl::Duration timing = absl::Seconds(3);
+  // Of the quantization that made the int8 model: its layers are then held
+  // against the float model's values in its own units.
+  std::vector<ScaledChannels> scaled_channels;
   // Of the runs for accuracy; times are always taken on one thread.
   int threads = 1;
 };
@@ -82,7 +85,7 @@ struct LayerEvaluation {
   double sqnr_db = 0;
   double own_sqnr_db = 0;
   double cosine = 1;
-  double min = 0;  // of the float model's values
+  double min = 0;  // of the float model's values, in the int8 model's units
   double max = 0;
   ValueHistogram histogram;  // of the float model's values
   // Microseconds of its steps, one row, one thread; absent where the times

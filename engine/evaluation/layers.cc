@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "engine/base/status_macros.h"
 #include "engine/compile.h"
@@ -103,17 +104,76 @@ absl::Status Report(QuantizationObserver* observer, int64_t done,
   return observer->OnProgress({"layers", done, total});
 }
 
+// Brings values of the float graph into the units that the int8 graph has them
+// in.
+class Units {
+ public:
+  static absl::StatusOr<Units> Create(const ModelPair& models,
+                                      absl::Span<const ScaledChannels> scaled) {
+    Units units;
+    for (const ValuePair& pair : models.pairs()) {
+      OfTensor& tensor = units.tensors_.emplace_back();
+      const ir::Value& value = models.exact().value(pair.exact);
+      const auto found = std::find_if(scaled.begin(), scaled.end(),
+                                      [&](const ScaledChannels& channels) {
+                                        return channels.tensor == value.name;
+                                      });
+      if (found == scaled.end()) continue;
+      const ir::Dims& dims = value.type.dims;
+      const int rank = static_cast<int>(dims.size());
+      if (found->axis < 0 || found->axis >= rank ||
+          dims[found->axis].value !=
+              static_cast<int64_t>(found->divisors.size())) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            "scaled channels of ", value.name, ": ", found->divisors.size(),
+            " along axis ", found->axis, "; it is ", ir::DimsToString(dims)));
+      }
+      tensor.divisors = found->divisors;
+      for (size_t axis = found->axis + 1; axis < dims.size(); ++axis) {
+        tensor.inner *= dims[axis].value;
+      }
+    }
+    return units;
+  }
+
+  // `values` of pair `index`, or what has become of them, which is valid until
+  // the next call for this pair.
+  absl::Span<const float> Of(size_t index, absl::Span<const float> values) {
+    OfTensor& tensor = tensors_[index];
+    if (tensor.divisors.empty()) return values;
+    tensor.values.resize(values.size());
+    for (size_t i = 0; i < values.size(); ++i) {
+      tensor.values[i] =
+          values[i] /
+          tensor.divisors[i / tensor.inner % tensor.divisors.size()];
+    }
+    return tensor.values;
+  }
+
+ private:
+  struct OfTensor {
+    std::vector<float> divisors;  // none: the same units
+    size_t inner = 1;             // elements from one channel to the next
+    std::vector<float> values;
+  };
+  std::vector<OfTensor> tensors_;  // by pair
+};
+
 // The float graph, the int8 graph, and the latter cut into layers.
 class Probes {
  public:
-  static absl::StatusOr<Probes> Create(const ModelPair& models, int threads) {
+  static absl::StatusOr<Probes> Create(const ModelPair& models,
+                                       const EvaluationOptions& options) {
+    const int threads = options.threads;
     std::vector<ir::ValueId> exact;
     std::vector<ir::ValueId> rounded;
     for (const ValuePair& pair : models.pairs()) {
       exact.push_back(pair.exact);
       rounded.push_back(pair.rounded);
     }
-    Probes probes;
+    OCTET_ASSIGN_OR_RETURN(Units units,
+                           Units::Create(models, options.scaled_channels));
+    Probes probes(std::move(units));
     OCTET_ASSIGN_OR_RETURN(
         probes.exact_,
         GraphProbe::Create(Showing(models.exact(), exact), threads));
@@ -131,7 +191,7 @@ class Probes {
                            std::vector<Figures>& figures) {
     OCTET_RETURN_IF_ERROR(exact_->Run(inputs));
     for (size_t i = 0; i < figures.size(); ++i) {
-      figures[i].AddToRange(exact_->Output(i));
+      figures[i].AddToRange(units_.Of(i, exact_->Output(i)));
     }
     return absl::OkStatus();
   }
@@ -141,20 +201,24 @@ class Probes {
     OCTET_RETURN_IF_ERROR(exact_->Run(inputs));
     OCTET_RETURN_IF_ERROR(rounded_->Run(inputs));
     std::vector<const void*> fed = inputs;
+    std::vector<absl::Span<const float>> exact;
     for (size_t i = 0; i < figures.size(); ++i) {
-      // Floats of the arena, which stay until the next run.
-      fed.push_back(exact_->Output(i).data());
+      // Floats of the arena or of units_, which stay until the next run.
+      exact.push_back(units_.Of(i, exact_->Output(i)));
+      fed.push_back(exact.back().data());
     }
     OCTET_RETURN_IF_ERROR(layers_->Run(fed));
     for (size_t i = 0; i < figures.size(); ++i) {
-      figures[i].AddExact(exact_->Output(i));
-      figures[i].AddError(exact_->Output(i), rounded_->Output(i),
-                          layers_->Output(i));
+      figures[i].AddExact(exact[i]);
+      figures[i].AddError(exact[i], rounded_->Output(i), layers_->Output(i));
     }
     return absl::OkStatus();
   }
 
  private:
+  explicit Probes(Units units) : units_(std::move(units)) {}
+
+  Units units_;
   std::unique_ptr<GraphProbe> exact_;
   std::unique_ptr<GraphProbe> rounded_;
   std::unique_ptr<GraphProbe> layers_;
@@ -195,12 +259,12 @@ const ir::TensorType* RoundedInput(const ir::Graph& rounded, ir::ValueId id) {
 
 absl::StatusOr<std::vector<LayerEvaluation>> EvaluateLayers(
     const ModelPair& models, const CalibrationRun& samples, int64_t count,
-    int threads, QuantizationObserver* observer) {
+    const EvaluationOptions& options, QuantizationObserver* observer) {
   std::vector<Figures> figures;
   for (const ValuePair& pair : models.pairs()) {
     figures.emplace_back(RoundingOf(models.rounded().type(pair.rounded)));
   }
-  OCTET_ASSIGN_OR_RETURN(Probes probes, Probes::Create(models, threads));
+  OCTET_ASSIGN_OR_RETURN(Probes probes, Probes::Create(models, options));
   for (int64_t s = 0; s < count; ++s) {
     OCTET_RETURN_IF_ERROR(Report(observer, s, 2 * count));
     OCTET_ASSIGN_OR_RETURN(const Sample sample, samples.Read(s));

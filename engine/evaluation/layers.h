@@ -13,12 +13,12 @@
 namespace octet::internal {
 
 // The figures of every pair, without times, over the first `count` samples, in
-// the order of `models.pairs()`. Memory: what the three graphs (float, int8,
-// int8 cut into layers) compute for one row, and a histogram a pair.
-// REQUIRES: 0 < count <= samples.samples().
+// the order of `models.pairs()`. Of `options`: threads, scaled_channels.
+// Memory: what the three graphs (float, int8, int8 cut into layers) compute for
+// one row, and a histogram a pair. REQUIRES: 0 < count <= samples.samples().
 absl::StatusOr<std::vector<LayerEvaluation>> EvaluateLayers(
     const ModelPair& models, const CalibrationRun& samples, int64_t count,
-    int threads, QuantizationObserver* observer);
+    const EvaluationOptions& options, QuantizationObserver* observer);
 
 // Likewise for the float32 inputs that the int8 model rounds.
 absl::StatusOr<std::vector<LayerEvaluation>> EvaluateInputs(

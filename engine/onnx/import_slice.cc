@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <limits>
 #include <utility>
 #include <vector>
 
@@ -109,14 +108,26 @@ absl::Status CutAxis(const AxisCut& cut, int axis, int64_t extent,
   return absl::OkStatus();
 }
 
+// More entries than axis `axis` of `dims` can have: tf2onnx spells "to the
+// end" 1,000,000,000, others the largest int32 or int64.
+int64_t NoLongerAxis(const ir::Dims& dims, int axis) {
+  int64_t others = 1;
+  for (int i = 0; i < static_cast<int>(dims.size()); ++i) {
+    if (i == axis || dims[i].value <= 1) continue;
+    others *= std::min(dims[i].value, kMaxElements / others);
+  }
+  return kMaxElements / others;
+}
+
 // An axis that carries rows is taken whole or not at all. In a file exported
 // for one row, whatever takes its one entry takes the whole axis.
-absl::StatusOr<bool> TakesAllRows(const AxisCut& cut, const ir::Dim& dim,
-                                  BatchMode mode) {
+absl::StatusOr<bool> TakesAllRows(const AxisCut& cut, const ir::Dims& dims,
+                                  int axis, BatchMode mode) {
+  const ir::Dim& dim = dims[axis];
   if (mode != BatchMode::kRowsForOne || !dim.is_rows() || cut.end.per_row) {
-    const bool to_the_end =
-        cut.end.per_row ? cut.end.value >= dim.value
-                        : cut.end.value >= std::numeric_limits<int32_t>::max();
+    const bool to_the_end = cut.end.per_row
+                                ? cut.end.value >= dim.value
+                                : cut.end.value >= NoLongerAxis(dims, axis);
     return cut.start == 0 && cut.step == 1 && to_the_end;
   }
   ir::Slice op = {{0}, {1}, {0}};
@@ -207,7 +218,7 @@ absl::Status ImportSlice(const NodeReader& node, GraphBuilder& graph) {
     bool whole = false;
     if (dims[axis].per_row) {
       OCTET_ASSIGN_OR_RETURN(whole,
-                             TakesAllRows(cut, dims[axis], graph.mode()));
+                             TakesAllRows(cut, dims, axis, graph.mode()));
     }
     if (!whole) {
       return absl::UnimplementedError(

@@ -8,6 +8,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/status_macros.h"
+#include "engine/ir/fresh_names.h"
 #include "engine/ir/infer_types.h"
 #include "engine/passes/permute.h"
 
@@ -47,6 +48,7 @@ class Lowering {
 
   absl::StatusOr<Graph> Run(absl::Span<const ValueId> watched) {
     for (ValueId id : source_.inputs()) {
+      names_.Take(source_.value(id).name);
       first_[id] = result_.AddValue(source_.value(id));
       result_.mutable_inputs().push_back(*first_[id]);
     }
@@ -105,7 +107,7 @@ class Lowering {
     for (ValueId id : node.outputs) {
       ir::Value value = source_.value(id);
       if (last) value.type.dims = PermuteToLast(value.type.dims);
-      value.name = FreshName(value.name);
+      value.name = names_.After(value.name);
       outputs.push_back(result_.AddValue(std::move(value)));
       (last ? last_ : first_)[id] = outputs.back();
     }
@@ -150,7 +152,7 @@ class Lowering {
         if (quantization && !quantization->per_tensor()) {
           quantization->axis = AxisToLast(quantization->axis, RankOf(id));
         }
-        last_[id] = result_.AddConstant(FreshName(value.name),
+        last_[id] = result_.AddConstant(names_.After(value.name),
                                         Permuted(*value.constant, perm),
                                         std::move(quantization));
       } else {
@@ -168,12 +170,12 @@ class Lowering {
     Shape shape = value.constant->shape();
     shape.insert(shape.begin(), rank - shape.size(), 1);
     Tensor full = value.constant->Reshaped(std::move(shape));
-    return result_.AddConstant(FreshName(value.name),
+    return result_.AddConstant(names_.After(value.name),
                                Permuted(full, PermToLast(rank)));
   }
 
   ValueId Constant(const ir::Value& value) {
-    return result_.AddConstant(FreshName(value.name), *value.constant,
+    return result_.AddConstant(names_.After(value.name), *value.constant,
                                value.type.quantization);
   }
 
@@ -182,7 +184,7 @@ class Lowering {
     if (quantization && !quantization->per_tensor()) {
       quantization->axis = 1 - quantization->axis;
     }
-    return result_.AddConstant(FreshName(value.name),
+    return result_.AddConstant(names_.After(value.name),
                                Permuted(*value.constant, {1, 0}),
                                std::move(quantization));
   }
@@ -190,12 +192,8 @@ class Lowering {
   ValueId Transpose(ValueId from, std::vector<int> perm, TensorType type) {
     const std::string& name = result_.value(from).name;
     return result_.AddNode(name + "_layout", ir::Transpose{std::move(perm)},
-                           {from}, FreshName(name + "_layout"),
+                           {from}, names_.After(name + "_layout"),
                            std::move(type));
-  }
-
-  std::string FreshName(const std::string& stem) const {
-    return result_.FreshName(stem);
   }
 
   // Outputs keep their names, whatever node ends up computing them.
@@ -215,6 +213,7 @@ class Lowering {
 
   const Graph& source_;
   Graph result_;
+  ir::FreshNames names_;
   // By value of the source: the value of the result in either layout.
   std::vector<std::optional<ValueId>> first_;
   std::vector<std::optional<ValueId>> last_;

@@ -28,24 +28,23 @@ MemoryPlan PlanMemory(const std::vector<BufferLife>& buffers) {
   });
   MemoryPlan plan;
   plan.offsets.assign(buffers.size(), 0);
-  std::vector<size_t> placed;
+  std::vector<size_t> placed;  // by offset
   for (size_t id : by_size) {
-    std::vector<std::pair<size_t, size_t>> taken;  // begin, end
+    const size_t bytes = Aligned(buffers[id].bytes);
+    size_t offset = 0;
     for (size_t other : placed) {
       if (!Overlap(buffers[id], buffers[other])) continue;
       const size_t begin = plan.offsets[other];
-      taken.emplace_back(begin, begin + Aligned(buffers[other].bytes));
-    }
-    std::sort(taken.begin(), taken.end());
-    const size_t bytes = Aligned(buffers[id].bytes);
-    size_t offset = 0;
-    for (const auto& [begin, end] : taken) {
       if (offset + bytes <= begin) break;
-      offset = std::max(offset, end);
+      offset = std::max(offset, begin + Aligned(buffers[other].bytes));
     }
     plan.offsets[id] = offset;
     plan.arena_bytes = std::max(plan.arena_bytes, offset + bytes);
-    placed.push_back(id);
+    placed.insert(std::upper_bound(placed.begin(), placed.end(), id,
+                                   [&](size_t a, size_t b) {
+                                     return plan.offsets[a] < plan.offsets[b];
+                                   }),
+                  id);
   }
   return plan;
 }

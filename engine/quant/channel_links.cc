@@ -84,20 +84,49 @@ class LinkFinder {
       if (known == link->origins.end()) return false;
       origins.insert(origins.end(), known->second.begin(), known->second.end());
     }
+    if (const auto* slice = std::get_if<ir::Slice>(&node.op)) {
+      origins =
+          Taken(origins, *slice, SiteChannelAxis(source_, node.inputs[0]));
+    }
+    if (!HasChannels(node.outputs[0], origins.size())) return false;
     link->origins[node.outputs[0]] = std::move(origins);
     return true;
   }
 
+  static std::vector<ChannelOrigin> Taken(
+      const std::vector<ChannelOrigin>& origins, const ir::Slice& slice,
+      int axis) {
+    std::vector<ChannelOrigin> taken;
+    for (int64_t i = 0; i < slice.sizes[axis]; ++i) {
+      taken.push_back(origins[slice.starts[axis] + i * slice.steps[axis]]);
+    }
+    return taken;
+  }
+
+  bool HasChannels(ValueId id, size_t count) const {
+    return source_.type(id).dims[SiteChannelAxis(source_, id)] ==
+           ir::Dim::Fixed(static_cast<int64_t>(count));
+  }
+
   bool PassesChannelsOn(const Node& node) const {
     if (node.inputs.empty()) return false;
-    const int axis = SiteChannelAxis(source_, node.inputs[0]);
-    if (const auto* pool = std::get_if<ir::Pool>(&node.op)) {
-      return pool->kind == ir::PoolKind::kMax && axis == 1;
+    if (std::holds_alternative<ir::Reshape>(node.op)) {
+      return KeepsLastChannels(node);
     }
+    const int axis = SiteChannelAxis(source_, node.inputs[0]);
+    if (SiteChannelAxis(source_, node.outputs[0]) != axis) return false;
     if (const auto* concat = std::get_if<ir::Concat>(&node.op)) {
       return concat->axis == axis;
     }
-    return KeepsLastChannels(node);
+    if (const auto* pad = std::get_if<ir::Pad>(&node.op)) {
+      return ir::MovesElements(node.op) && pad->begin[axis] == 0 &&
+             pad->end[axis] == 0;
+    }
+    const bool image = std::holds_alternative<ir::Pool>(node.op) ||
+                       std::holds_alternative<ir::GlobalPool>(node.op) ||
+                       std::holds_alternative<ir::Resize>(node.op);
+    return std::holds_alternative<ir::Slice>(node.op) ||
+           (image && axis == 1 && ir::MovesElements(node.op));
   }
 
   // Whether `node` is a layer whose weights see the channels that the origins
@@ -116,7 +145,6 @@ class LinkFinder {
 
   // Whether `node` gives the rows of a matrix another shape.
   bool KeepsLastChannels(const Node& node) const {
-    if (!std::holds_alternative<ir::Reshape>(node.op)) return false;
     const ir::Dims& before = source_.type(node.inputs[0]).dims;
     const ir::Dims& after = source_.type(node.outputs[0]).dims;
     if (before.empty() || after.empty()) return false;
@@ -203,20 +231,27 @@ class LinkFinder {
   bool AddProducer(size_t index, ValueId id, ChannelLink& link) const {
     const Node& node = source_.nodes()[index];
     // Only the first: scales of both kinds in one group are not worth it.
-    if (link.producers.empty() && AddNormalization(index, id, link)) {
-      return true;
+    if (link.origins.empty() && AddNormalization(index, id, link)) return true;
+    if (link.normalization || !site_of_[id]) return false;
+    const std::vector<ChannelOrigin> origins = OriginsOf(*site_of_[id]);
+    if (!HasChannels(id, origins.size())) return false;
+    if (CanScaleResult(node)) {
+      link.producers.push_back(index);
+    } else {
+      link.fixed.push_back(*site_of_[id]);
     }
-    if (link.normalization) return false;
-    if (!IsWeighted(source_, node) || !site_of_[id]) return false;
+    link.origins[id] = origins;
+    return true;
+  }
+
+  bool CanScaleResult(const Node& node) const {
+    if (!IsWeighted(source_, node)) return false;
     const auto* conv = std::get_if<ir::Conv>(&node.op);
     if (conv != nullptr && conv->has_residual) return false;
     // A clamp with a bound between the channels' values and zero would cut
     // more off a channel that is made larger.
     const ir::Activation& activation = ActivationOf(node.op);
-    if (activation.lower > 0 || activation.upper < 0) return false;
-    link.producers.push_back(index);
-    link.origins[id] = OriginsOf(*site_of_[id]);
-    return true;
+    return activation.lower <= 0 && activation.upper >= 0;
   }
 
   const Graph& source_;

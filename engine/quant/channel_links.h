@@ -26,15 +26,19 @@ struct ChannelLink {
   // product alone.
   std::vector<size_t> producers;
   bool normalization = false;
+  // Sites among them whose units stay, for what computes them has none to
+  // change: sums, pools, functions.
+  std::vector<size_t> fixed;
   std::vector<size_t> readers;  // weighted layers, node indices
   // By value, what each of its channels is.
   std::map<ir::ValueId, std::vector<ChannelOrigin>> origins;
 };
 
 // All links of `graph` with a producer and a reader. Groups that anything else
-// reads or computes, or that the caller gives or gets, make none. Between
-// producers and readers may be max pools, Concat along the channels and, where
-// these are the last axis, Reshapes that keep it.
+// reads, or that the caller gives or gets, make none, nor do normalizations
+// beside something else. Between producers and readers may be whatever takes
+// channels on as they are: max pools, Concat, Slice, Pad and Resize of images,
+// and, where channels are the last axis, Reshapes that keep it.
 std::vector<ChannelLink> FindChannelLinks(
     const ir::Graph& graph, const QuantizationSites& sites,
     const std::vector<SiteStatistics>& statistics);

@@ -111,7 +111,9 @@ class Equalizer {
 
   double LargestOf(const ChannelLink& link) const {
     double largest = 0;
-    for (size_t site : SitesOf(link)) {
+    std::vector<size_t> sites = SitesOf(link);
+    sites.insert(sites.end(), link.fixed.begin(), link.fixed.end());
+    for (size_t site : sites) {
       for (const ChannelOrigin& origin : OriginsOf(site)) {
         largest = std::max<double>(largest, Magnitude(origin));
       }
@@ -122,6 +124,9 @@ class Equalizer {
   Candidate Evened(const ChannelLink& link, double largest,
                    double alpha) const {
     Candidate candidate{{}, largest};
+    for (size_t site : link.fixed) {
+      candidate.scales[site].assign(OriginsOf(site).size(), 1);
+    }
     for (size_t site : SitesOf(link)) {
       for (const ChannelOrigin& origin : OriginsOf(site)) {
         const double share = kHeadroom * Magnitude(origin) / largest;
@@ -266,6 +271,12 @@ class Equalizer {
       }
     }
     for (size_t reader : link.readers) ScaleReader(reader, link, scales);
+    for (const auto& [value, origins] : link.origins) {
+      std::vector<float>& divisors = result_.divisors[value];
+      for (const ChannelOrigin& origin : origins) {
+        divisors.push_back(static_cast<float>(ScaleOf(origin, scales)));
+      }
+    }
     ++result_.tensors;
   }
 

@@ -2,6 +2,7 @@
 #ifndef OCTET_ENGINE_QUANT_EQUALIZE_CHANNELS_H_
 #define OCTET_ENGINE_QUANT_EQUALIZE_CHANNELS_H_
 
+#include <map>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -26,7 +27,10 @@ struct EqualizationScope {
 // A graph whose channels were given other units.
 struct Equalization {
   ir::Graph graph;  // nodes and values keep their places
-  int tensors = 0;  // whose channels were scaled
+  int tensors = 0;  // groups whose channels were scaled
+  // By value that was: what each of its channels (SiteChannelAxis()) was
+  // divided by.
+  std::map<ir::ValueId, std::vector<float>> divisors;
 };
 
 // Makes the channels of tensors between layers more alike in range, so that one

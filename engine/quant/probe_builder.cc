@@ -18,17 +18,16 @@ absl::StatusOr<ValueId> ProbeBuilder::Add(const std::string& stem, ir::Op op,
   for (ValueId id : inputs) types.push_back(graph_.type(id));
   OCTET_ASSIGN_OR_RETURN(ir::TensorType type, ir::InferType(op, types));
   return graph_.AddNode(absl::StrCat(stem, "/probe"), std::move(op),
-                        std::move(inputs), graph_.FreshName(stem),
-                        std::move(type));
+                        std::move(inputs), names_.After(stem), std::move(type));
 }
 
 absl::StatusOr<ValueId> ProbeBuilder::Round(ValueId id, const Scheme& scheme) {
   const ir::Dims dims = graph_.type(id).dims;
   const ValueId integers = graph_.AddNode(
-      "quantize/probe", ir::Quantize{}, {id}, graph_.FreshName("integers"),
+      "quantize/probe", ir::Quantize{}, {id}, names_.After("integers"),
       {scheme.dtype, dims, scheme.ToQuantization()});
   return graph_.AddNode("dequantize/probe", ir::Dequantize{}, {integers},
-                        graph_.FreshName("rounded"),
+                        names_.After("rounded"),
                         {DType::kFloat32, dims, std::nullopt});
 }
 
@@ -81,7 +80,7 @@ ValueId ProbeBuilder::AddChannelInput(const std::string& stem, int rank,
   Shape shape(rank, 1);
   shape[channel_axis] = channels;
   const ValueId id =
-      graph_.AddValue({graph_.FreshName(stem),
+      graph_.AddValue({names_.After(stem),
                        {DType::kFloat32, ir::FixedDims(shape), std::nullopt},
                        std::nullopt});
   graph_.mutable_inputs().push_back(id);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "engine/ir/fresh_names.h"
 #include "engine/ir/graph.h"
 #include "engine/quant/scheme.h"
 
@@ -21,7 +22,8 @@ enum class ChannelReduction { kMin, kMax, kMean, kMeanSquare };
 // source's values stay valid. Thread-compatible.
 class ProbeBuilder {
  public:
-  explicit ProbeBuilder(const ir::Graph& source) : graph_(source) {
+  explicit ProbeBuilder(const ir::Graph& source)
+      : graph_(source), names_(source) {
     graph_.mutable_nodes().clear();
   }
 
@@ -37,7 +39,7 @@ class ProbeBuilder {
                                   std::vector<ir::ValueId> inputs);
 
   ir::ValueId AddConstant(const std::string& stem, Tensor tensor) {
-    return graph_.AddConstant(graph_.FreshName(stem), std::move(tensor));
+    return graph_.AddConstant(names_.After(stem), std::move(tensor));
   }
 
   // `id` after Quantize and Dequantize.
@@ -58,6 +60,7 @@ class ProbeBuilder {
                                         bool mean);
 
   ir::Graph graph_;
+  ir::FreshNames names_;
 };
 
 // Conv or MatMul without bias, residual and activation.

@@ -76,7 +76,9 @@ class Wishes {
         root_(graph.values().size()) {
     std::iota(root_.begin(), root_.end(), 0);
     for (const Node& node : graph.nodes()) {
-      integer_[node.outputs[0]] = ComputesIntegers(node);
+      FindRoot(node);
+      const ValueId root = root_[node.outputs[0]];
+      integer_[node.outputs[0]] = ComputesIntegers(node) || integer_[root];
     }
   }
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
 #include "engine/base/status_macros.h"
+#include "engine/ir/fresh_names.h"
 #include "engine/ir/infer_types.h"
 #include "engine/quant/quantize_weights.h"
 
@@ -35,6 +36,7 @@ class Rewriter {
       : source_(source),
         parameters_(parameters),
         result_(source),
+        names_(source),
         schemes_(source.values().size()),
         carried_(CarriedSchemes(source, sites, parameters.schemes)),
         readable_(source.values().size()) {
@@ -67,11 +69,11 @@ class Rewriter {
     const ir::Dims& dims = source_.type(id).dims;
     const ValueId integers = result_.AddNode(
         absl::StrCat(name, "/quantize"), ir::Quantize{}, {id},
-        result_.FreshName(absl::StrCat(name, "_quantized")),
+        names_.After(absl::StrCat(name, "_quantized")),
         {schemes_[id]->dtype, dims, schemes_[id]->ToQuantization()});
     readable_[id] = result_.AddNode(
         absl::StrCat(name, "/dequantize"), ir::Dequantize{}, {integers},
-        result_.FreshName(absl::StrCat(name, "_dequantized")),
+        names_.After(absl::StrCat(name, "_dequantized")),
         {DType::kFloat32, dims, std::nullopt});
   }
 
@@ -118,17 +120,18 @@ class Rewriter {
                       ir::Quantization quantization) {
     const ir::Dims dims = ir::FixedDims(tensor.shape());
     const ValueId integers =
-        result_.AddConstant(result_.FreshName(absl::StrCat(name, "_quantized")),
+        result_.AddConstant(names_.After(absl::StrCat(name, "_quantized")),
                             std::move(tensor), std::move(quantization));
-    return result_.AddNode(
-        absl::StrCat(name, "/dequantize"), ir::Dequantize{}, {integers},
-        result_.FreshName(absl::StrCat(name, "_dequantized")),
-        {DType::kFloat32, dims, std::nullopt});
+    return result_.AddNode(absl::StrCat(name, "/dequantize"), ir::Dequantize{},
+                           {integers},
+                           names_.After(absl::StrCat(name, "_dequantized")),
+                           {DType::kFloat32, dims, std::nullopt});
   }
 
   const Graph& source_;
   const QuantizationParameters& parameters_;
   Graph result_;
+  ir::FreshNames names_;
   std::vector<std::optional<Scheme>> schemes_;  // by value: of its own pair
   // By value: of its integers.
   const std::vector<std::optional<Scheme>> carried_;

@@ -196,8 +196,9 @@ absl::StatusOr<QuantizationOutcome> QuantizeAndPublish(
   }
   QuantizationResult& result = *attempt;
   OCTET_ASSIGN_OR_RETURN(
-      const Comparison comparison,
+      Comparison comparison,
       PrepareComparison(environment, request, samples, &input));
+  comparison.options.scaled_channels = result.scaled_channels;
   report::ReportFacts compared = Facts(environment, request, result);
   compared.on_calibration_samples = comparison.on_calibration_samples;
   OCTET_ASSIGN_OR_RETURN(

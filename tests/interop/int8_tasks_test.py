@@ -10,6 +10,7 @@ import wave
 import numpy as np
 import onnxruntime
 
+import detectors
 import models
 import programs
 
@@ -95,6 +96,93 @@ class KeywordsTest(unittest.TestCase):
                     decibels = 10 * np.log10(np.sum(exact**2) / noise)
                     print(f"\n  {name}, {method}: {decibels:.1f} dB")
                     self.assertGreater(decibels, 20)
+
+
+def _quantized(test, model: str, name: str, samples: np.ndarray, method: str,
+               rows: np.ndarray) -> np.ndarray:
+    """What the int8 model of `model` made from `samples` answers to `rows`."""
+    with tempfile.TemporaryDirectory(prefix="octet_task_") as made:
+        folder = pathlib.Path(made)
+        np.save(folder / "samples.npy", samples)
+        np.save(folder / "rows.npy", rows)
+        programs.run_json(
+            "octet-model", "quantize", MODELS / f"{model}.onnx",
+            "--calibration", f"{name}={folder / 'samples.npy'}",
+            "--output", folder / "int8.onnx", "--method", method,
+            "--threads", "2",
+        )
+        done = programs.run_json(
+            "octet-model", "run", folder / "int8.onnx",
+            "--input", f"{name}={folder / 'rows.npy'}",
+            "--output-dir", folder,
+        )
+        test.assertEqual(len(done["outputs"]), 1)
+        return np.load(done["outputs"][0]["file"])
+
+
+@unittest.skipUnless(MODELS.is_dir(), f"{MODELS} is not there")
+class FileTypesTest(unittest.TestCase):
+    """Every second file calibrates; all keep the type that float gives them."""
+
+    def test_types_are_kept(self):
+        files = models.typed_files()
+        rows = np.stack([models.file_features(path) for path in files])
+        model = _session("magika_standard_v3_3")
+        name = model.get_inputs()[0].name
+        exact = model.run(None, {name: rows})[0]
+        for method in ["linear", "histogram"]:
+            rounded = _quantized(
+                self, "magika_standard_v3_3", name, rows[::2], method, rows
+            )
+            for path, a, b in zip(files, exact, rounded):
+                with self.subTest(method=method, file=path.name):
+                    self.assertEqual(b.argmax(), a.argmax())
+
+
+@unittest.skipUnless(MODELS.is_dir(), f"{MODELS} is not there")
+class DetectorsTest(unittest.TestCase):
+    """The best box of each picture is one of float's best: of the same class,
+    0.9 of what both cover, and scored within 0.02 of its very best one, for
+    neighbouring cells of one object often differ by less."""
+
+    TIE = 0.02
+
+    def expect_boxes(self, detector, least_exact: int):
+        model = _session(detector.NAME)
+        name = model.get_inputs()[0].name
+        read = lambda folder: np.stack(
+            [
+                detector.sample(path)
+                for path in sorted((models.INPUTS / folder).glob("*.JPEG"))
+            ]
+        )
+        rows = read("detect_jpeg")
+        rounded = _quantized(
+            self, detector.NAME, name, read("calib_jpeg50"), "histogram", rows
+        )
+        same = 0
+        for i, row in enumerate(rows):
+            exact = np.squeeze(model.run(None, {name: row[None]})[0])
+            best = detector.best(rounded[i].reshape(exact.shape))
+            with self.subTest(detector=detector.NAME, picture=i):
+                boxes = detector.boxes(exact, self.TIE)
+                shares = [
+                    best.union_share(box)
+                    for box in boxes
+                    if box.kind == best.kind
+                ]
+                self.assertTrue(shares, f"class {best.kind} for {boxes[0]}")
+                self.assertGreaterEqual(max(shares), 0.9)
+            first = boxes[0]
+            same += best.kind == first.kind and best.union_share(first) >= 0.9
+        print(f"\n  {detector.NAME}: {same} of {len(rows)} as float's very best")
+        self.assertGreaterEqual(same, least_exact)
+
+    def test_fastestdet(self):
+        self.expect_boxes(detectors.FastestDet(), 12)
+
+    def test_yolox_nano(self):
+        self.expect_boxes(detectors.YoloxNano(), 13)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ what each model wants of its input."""
 
 import csv
 import dataclasses
+import json
 import os
 import pathlib
 from typing import Callable, Optional
@@ -198,3 +199,29 @@ MODELS = [
         classifies=False,
     ),
 ]
+
+
+_FILES = INPUTS / "magika_files"
+
+
+def file_type_config() -> dict:
+    """What magika wants of a file, and the types that it knows."""
+    return json.loads((_FILES / "config.min.json").read_text())
+
+
+def typed_files() -> list[pathlib.Path]:
+    """Files in folders that are called by their types."""
+    return sorted(path for path in _FILES.glob("*/*") if path.is_file())
+
+
+def file_features(path: pathlib.Path) -> np.ndarray:
+    """The start and the end of a file, each without the space around it."""
+    config = file_type_config()
+    content = path.read_bytes()
+    size = config["beg_size"]
+    start = content[: config["block_size"]].lstrip()[:size]
+    end = content[-config["block_size"] :].rstrip()[-size:]
+    features = np.full(2 * size, config["padding_token"], np.int32)
+    features[: len(start)] = list(start)
+    features[2 * size - len(end) :] = list(end)
+    return features

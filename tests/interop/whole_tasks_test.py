@@ -4,7 +4,6 @@ detector that carries its state through a recording, a namer of file types, a
 wake word found by three models in a row. ONNX Runtime says what the answers
 are."""
 
-import json
 import unittest
 import wave
 
@@ -15,7 +14,6 @@ import tritonclient.grpc as triton
 import models
 import programs
 
-FILES = models.INPUTS / "magika_files"
 MODELS = models.DATA / "models"
 NAMES = [
     "silero_vad_16k_op15",
@@ -34,17 +32,6 @@ def _recording(name: str) -> np.ndarray:
     with wave.open(str(models.INPUTS / name)) as recording:
         frames = recording.readframes(recording.getnframes())
     return np.frombuffer(frames, np.int16).astype(np.float32)
-
-
-def _magika_features(content: bytes, config: dict) -> np.ndarray:
-    """The start and the end of a file, each without the space around it."""
-    size = config["beg_size"]
-    start = content[: config["block_size"]].lstrip()[:size]
-    end = content[-config["block_size"] :].rstrip()[-size:]
-    features = np.full(2 * size, config["padding_token"], np.int32)
-    features[: len(start)] = list(start)
-    features[2 * size - len(end) :] = list(end)
-    return features
 
 
 @unittest.skipUnless(MODELS.is_dir(), f"{MODELS} is not there")
@@ -112,17 +99,9 @@ class WholeTasksTest(unittest.TestCase):
         self.assertGreater(max(heard), 0.5)
 
     def test_files_are_named(self):
-        config = json.loads((FILES / "config.min.json").read_text())
-        kinds = config["target_labels_space"]
-        paths = sorted(
-            path
-            for folder in FILES.iterdir()
-            if folder.is_dir()
-            for path in folder.iterdir()
-        )
-        features = np.stack(
-            [_magika_features(path.read_bytes(), config) for path in paths]
-        )
+        kinds = models.file_type_config()["target_labels_space"]
+        paths = models.typed_files()
+        features = np.stack([models.file_features(path) for path in paths])
         (ours,) = self.served("magika_standard_v3_3", {"bytes": features})
         (theirs,) = self.session("magika_standard_v3_3").run(
             None, {"bytes": features}

@@ -156,6 +156,41 @@ TEST(EvaluateTest, TheFirstLayersOwnErrorIsAllThatItHas) {
             evaluation->layers.back().own_sqnr_db);
 }
 
+// The sample's second convolution, of 32 channels, told to have other units
+// than it has: the float model's values are a fifth larger in them, which
+// leaves 20 log10(1.2 / 0.2) decibels.
+TEST(EvaluateTest, HoldsChannelsAgainstTheirOwnUnits) {
+  const auto plain = EvaluateSample(Untimed());
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  size_t index = 0;
+  for (size_t i = 0, convs = 0; i < plain->layers.size(); ++i) {
+    if (plain->layers[i].op == "Conv" && ++convs == 2) index = i;
+  }
+  const LayerEvaluation& layer = plain->layers[index];
+  EvaluationOptions options = Untimed();
+  options.scaled_channels = {
+      {layer.tensor, 1, std::vector<float>(32, 1.0f / 1.2f)}};
+  const auto scaled = EvaluateSample(options);
+  ASSERT_TRUE(scaled.ok()) << scaled.status();
+  EXPECT_NEAR(scaled->layers[index].max, 1.2 * layer.max, 1e-4 * layer.max);
+  EXPECT_NEAR(scaled->layers[index].sqnr_db, 20 * std::log10(6.0), 0.5);
+  // Those who read it are fed with values in these units.
+  const auto has_other_own = [&](const LayerEvaluation& other) {
+    const LayerEvaluation& before =
+        plain->layers[&other - scaled->layers.data()];
+    return other.own_sqnr_db < before.own_sqnr_db - 3;
+  };
+  EXPECT_TRUE(std::any_of(scaled->layers.begin() + index + 1,
+                          scaled->layers.end(), has_other_own));
+  EXPECT_EQ(scaled->layers[index - 1].sqnr_db,
+            plain->layers[index - 1].sqnr_db);
+
+  options.scaled_channels[0].divisors.push_back(1);
+  const absl::Status refused = EvaluateSample(options).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(refused.message(), HasSubstr(layer.tensor));
+}
+
 TEST(EvaluateTest, CountsWhatIsClipped) {
   // Twice as bright as what calibrated: white is 2 where integers reach 1.
   const NamedTensor bright{"image",

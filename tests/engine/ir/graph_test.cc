@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/ir/graph.h"
 
+#include "engine/ir/fresh_names.h"
+
 #include <string>
 #include <vector>
 
@@ -30,6 +32,20 @@ TEST(GraphTest, FreshNamesAreNotTaken) {
   b.Input("x_1", RowsAnd({2}));
   EXPECT_EQ(b.graph().FreshName("y"), "y");
   EXPECT_EQ(b.graph().FreshName("x"), "x_2");
+}
+
+TEST(FreshNamesTest, AreThoseThatTheGraphWouldGive) {
+  GraphBuilder b;
+  b.Input("x", RowsAnd({2}));
+  b.Input("x_1", RowsAnd({2}));
+  FreshNames names(b.graph());
+  EXPECT_EQ(names.After("y"), "y");
+  EXPECT_EQ(names.After("x"), "x_2");
+  EXPECT_EQ(names.After("x"), "x_3");
+  EXPECT_EQ(names.After("y"), "y_1");
+  names.Take("y_2");
+  EXPECT_EQ(names.After("y"), "y_3");
+  EXPECT_EQ(names.After("x_2"), "x_2_1");
 }
 
 TEST(GraphTest, WithRowsFixesValuesReshapesAndSlices) {

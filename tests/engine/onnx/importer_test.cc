@@ -202,6 +202,23 @@ TEST(ImporterTest, SliceOfOneOfManyRowsIsNotBatched) {
   EXPECT_THAT(imported.why_not_batched, HasSubstr("carries the rows"));
 }
 
+TEST(ImporterTest, SliceToAnEndThatNoAxisReachesTakesAllRows) {
+  // tf2onnx writes 1,000,000,000; 2^31 elements of 8 a row end sooner.
+  for (const int64_t end : {1000000000, 2147483647, 1 << 28}) {
+    auto model = OneInput(9, {-1, 8});
+    model.Node("Slice", {"x"}, {"y"})
+        .Ints("starts", {0, 2})
+        .Ints("ends", {end, 5});
+    const auto imported = Import(model);
+    EXPECT_TRUE(imported.batches) << end << imported.why_not_batched;
+  }
+  auto model = OneInput(9, {-1, 8});
+  model.Node("Slice", {"x"}, {"y"})
+      .Ints("starts", {0})
+      .Ints("ends", {(1 << 28) - 1});
+  EXPECT_FALSE(Import(model).batches);
+}
+
 TEST(ImporterTest, PadReadsAxes) {
   auto model = OneInput(18, {-1, 2, 3});
   model.Ints("pads", {1, 2}).Ints("axes", {-1}).Floats("v", {}, {0.5f});

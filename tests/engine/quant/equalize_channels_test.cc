@@ -165,6 +165,60 @@ TEST(EqualizeChannelsTest, PassesMaxPoolAndConcat) {
   ExpectSameAnswers(net, equalized.graph);
 }
 
+// A Slice of a convolution's channels, enlarged, beside an average pool, whose
+// result has no weights to be scaled in.
+TEST(EqualizeChannelsTest, PassesSliceAndResizeBesideWhatStays) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", RowsAnd({3, 4, 4}));
+  ir::Conv conv;
+  conv.window = WindowOf({1, 1});
+  conv.activation = {0, kInfinity};
+  const ValueId a =
+      b.Node("a", conv, {x, b.Constant("a_w", Graded({8, 3, 1, 1}, 1, 0.3f))});
+  const ir::Slice odd = {{0, 1, 0, 0}, {1, 2, 1, 1}, {0, 4, 4, 4}};
+  ir::Resize resize;
+  resize.sizes = {0, 4, 8, 8};
+  resize.scales = {1, 1, 2, 2};
+  resize.coordinates = ir::ResizeCoordinates::kAsymmetric;
+  resize.rounding = ir::ResizeRounding::kFloor;
+  const ValueId large = b.Node("large", resize, {b.Node("odd", odd, {a})});
+  ir::Pool pool;
+  pool.kind = ir::PoolKind::kAverage;
+  pool.window = WindowOf({1, 1});
+  ir::Resize all = resize;
+  all.sizes = {0, 8, 8, 8};
+  const ValueId wide = b.Node("wide", all, {b.Node("pool", pool, {a})});
+  const ValueId cat = b.Node("cat", ir::Concat{1}, {large, wide});
+  b.Output(b.Node("y", conv,
+                  {cat, b.Constant("y_w", RandomFloats({2, 12, 1, 1}, 4))}));
+  UnevenNet net{b.Build(), {RandomFloats({1, 3, 4, 4}, 5, 0, 2)}};
+  // The pool reads `a` too: what it computes is fixed, and nobody scales `a`.
+  EXPECT_EQ(Equalized(net).tensors, 0);
+
+  GraphBuilder c;
+  const ValueId z = c.Input("x", RowsAnd({3, 4, 4}));
+  const ValueId d =
+      c.Node("a", conv, {z, c.Constant("a_w", Graded({8, 3, 1, 1}, 1, 0.3f))});
+  const ValueId e =
+      c.Node("e", conv, {z, c.Constant("e_w", Graded({8, 3, 1, 1}, 2, 1))});
+  const ValueId up = c.Node("large", resize, {c.Node("odd", odd, {d})});
+  const ValueId out = c.Node("wide", all, {c.Node("pool", pool, {e})});
+  const ValueId joined = c.Node("cat", ir::Concat{1}, {up, out});
+  c.Output(c.Node("y", conv,
+                  {joined, c.Constant("y_w", RandomFloats({2, 12, 1, 1}, 4))}));
+  net.graph = c.Build();
+  const Equalization equalized = Equalized(net);
+  EXPECT_EQ(equalized.tensors, 1);
+  ExpectSameAnswers(net, equalized.graph);
+  // What each was divided by: the sliced channels, and the pool's, which stay.
+  ASSERT_EQ(equalized.divisors.count(up), 1u);
+  const std::vector<float>& of_a = equalized.divisors.at(d);
+  EXPECT_THAT(equalized.divisors.at(up),
+              testing::ElementsAre(of_a[1], of_a[3], of_a[5], of_a[7]));
+  EXPECT_LT(of_a[7], 1);
+  EXPECT_THAT(equalized.divisors.at(out), testing::Each(1));
+}
+
 TEST(EqualizeChannelsTest, LeavesWhatAnAdditionReads) {
   GraphBuilder b;
   const ValueId x = b.Input("x", RowsAnd({4, 4, 4}));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/quant/own_scales.h"
 
+#include <algorithm>
+#include <string>
 #include <vector>
 
 #include "engine/quant/quantization_sites.h"
@@ -66,6 +68,43 @@ TEST(WithOwnScalesTest, TakesAnInputOutOfTheGroup) {
   EXPECT_EQ(sites.group[convs.alone], sites.group[convs.result]);
   EXPECT_EQ(CountOps(apart, "Clamp"), 1);
   EXPECT_EQ(CountOps(WithOwnScales(convs.graph, {}), "Clamp"), 0);
+}
+
+// Blocks that pass half of their channels by, as ShuffleNet's: a Slice of what
+// one Concat gives is an input of the next.
+TEST(WithOwnScalesTest, ManyInARowLeaveNoFloats) {
+  GraphBuilder b;
+  ValueId x = Conv1x1(b, "a", b.Input("x", RowsAnd({4, 8, 8})));
+  x = b.Node("cat0", ir::Concat{1}, {x, Conv1x1(b, "b", x)});
+  for (const char* name : {"cat1", "cat2", "cat3"}) {
+    const std::string block = name;
+    const ir::Slice left = {{0, 0, 0, 0}, {1, 2, 1, 1}, {0, 4, 8, 8}};
+    const ir::Slice right = {{0, 1, 0, 0}, {1, 2, 1, 1}, {0, 4, 8, 8}};
+    const ValueId by = b.Node(block + "_by", left, {x});
+    const ValueId in = b.Node(block + "_in", right, {x});
+    x = b.Node(block, ir::Concat{1}, {by, Conv1x1(b, block + "_conv", in)});
+  }
+  ir::Conv conv;
+  conv.window = WindowOf({1, 1}, 1, 0);
+  b.Output(
+      b.Node("y", conv, {x, b.Constant("y_w", RandomFloats({2, 8, 1, 1}, 9))}));
+  const ir::Graph graph = b.Build();
+  const std::vector<ConcatInput> shared = SharedConcatInputs(graph);
+  ASSERT_EQ(shared.size(), 4u);
+  std::vector<ValueId> behind;
+  const ir::Graph apart = WithOwnScales(graph, shared, &behind);
+  const QuantizationSites sites = ChooseSites(apart);
+  const auto is_rounded = [&](ValueId id) {
+    return std::any_of(
+        sites.rounded.begin(), sites.rounded.end(),
+        [&](ValueId site) { return sites.group[site] == sites.group[id]; });
+  };
+  for (size_t i = 0; i < shared.size(); ++i) {
+    EXPECT_TRUE(is_rounded(behind[i])) << i;
+    EXPECT_TRUE(
+        is_rounded(graph.nodes()[shared[i].node].inputs[shared[i].input]))
+        << i;
+  }
 }
 
 TEST(AreWorthOwnScalesTest, FromTwiceTheRangeOn) {
