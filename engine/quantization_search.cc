@@ -133,16 +133,15 @@ void ShortenRanges(ChosenQuantization& chosen) {
   }
 }
 
-std::vector<ScaledChannels> Published(
+std::vector<ScaledChannels> ScaledChannelsOf(
     const ir::Graph& graph,
     std::map<ir::ValueId, std::vector<float>> divisors) {
-  std::vector<ScaledChannels> published;
+  std::vector<ScaledChannels> scaled;
   for (auto& [id, by_channel] : divisors) {
-    published.push_back({graph.value(id).name,
-                         quant::SiteChannelAxis(graph, id),
-                         std::move(by_channel)});
+    scaled.push_back({graph.value(id).name, quant::SiteChannelAxis(graph, id),
+                      std::move(by_channel)});
   }
-  return published;
+  return scaled;
 }
 
 void DropFirstSites(size_t count, ChosenQuantization& chosen) {
@@ -415,7 +414,7 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Make(
 absl::StatusOr<quant::Equalization> QuantizationSearch::Equalized(
     const quant::EqualizationScope& scope, Basis basis) {
   if (scope == quant::EqualizationScope{}) {
-    return quant::Equalization{graph_, 0};
+    return quant::Equalization{graph_, 0, {}};
   }
   OCTET_ASSIGN_OR_RETURN(const Observed* plain, ObservedFrom({}, basis));
   return quant::EqualizeChannels(plain->graph, plain->sites, plain->statistics,
@@ -431,7 +430,7 @@ absl::StatusOr<QuantizationSearch::Observed*> QuantizationSearch::ObservedFrom(
   OCTET_ASSIGN_OR_RETURN(Observed observed,
                          Observe(std::move(equalization.graph), basis));
   observed.scaled_channels =
-      Published(observed.graph, std::move(equalization.divisors));
+      ScaledChannelsOf(observed.graph, std::move(equalization.divisors));
   return &observed_.emplace(std::pair(equalized, basis), std::move(observed))
               .first->second;
 }

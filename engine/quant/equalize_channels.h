@@ -60,9 +60,8 @@ struct Equalization {
 // s[c] = r[c]^alpha / w[c]^(1 - alpha), w[c] the largest weight that meets the
 // channel, both in shares of the largest; the best alpha as above.
 //
-// Tensors may pass max pools, channel-wise Concat and, where channels are the
-// last axis, Reshapes that keep it; those that anything else
-// reads or computes, or that the caller reads, stay as they are.
+// Tensors may pass what channel_links.h says; those that anything else reads,
+// or that the caller reads, stay as they are.
 absl::StatusOr<Equalization> EqualizeChannels(
     const ir::Graph& graph, const QuantizationSites& sites,
     const std::vector<SiteStatistics>& statistics,

@@ -64,8 +64,9 @@ class Server:
     """A running octet-server with a repository of its own.
 
     The repository holds `models`, which maps paths in it to files: the sample
-    model as `characters`, version 1, unless told otherwise. Ports are free
-    ones of 127.0.0.1.
+    model as `characters`, version 1, unless told otherwise. It is a new folder,
+    `repository` where that is given, which then stays. Ports are free ones of
+    127.0.0.1.
     """
 
     def __init__(
@@ -73,9 +74,10 @@ class Server:
         *flags: str,
         models: dict[str, pathlib.Path] | None = None,
         environment: dict[str, str] | None = None,
+        repository: pathlib.Path | None = None,
     ):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="octet_interop_"))
-        self.repository = self.folder / "models"
+        self.repository = repository or self.folder / "models"
         self.repository.mkdir()
         if models is None:
             models = {"characters/1/model.onnx": SAMPLE_MODEL}
