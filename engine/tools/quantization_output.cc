@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -30,6 +32,40 @@ Json SyntheticJson(const QuantizationOptions& options,
   return json;
 }
 
+Json RemediesJson(const std::vector<RemedyEffect>& remedies) {
+  Json list = Json::array();
+  for (const RemedyEffect& remedy : remedies) {
+    list.push_back({{"name", remedy.name},
+                    {"before_db", BoundedDb(remedy.before_db)},
+                    {"after_db", BoundedDb(remedy.after_db)},
+                    {"kept", remedy.kept},
+                    {"note", remedy.note}});
+  }
+  return list;
+}
+
+// "kept bias correction (24.2 to 24.8 dB), ...; dropped ...".
+void PrintRemedies(const std::vector<RemedyEffect>& remedies) {
+  std::vector<std::string> kept;
+  std::vector<std::string> dropped;
+  for (const RemedyEffect& remedy : remedies) {
+    if (!remedy.kept) {
+      dropped.push_back(remedy.name);
+      continue;
+    }
+    kept.push_back(absl::StrFormat("%s (%.1f to %.1f dB)", remedy.name,
+                                   BoundedDb(remedy.before_db),
+                                   BoundedDb(remedy.after_db)));
+  }
+  if (!kept.empty()) {
+    std::printf("remedies kept: %s\n", absl::StrJoin(kept, ", ").c_str());
+  }
+  if (!dropped.empty()) {
+    std::printf("without gain on samples held out, so dropped: %s\n",
+                absl::StrJoin(dropped, ", ").c_str());
+  }
+}
+
 }  // namespace
 
 Json QuantizationJson(const std::string& output,
@@ -47,6 +83,7 @@ Json QuantizationJson(const std::string& output,
                {"integer_steps", result.integer_steps},
                {"float_steps", result.float_steps},
                {"sqnr_db", BoundedDb(result.sqnr_db)},
+               {"remedies", RemediesJson(result.remedies)},
                {"left_out", result.left_out},
                {"tensors", Json::array()}};
   for (const QuantizedTensor& tensor : result.tensors) {
@@ -104,6 +141,7 @@ void PrintQuantization(const std::string& output,
               static_cast<long long>(result.integer_steps),
               static_cast<long long>(result.float_steps));
   if (options.keep_faster_float) PrintSlowerLayers(result.slower_layers);
+  PrintRemedies(result.remedies);
   if (!result.left_out.empty()) {
     std::printf(
         "left out for want of time: %s; a larger --time-budget tries "

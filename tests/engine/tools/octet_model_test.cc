@@ -387,7 +387,15 @@ TEST_F(OctetModelTest, QuantizeKeepsToItsBudgets) {
               HasSubstr("left out for want of time: bias correction, "));
   const Outcome json = Run(quantize + "--time-budget 0 --json");
   EXPECT_FALSE(json.Json()["left_out"].empty());
-  EXPECT_TRUE(Run(quantize + "--json").Json()["left_out"].empty());
+  const auto unhurried = Run(quantize + "--json").Json();
+  EXPECT_TRUE(unhurried["left_out"].empty());
+  ASSERT_FALSE(unhurried["remedies"].empty());
+  const auto& first = unhurried["remedies"][0];
+  EXPECT_EQ(first["name"], "bias correction");
+  EXPECT_THAT(
+      Run(quantize).out,
+      HasSubstr(first["kept"].get<bool>() ? "remedies kept: bias correction ("
+                                          : "so dropped: bias correction"));
   std::filesystem::remove(Path("q.onnx"));
   ExpectFailure(quantize + "--memory-budget 1",
                 HasSubstr("the budget is 1.0 MB"));
