@@ -3,6 +3,7 @@
 #include "engine/passes/fold_constants.h"
 #include "engine/passes/fuse_integer.h"
 #include "engine/passes/fuse_into_producer.h"
+#include "engine/passes/move_reshape_down.h"
 #include "engine/passes/pass.h"
 #include "engine/passes/recognize.h"
 #include "engine/passes/remove_no_ops.h"
@@ -16,6 +17,7 @@ std::vector<Pass> FloatPasses() {
       {"merge_slice_chains", MergeSliceChains},
       {"remove_no_ops", RemoveNoOps},
       {"fold_batch_norm", FoldBatchNorm},
+      {"move_reshape_down", MoveReshapeDown},
       {"fuse_bias", FuseBias},
       // The residual before the activation: Conv, Add, Relu is one operator.
       {"fuse_residual_add", FuseResidualAdd},

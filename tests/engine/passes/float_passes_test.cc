@@ -8,6 +8,7 @@
 #include "engine/passes/fold_batch_norm.h"
 #include "engine/passes/fold_constants.h"
 #include "engine/passes/fuse_into_producer.h"
+#include "engine/passes/move_reshape_down.h"
 #include "engine/passes/pass.h"
 #include "engine/passes/remove_no_ops.h"
 #include "engine/passes/slice_chains.h"
@@ -284,6 +285,62 @@ TEST(FuseActivationTest, KeepsTheClampOfAValueThatOthersSee) {
   b.Output(c);
   b.Output(b.Node("y", ir::Clamp{kRelu}, {c}));
   EXPECT_FALSE(Finds(b.Build(), FuseActivation));
+}
+
+// A convolution along one axis, as TensorFlow's files have it: Squeeze behind
+// the Conv, the bias and the activation behind that.
+ir::Graph SqueezedConv(const Shape& bias, const ir::Dims& squeezed) {
+  GraphBuilder b;
+  const ValueId c = Conv(b, "c", b.Input("x", RowsAnd({3, 4, 1})), 3, 4);
+  const ValueId s = b.Node("s", ir::Reshape{squeezed}, {c});
+  const ValueId a = Add(b, "a", b.Constant("k", RandomFloats(bias, 5)), s);
+  b.Output(b.Node("y", ir::Clamp{kRelu6}, {a}));
+  return b.Build();
+}
+
+TEST(MoveReshapeDownTest, BiasAndActivationReachTheOperator) {
+  for (const Shape& bias : {Shape{4, 1}, Shape{1, 4, 1}}) {
+    const ir::Graph graph = SqueezedConv(bias, RowsAnd({4, 4}));
+    const auto fused = RunPasses(graph, FloatPasses(), ReferenceEvaluation());
+    ASSERT_TRUE(fused.ok()) << fused.status();
+    ASSERT_EQ(fused->nodes().size(), 2u);
+    const auto& conv = std::get<ir::Conv>(fused->nodes()[0].op);
+    EXPECT_TRUE(conv.has_bias);
+    EXPECT_EQ(conv.activation, kRelu6);
+    EXPECT_EQ(fused->value(fused->outputs()[0]).name, "y");
+    ExpectSameAnswers(graph, *fused, kReordered);
+  }
+}
+
+TEST(MoveReshapeDownTest, AMatMulTakesAVector) {
+  GraphBuilder b;
+  const ValueId m = b.Node("m", ir::MatMul{},
+                           {b.Input("x", RowsAnd({3, 6})),
+                            b.Constant("w", RandomFloats({6, 5}, 1))});
+  const ValueId s = b.Node("s", ir::Reshape{RowsAnd({3, 1, 5})}, {m});
+  b.Output(Add(b, "y", s, b.Constant("k", RandomFloats({5}, 2))));
+  const ir::Graph graph = b.Build();
+  const auto fused = RunPasses(graph, FloatPasses(), ReferenceEvaluation());
+  ASSERT_TRUE(fused.ok()) << fused.status();
+  EXPECT_EQ(CountOps(*fused, "Add"), 0);
+  ExpectSameAnswers(graph, *fused, kReordered);
+}
+
+TEST(MoveReshapeDownTest, KeepsOtherConstantsOtherShapesAndWhatOthersRead) {
+  // Along the height, as long as the channels; of all elements; of one.
+  for (const Shape& bias : {Shape{4}, Shape{4, 4}, Shape{1}}) {
+    EXPECT_FALSE(Finds(SqueezedConv(bias, RowsAnd({4, 4})), MoveReshapeDown));
+  }
+  // Axes that are joined and split again.
+  EXPECT_FALSE(Finds(SqueezedConv({8, 1}, RowsAnd({8, 2})), MoveReshapeDown));
+  for (bool product : {false, true}) {
+    GraphBuilder b;
+    const ValueId c = Conv(b, "c", b.Input("x", RowsAnd({3, 4, 1})), 3, 4);
+    const ValueId s = b.Node("s", ir::Reshape{RowsAnd({4, 4})}, {c});
+    b.Output(Add(b, "y", s, b.Constant("k", RandomFloats({4, 1}, 5))));
+    b.Output(product ? c : s);
+    EXPECT_FALSE(Finds(b.Build(), MoveReshapeDown)) << product;
+  }
 }
 
 TEST(FoldConstantsTest, ReplacesNodesOfConstantsByTheirValue) {
