@@ -14,13 +14,11 @@ using ir::GraphPatch;
 using ir::Node;
 using ir::ValueId;
 
-bool IsOne(const ir::Dim& dim) { return !dim.per_row && dim.value == 1; }
-
 // The axes of `dims` that have more than one element.
 std::vector<int> LongAxes(const ir::Dims& dims) {
   std::vector<int> axes;
   for (int axis = 0; axis < static_cast<int>(dims.size()); ++axis) {
-    if (!IsOne(dims[axis])) axes.push_back(axis);
+    if (dims[axis] != ir::Dim::Fixed(1)) axes.push_back(axis);
   }
   return axes;
 }

@@ -27,6 +27,12 @@ absl::StatusOr<std::optional<ir::GraphPatch>> RecognizeGelu(
 absl::StatusOr<std::optional<ir::GraphPatch>> RecognizeLayerNorm(
     const ir::Graph& graph, const PassContext& context);
 
+// float(i == [0, 1, 2, ...]) * weights -> Gather: a row of the weights for each
+// integer, zeros for one that has none. Before anything is quantized: the table
+// stays exact.
+absl::StatusOr<std::optional<ir::GraphPatch>> RecognizeOneHotProduct(
+    const ir::Graph& graph, const PassContext& context);
+
 // softmax(scale * q k^T + mask) v -> Attention.
 absl::StatusOr<std::optional<ir::GraphPatch>> RecognizeAttention(
     const ir::Graph& graph, const PassContext& context);

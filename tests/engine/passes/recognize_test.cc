@@ -3,9 +3,11 @@
 
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/passes/pass.h"
+#include "engine/reference/backend.h"
 #include "gtest/gtest.h"
 #include "tests/testing/graph_builder.h"
 #include "tests/testing/reference_run.h"
@@ -262,6 +264,66 @@ ir::Graph HeadsOf(Formula& f, int64_t heads, bool masked) {
   const ValueId turned = b.Node("turned", ir::Transpose{{0, 2, 1, 3}}, {mixed});
   return f.Recognized(
       b.Node("joined", ir::Reshape{RowsAnd({6, 16})}, {turned}));
+}
+
+// The product of the one-hot form of integers in [rows, 6] with weights.
+ir::Graph OneHotProduct(DType dtype, bool transposed, Tensor every) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", RowsAnd({6, 1}), dtype);
+  const ValueId equal = b.Node("equal", ir::Binary{BinaryKind::kEqual, {}},
+                               {b.Constant("every", std::move(every)), x});
+  const ValueId hot = b.Node("hot", ir::Cast{DType::kFloat32}, {equal});
+  ir::MatMul product;
+  product.transpose_b = transposed;
+  product.has_bias = true;
+  product.activation = {-0.5f, 2};
+  b.Output(b.Node(
+      "y", product,
+      {hot,
+       b.Constant("w", RandomFloats(transposed ? Shape{3, 4} : Shape{4, 3}, 1)),
+       b.Constant("b", RandomFloats({3}, 2))}));
+  return b.Build();
+}
+
+TEST(RecognizeTest, ProductOfOneHotRowsIsALookUp) {
+  for (const bool transposed : {false, true}) {
+    for (const bool narrow : {false, true}) {
+      const ir::Graph graph =
+          narrow ? OneHotProduct(DType::kInt32, transposed,
+                                 Tensor::Of<int32_t>({1, 1, 4}, {0, 1, 2, 3}))
+                 : OneHotProduct(DType::kInt64, transposed,
+                                 Tensor::Of<int64_t>({4}, {0, 1, 2, 3}));
+      const Pass pass{"pass", RecognizeOneHotProduct};
+      const auto found = RunPasses(graph, {&pass, 1}, ReferenceEvaluation());
+      ASSERT_TRUE(found.ok()) << found.status();
+      EXPECT_EQ(CountOps(*found, "MatMul"), 0);
+      EXPECT_EQ(CountOps(*found, "Gather"), 1) << ir::DumpGraph(*found);
+      // Two have no row, on either side.
+      const Tensor x =
+          narrow ? Tensor::Of<int32_t>({1, 6, 1}, {3, -1, 0, 4, -9, 1})
+                 : Tensor::Of<int64_t>({1, 6, 1}, {3, -1, 0, 4, -9, 1});
+      const auto backend = reference::CreateReferenceBackend();
+      const auto expected = Interpret(graph.WithRows(1), *backend, {x});
+      const auto got = Interpret(found->WithRows(1), *backend, {x});
+      ASSERT_TRUE(expected.ok() && got.ok()) << got.status();
+      ASSERT_EQ((*got)[0].shape(), (Shape{1, 6, 3}));
+      for (int64_t i = 0; i < 18; ++i) {
+        EXPECT_EQ((*got)[0].data<float>()[i], (*expected)[0].data<float>()[i]);
+      }
+    }
+  }
+}
+
+TEST(RecognizeTest, ProductOfOtherComparisonsStays) {
+  const auto finds = [](const ir::Graph& graph) {
+    const auto patch = RecognizeOneHotProduct(graph, ReferenceEvaluation());
+    EXPECT_TRUE(patch.ok()) << patch.status();
+    return patch.ok() && patch->has_value();
+  };
+  EXPECT_FALSE(finds(OneHotProduct(DType::kInt32, false,
+                                   Tensor::Of<int32_t>({4}, {0, 1, 3, 2}))));
+  EXPECT_FALSE(finds(OneHotProduct(DType::kFloat32, false,
+                                   Tensor::Of<float>({4}, {0, 1, 2, 3}))));
 }
 
 TEST(RecognizeTest, AttentionTakesItsHeadsAsTheProjectionsLeaveThem) {
