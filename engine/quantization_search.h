@@ -82,8 +82,8 @@ class QuantizationSearch {
     // By site, the kind of threshold that was best; empty until asked for.
     std::vector<std::string> kinds;
   };
-  // Which samples a model is made from; kTrials: those
-  // that trials fit and those that judge them.
+  // Which samples a model is made from; kTrials: those that trials fit, and
+  // those that judge them.
   enum class Basis { kFit, kTrials, kAll };
 
   // `graph` with scales of their own where inputs of a Concat would lose by

@@ -108,9 +108,10 @@ absl::Status CutAxis(const AxisCut& cut, int axis, int64_t extent,
   return absl::OkStatus();
 }
 
-// More entries than axis `axis` of `dims` can have: tf2onnx spells "to the
-// end" 1,000,000,000, others the largest int32 or int64.
-int64_t NoLongerAxis(const ir::Dims& dims, int axis) {
+// The most entries that axis `axis` of `dims` can have: an end from there on is
+// the end of the axis. tf2onnx writes 1,000,000,000, others the largest int32
+// or int64.
+int64_t MostEntries(const ir::Dims& dims, int axis) {
   int64_t others = 1;
   for (int i = 0; i < static_cast<int>(dims.size()); ++i) {
     if (i == axis || dims[i].value <= 1) continue;
@@ -127,7 +128,7 @@ absl::StatusOr<bool> TakesAllRows(const AxisCut& cut, const ir::Dims& dims,
   if (mode != BatchMode::kRowsForOne || !dim.is_rows() || cut.end.per_row) {
     const bool to_the_end = cut.end.per_row
                                 ? cut.end.value >= dim.value
-                                : cut.end.value >= NoLongerAxis(dims, axis);
+                                : cut.end.value >= MostEntries(dims, axis);
     return cut.start == 0 && cut.step == 1 && to_the_end;
   }
   ir::Slice op = {{0}, {1}, {0}};

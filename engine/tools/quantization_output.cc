@@ -44,7 +44,7 @@ Json RemediesJson(const std::vector<RemedyEffect>& remedies) {
   return list;
 }
 
-// "kept bias correction (24.2 to 24.8 dB), ...; dropped ...".
+// What was kept, with the decibels before and after, and what was not.
 void PrintRemedies(const std::vector<RemedyEffect>& remedies) {
   std::vector<std::string> kept;
   std::vector<std::string> dropped;
