@@ -97,6 +97,7 @@ Isa BestIsa(const CpuFeatures& features) {
 }
 
 CpuFeatures LimitFeatures(CpuFeatures features, Isa limit) {
+  features.avx_vnni |= features.avx512_vnni;
   features.amx_int8 &= limit >= Isa::kAmxInt8;
   features.avx512_vnni &= limit >= Isa::kAvx512Vnni;
   features.avx512_core &= limit >= Isa::kAvx512;

@@ -25,7 +25,8 @@ struct CpuFeatures {
 const CpuFeatures& DetectedCpuFeatures();
 
 // Instruction sets in rising order; each includes those before it except that
-// kAvx512 does not include kAvxVnni's instructions.
+// kAvx512 does not include kAvxVnni's instructions: vpdpbusd of 256 bits, in
+// the encoding of AVX-VNNI or of AVX-512 VNNI.
 enum class Isa { kPortable, kAvx2, kAvxVnni, kAvx512, kAvx512Vnni, kAmxInt8 };
 
 // "portable", "avx2", "avx_vnni", "avx512", "avx512_vnni", "amx_int8".
@@ -37,7 +38,8 @@ std::optional<Isa> ParseIsa(absl::string_view name);
 // The highest Isa that `features` can run.
 Isa BestIsa(const CpuFeatures& features);
 
-// `features` without those that instruction sets above `limit` bring.
+// `features` without those that instruction sets above `limit` bring; what
+// AVX-512 VNNI has of kAvxVnni stays, as avx_vnni.
 CpuFeatures LimitFeatures(CpuFeatures features, Isa limit);
 
 // BestIsa() of this machine, no higher than what the environment variable

@@ -5,15 +5,12 @@
 
 #include "engine/simd/epilogue_avx512.h"
 #include "engine/simd/kernels_avx512.h"
+#include "engine/simd/quad_weave.h"
 
 namespace octet::simd::internal::vnni {
 namespace {
 
 constexpr int64_t kVectors = 4;  // of a group
-
-OCTET_SIMD_INLINE int64_t Smaller(int64_t a, int64_t b) {
-  return a < b ? a : b;
-}
 
 // The columns of a group side by side: `column` and those a phase apart.
 // kPacked: they follow each other in memory.
@@ -53,99 +50,49 @@ OCTET_SIMD_INLINE void StoreWoven(const __m512i (&x)[4], int64_t plane_bytes,
                       _mm512_unpackhi_epi16(high01, high23));
 }
 
-// Where column `column` of row `r` is, from the image row's first byte on.
-OCTET_SIMD_INLINE int64_t PlaceOf(const QuadWeave& weave, int r,
-                                  int64_t column) {
-  return weave.shift[r] + column * weave.column_bytes;
-}
-
-// A group whose columns are not all in the image, or not readable whole.
-template <int kWidth>
-__attribute__((noinline)) void WeaveEdge(const QuadWeave& weave, int64_t first,
-                                         __m512i padding, __m512i flip,
-                                         uint8_t* dst) {
-  constexpr int kColumns = kQuadGroup / kWidth;
-  const __mmask64 mask = FirstBytes(weave.channels);
-  __m512i x[4];
-  for (int r = 0; r < 4; ++r) {
-    alignas(kVectorBytes) uint8_t bytes[kVectorBytes];
-    if constexpr (kColumns > 1) _mm512_store_si512(bytes, padding);
-    x[r] = padding;
-    for (int i = 0; i < kColumns; ++i) {
-      const int64_t at = PlaceOf(weave, r, first + i * weave.phases);
-      if (at < 0 || at >= weave.row_bytes) continue;
-      x[r] = _mm512_maskz_loadu_epi8(mask, weave.rows[r] + at);
-      if constexpr (kColumns > 1) {
-        _mm512_mask_storeu_epi8(bytes + i * kWidth, mask, x[r]);
-      }
-    }
-    if constexpr (kColumns > 1) x[r] = LoadVector(bytes);
-    x[r] = _mm512_xor_si512(x[r], flip);
-  }
-  StoreWoven(x, weave.plane_bytes, dst);
-}
-
-// The columns of one phase.
-template <int kWidth, bool kPacked, bool kSigned>
-void WeavePhase(const QuadWeave& weave, int64_t phase, uint8_t* dst) {
-  constexpr int64_t kColumns = kQuadGroup / kWidth;
-  const __m512i flip = _mm512_set1_epi8(kSigned ? -128 : 0);
-  const __m512i padding =
-      _mm512_set1_epi8(static_cast<char>(weave.type.zero_point));
-  const int64_t plane_bytes = weave.plane_bytes;
-  const int64_t step = kColumns * weave.phases;
-  const int64_t end = weave.first_column + weave.columns;
-  int64_t low = weave.shift[0];  // of the four
-  int64_t high = weave.shift[0];
-  for (int r = 1; r < 4; ++r) {
-    low = Smaller(low, weave.shift[r]);
-    if (weave.shift[r] > high) high = weave.shift[r];
-  }
-  int64_t column = weave.first_column + phase;
-  for (; column < end && low + column * weave.column_bytes < 0;
-       column += step, dst += kVectorBytes) {
-    WeaveEdge<kWidth>(weave, column, padding, flip, dst);
-  }
-  const int64_t apart = weave.phases * weave.column_bytes;
-  // Groups whose last column is whole, too.
-  int64_t offset = column * weave.column_bytes;
-  const int64_t last_offset = weave.whole_bytes - high - (kColumns - 1) * apart;
-  if (column < end && offset <= last_offset) {
-    const uint8_t* rows[4];
-    for (int r = 0; r < 4; ++r) {
-      rows[r] = weave.rows[r] + PlaceOf(weave, r, column);
-    }
-    const int64_t first = offset;
-    const int64_t group_bytes = step * weave.column_bytes;
-    for (; column < end && offset <= last_offset;
-         column += step, offset += group_bytes, dst += kVectorBytes) {
-      __m512i x[4];
+// See quad_weave.h.
+struct Vectors512 {
+  template <int kWidth, bool kPacked, bool kSigned>
+  OCTET_SIMD_INLINE static void Group(const uint8_t* const (&rows)[4],
+                                      int64_t offset, int64_t apart,
+                                      int64_t plane_bytes, uint8_t* dst) {
+    const __m512i flip = _mm512_set1_epi8(-128);
+    __m512i x[4];
 #pragma GCC unroll 4
-      for (int r = 0; r < 4; ++r) {
-        x[r] = LoadColumns<kWidth, kPacked>(rows[r] + (offset - first), apart);
-        if constexpr (kSigned) x[r] = _mm512_xor_si512(x[r], flip);
-      }
-      StoreWoven(x, plane_bytes, dst);
+    for (int r = 0; r < 4; ++r) {
+      x[r] = LoadColumns<kWidth, kPacked>(rows[r] + offset, apart);
+      if constexpr (kSigned) x[r] = _mm512_xor_si512(x[r], flip);
     }
+    StoreWoven(x, plane_bytes, dst);
   }
-  for (; column < end; column += step, dst += kVectorBytes) {
-    WeaveEdge<kWidth>(weave, column, padding, flip, dst);
-  }
-}
 
-template <int kWidth>
-void WeaveWidth(const QuadWeave& weave, uint8_t* dst) {
-  const bool is_signed = weave.type.dtype == DType::kInt8;
-  const bool packed =
-      kWidth < kQuadGroup && weave.phases * weave.column_bytes == kWidth;
-  const auto weave_phase = packed ? is_signed ? WeavePhase<kWidth, true, true>
-                                              : WeavePhase<kWidth, true, false>
-                           : is_signed ? WeavePhase<kWidth, false, true>
-                                       : WeavePhase<kWidth, false, false>;
-  for (int64_t phase = 0; phase < weave.phases; ++phase) {
-    weave_phase(weave, phase, dst + phase * kVectors * weave.plane_bytes);
+  template <int kWidth, bool kSigned>
+  __attribute__((noinline)) static void Edge(const QuadWeave& weave,
+                                             int64_t first, uint8_t* dst) {
+    constexpr int kColumns = kQuadGroup / kWidth;
+    const __m512i flip = _mm512_set1_epi8(kSigned ? -128 : 0);
+    const __m512i padding =
+        _mm512_set1_epi8(static_cast<char>(weave.type.zero_point));
+    const __mmask64 mask = FirstBytes(weave.channels);
+    __m512i x[4];
+    for (int r = 0; r < 4; ++r) {
+      alignas(kVectorBytes) uint8_t bytes[kVectorBytes];
+      if constexpr (kColumns > 1) _mm512_store_si512(bytes, padding);
+      x[r] = padding;
+      for (int i = 0; i < kColumns; ++i) {
+        const int64_t at = PlaceOf(weave, r, first + i * weave.phases);
+        if (at < 0 || at >= weave.row_bytes) continue;
+        x[r] = _mm512_maskz_loadu_epi8(mask, weave.rows[r] + at);
+        if constexpr (kColumns > 1) {
+          _mm512_mask_storeu_epi8(bytes + i * kWidth, mask, x[r]);
+        }
+      }
+      if constexpr (kColumns > 1) x[r] = LoadVector(bytes);
+      x[r] = _mm512_xor_si512(x[r], flip);
+    }
+    StoreWoven(x, weave.plane_bytes, dst);
   }
-}
+};
 
 // One output row, or two. kTaps: task.tap_count, or 0 for any.
 template <int kRows, int kTaps, Storing kStoring>
@@ -267,14 +214,7 @@ void RunRows(const DepthwiseQuads& task) {
 }  // namespace
 
 void WeaveQuads(const QuadWeave& weave, uint8_t* dst) {
-  switch (weave.width) {
-    case 64:
-      return WeaveWidth<64>(weave, dst);
-    case 32:
-      return WeaveWidth<32>(weave, dst);
-    default:
-      return WeaveWidth<16>(weave, dst);
-  }
+  WeaveBy<Vectors512>(weave, dst);
 }
 
 void Depthwise(const DepthwiseQuads& task) {

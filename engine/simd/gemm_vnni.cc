@@ -6,6 +6,7 @@
 
 #include "engine/simd/epilogue_avx512.h"
 #include "engine/simd/kernels_avx512.h"
+#include "engine/simd/quad_tiles.h"
 
 namespace octet::simd::internal::vnni {
 namespace {
@@ -21,27 +22,6 @@ OCTET_SIMD_INLINE __m512i BroadcastQuad(const uint8_t* p) {
   memcpy(&quad, p, sizeof(quad));
   return _mm512_set1_epi32(quad);
 }
-
-// Walks over the pixels of all rows.
-struct PixelPlace {
-  const uint8_t* address;
-  int64_t left;  // pixels of its row from here on
-  int64_t gap;   // from behind a row to the next
-
-  explicit PixelPlace(const QuadGemm& gemm)
-      : address(gemm.pixels),
-        left(gemm.row_pixels),
-        gap(gemm.row_step - gemm.row_pixels * gemm.pixel_step) {}
-
-  OCTET_SIMD_INLINE void Advance(const QuadGemm& gemm, int64_t pixels) {
-    address += pixels * gemm.pixel_step;
-    left -= pixels;
-    if (left == 0) {
-      address += gap;
-      left = gemm.row_pixels;
-    }
-  }
-};
 
 // How many pixels of a tile share an address, and so are of one row: there are
 // not enough registers for as many addresses as there may be pixels. Tiles of 4
@@ -157,31 +137,22 @@ template <int NV>
 using TileFunction = void (*)(const QuadGemm&, const QuadFinish<4 / NV>&,
                               int64_t, Ahead&, PixelPlace&);
 
-// a / b of a, b > 0; a division of 64 bits may take 90 cycles.
-OCTET_SIMD_INLINE int64_t Quotient(int64_t a, int64_t b) {
-  if (((a | b) >> 32) != 0) return a / b;
-  return static_cast<uint32_t>(a) / static_cast<uint32_t>(b);
-}
-
-// `pixels` neighbours, in tiles of as equal heights as can be: a short last one
-// would be slow.
+// `pixels` neighbours.
 template <int NV, int kTilePixels>
 void RunTiles(const QuadGemm& gemm, const QuadFinish<4 / NV>& finish,
               const TileFunction<NV> (&tiles)[kTilePixels], int64_t pixels,
               int64_t offset, PixelPlace& place) {
-  const int64_t count = (pixels + kTilePixels - 1) / kTilePixels;
-  const int64_t height = Quotient(pixels, count);
-  const int64_t higher = pixels - height * count;  // tiles, by one
+  const TileHeights heights(pixels, kTilePixels);
   // All tiles together fetch the next weights, at an even pace: there are few
   // buffers for lines on their way, and what a tile reads itself needs some.
   Ahead ahead{gemm.next_weights, 0};
   if (ahead.address != nullptr) {
-    const int64_t quads = count * gemm.runs * gemm.run_quads;
+    const int64_t quads = heights.count * gemm.runs * gemm.run_quads;
     const int64_t step = Quotient(gemm.next_bytes + quads - 1, quads);
     ahead.step = step < kVectorBytes ? step : kVectorBytes;
   }
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t taken = i < higher ? height + 1 : height;
+  for (int64_t i = 0; i < heights.count; ++i) {
+    const int64_t taken = heights.Of(i);
     tiles[taken - 1](gemm, finish, offset, ahead, place);
     offset += taken * gemm.out.stride;
   }

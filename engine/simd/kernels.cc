@@ -4,6 +4,7 @@
 #include "engine/simd/kernels_avx2.h"
 #include "engine/simd/kernels_avx512.h"
 #include "engine/simd/kernels_portable.h"
+#include "engine/simd/quads_vnni256.h"
 
 namespace octet::simd::internal {
 namespace {
@@ -15,6 +16,7 @@ constexpr Kernels kPortableKernels = {
     .gemm = portable::Gemm,
     .weave = portable::Weave,
     .depthwise = portable::Depthwise,
+    .quad_width = 0,
     .weave_quads = nullptr,
     .depthwise_quads = nullptr,
     .gemm_quads = nullptr,
@@ -40,6 +42,7 @@ constexpr Kernels kAvx2Kernels = {
     .gemm = avx2::Gemm,
     .weave = avx2::Weave,
     .depthwise = avx2::Depthwise,
+    .quad_width = 0,
     .weave_quads = nullptr,
     .depthwise_quads = nullptr,
     .gemm_quads = nullptr,
@@ -58,6 +61,19 @@ constexpr Kernels kAvx2Kernels = {
     .every_second = avx2::EverySecond,
 };
 
+// 256-bit VNNI's products, in the encoding that this machine has.
+Kernels WithVnni256(Kernels kernels) {
+  kernels.isa = Isa::kAvxVnni;
+  kernels.product_isa = Isa::kAvxVnni;
+  kernels.quad_width = 32;
+  const bool vex = DetectedCpuFeatures().avx_vnni;
+  kernels.weave_quads = vex ? avx_vnni::WeaveQuads : avx512_vl::WeaveQuads;
+  kernels.depthwise_quads = vex ? avx_vnni::Depthwise : avx512_vl::Depthwise;
+  kernels.gemm_quads = vex ? avx_vnni::Gemm : avx512_vl::Gemm;
+  kernels.flip_top_bits = vex ? avx_vnni::FlipTopBits : avx512_vl::FlipTopBits;
+  return kernels;
+}
+
 // What AVX-512 does better, and AVX2's for the rest.
 constexpr Kernels WithAvx512(Kernels kernels) {
   kernels.isa = Isa::kAvx512;
@@ -73,6 +89,7 @@ constexpr Kernels WithAvx512(Kernels kernels) {
 constexpr Kernels WithVnni(Kernels kernels) {
   kernels.isa = Isa::kAvx512Vnni;
   kernels.product_isa = Isa::kAvx512Vnni;
+  kernels.quad_width = kQuadGroup;
   kernels.weave_quads = vnni::WeaveQuads;
   kernels.depthwise_quads = vnni::Depthwise;
   kernels.gemm_quads = vnni::Gemm;
@@ -88,6 +105,10 @@ constexpr Kernels kAvx512VnniKernels = WithVnni(kAvx512Kernels);
 const Kernels& KernelsFor(Isa isa) {
   if (isa >= Isa::kAvx512Vnni) return kAvx512VnniKernels;
   if (isa >= Isa::kAvx512) return kAvx512Kernels;
+  if (isa >= Isa::kAvxVnni) {
+    static const Kernels kernels = WithVnni256(kAvx2Kernels);
+    return kernels;
+  }
   return isa >= Isa::kAvx2 ? kAvx2Kernels : kPortableKernels;
 }
 

@@ -203,7 +203,9 @@ struct Kernels {
   void (*gemm)(const GemmBlock& block);
   void (*weave)(const WeaveArgs& args, int16_t* dst);
   void (*depthwise)(const DepthwiseRow& row);
-  // Null where the instruction set has none.
+  // Null where the instruction set has none; gemm_quads is for blocks of
+  // quad_width channels at most.
+  int quad_width;
   void (*weave_quads)(const QuadWeave& weave, uint8_t* dst);
   void (*depthwise_quads)(const DepthwiseQuads& task);
   void (*gemm_quads)(const QuadGemm& gemm);

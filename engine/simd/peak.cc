@@ -30,6 +30,7 @@ constexpr int64_t kChains = 12;
 #define OCTET_FMA_YMM(n) "vfmadd231ps %%ymm12, %%ymm12, %%ymm" n "\n"
 #define OCTET_FMA_ZMM(n) "vfmadd231ps %%zmm12, %%zmm12, %%zmm" n "\n"
 #define OCTET_DOT_YMM(n) "%{vex%} vpdpbusd %%ymm12, %%ymm12, %%ymm" n "\n"
+#define OCTET_DOT_YMM_EVEX(n) "vpdpbusd %%ymm12, %%ymm12, %%ymm" n "\n"
 #define OCTET_DOT_ZMM(n) "vpdpbusd %%zmm12, %%zmm12, %%zmm" n "\n"
 #define OCTET_PAIRS_YMM(n)               \
   "vpmaddwd %%ymm12, %%ymm12, %%ymm13\n" \
@@ -53,7 +54,11 @@ int64_t RunByteProducts(Isa isa) {
     return kIterations * kChains * 64;
   }
   if (isa == Isa::kAvxVnni) {
-    OCTET_LOOP(OCTET_DOT_YMM);
+    if (DetectedCpuFeatures().avx_vnni) {
+      OCTET_LOOP(OCTET_DOT_YMM);
+    } else {
+      OCTET_LOOP(OCTET_DOT_YMM_EVEX);
+    }
     return kIterations * kChains * 32;
   }
   if (isa < Isa::kAvx2) return 0;
@@ -63,6 +68,7 @@ int64_t RunByteProducts(Isa isa) {
 
 #undef OCTET_PAIRS_YMM
 #undef OCTET_DOT_ZMM
+#undef OCTET_DOT_YMM_EVEX
 #undef OCTET_DOT_YMM
 #undef OCTET_FMA_ZMM
 #undef OCTET_FMA_YMM

@@ -159,8 +159,9 @@ void QuadDirectConv::PlanRows() {
 void QuadDirectConv::PlanItems() {
   const int64_t pixels = block_rows_ * out_width_;
   const int64_t depth = panels_->runs() * panels_->run_quads() * kQuadBytes;
-  panels_per_item_ = std::clamp(kItemMacs / (pixels * depth * kQuadGroup),
-                                int64_t{1}, panels_->size());
+  panels_per_item_ =
+      std::clamp(kItemMacs / (pixels * depth * kernels_.quad_width), int64_t{1},
+                 panels_->size());
   panel_groups_ = CeilDiv(panels_->size(), panels_per_item_);
 }
 
@@ -283,7 +284,7 @@ std::shared_ptr<const ConvKernel> MakeQuadDirectConv(
   return std::make_shared<QuadDirectConv>(
       params,
       std::make_shared<QuadPanels>(DirectPanels(params, constants),
-                                   params.input),
+                                   params.input, kernels.quad_width),
       kernels);
 }
 

@@ -5,11 +5,11 @@
 
 namespace octet::simd::internal {
 
-std::vector<ChannelBlock> SplitChannels(int64_t channels) {
+std::vector<ChannelBlock> SplitChannels(int64_t channels, int widest) {
   std::vector<ChannelBlock> blocks;
   for (int64_t first = 0; first < channels;) {
     const int64_t left = channels - first;
-    const int width = left > 48 ? 64 : left > 16 ? 32 : 16;
+    const int width = left > 48 ? widest : left > 16 ? 32 : 16;
     const auto valid = static_cast<int>(std::min<int64_t>(left, width));
     blocks.push_back({first, valid, width});
     first += valid;
@@ -24,11 +24,12 @@ int32_t QuadStart(const ByteType& type, int32_t bias, int64_t weight_sum) {
                                   static_cast<uint32_t>(weight_sum));
 }
 
-QuadPanels::QuadPanels(const PanelSource& source, const ByteType& input)
+QuadPanels::QuadPanels(const PanelSource& source, const ByteType& input,
+                       int widest)
     : runs_(source.runs), run_quads_((source.run_length + 3) / 4) {
   int64_t offset = 0;
   for (int64_t g = 0; g < source.groups; ++g) {
-    for (ChannelBlock block : SplitChannels(source.channels)) {
+    for (ChannelBlock block : SplitChannels(source.channels, widest)) {
       block.first += g * source.channels;
       panels_.push_back({block, g, offset});
       offset += runs_ * run_quads_ * 4 * block.width;

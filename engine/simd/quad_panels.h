@@ -19,8 +19,9 @@ struct ChannelBlock {
   int width = kQuadGroup;  // 64, 32 or 16
 };
 
-// Blocks of 64 channels, and the rest in the fewest vectors.
-std::vector<ChannelBlock> SplitChannels(int64_t channels);
+// Blocks of `widest` channels, 64 or 32, and the rest in the fewest vectors.
+std::vector<ChannelBlock> SplitChannels(int64_t channels,
+                                        int widest = kQuadGroup);
 
 // Where a sum over `weights` begins: bias - zero point * (sum of the weights),
 // modulo 2^32, with what flipping the top bit adds to the zero point of `type`.
@@ -35,7 +36,8 @@ class QuadPanels {
     int64_t weights = 0;  // offset
   };
 
-  QuadPanels(const PanelSource& source, const ByteType& input);
+  // `widest` as above.
+  QuadPanels(const PanelSource& source, const ByteType& input, int widest);
 
   int64_t size() const { return static_cast<int64_t>(panels_.size()); }
   const Panel& panel(int64_t i) const { return panels_[i]; }

@@ -42,9 +42,13 @@ TEST(CpuFeaturesTest, ALimitNeverPicksWhatTheMachineLacks) {
   };
   EXPECT_EQ(best(Isa::kAmxInt8), Isa::kAvx512Vnni);
   EXPECT_EQ(best(Isa::kAvx512), Isa::kAvx512);
-  EXPECT_EQ(best(Isa::kAvxVnni), Isa::kAvx2);
+  // vpdpbusd of 256 bits, which AVX-512 has in an encoding of its own.
+  EXPECT_EQ(best(Isa::kAvxVnni), Isa::kAvxVnni);
   EXPECT_EQ(best(Isa::kAvx2), Isa::kAvx2);
   EXPECT_EQ(best(Isa::kPortable), Isa::kPortable);
+  server.avx512_vnni = false;
+  EXPECT_EQ(best(Isa::kAmxInt8), Isa::kAvx512);
+  EXPECT_EQ(best(Isa::kAvxVnni), Isa::kAvx2);
 }
 
 TEST(CpuFeaturesTest, AgreesWithTheCompilersDetection) {

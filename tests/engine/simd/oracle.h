@@ -23,7 +23,7 @@ namespace octet::simd {
 // Every variant that this machine can run.
 inline std::vector<Isa> TestedIsas() {
   std::vector<Isa> isas = {Isa::kPortable};
-  for (Isa isa : {Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Vnni}) {
+  for (Isa isa : {Isa::kAvx2, Isa::kAvxVnni, Isa::kAvx512, Isa::kAvx512Vnni}) {
     if (ActiveIsa() >= isa) isas.push_back(isa);
   }
   return isas;

@@ -37,11 +37,10 @@ struct Limit {
 };
 
 // Where the machine lacks one, it runs on the next below and proves less.
-constexpr Limit kLimits[] = {{"amx_int8", "ALL"},
-                             {"avx512_vnni", "AVX512_CORE_VNNI"},
-                             {"avx512", "AVX512_CORE"},
-                             {"avx2", "AVX2"},
-                             {"portable", "SSE41"}};
+constexpr Limit kLimits[] = {
+    {"amx_int8", "ALL"},       {"avx512_vnni", "AVX512_CORE_VNNI"},
+    {"avx512", "AVX512_CORE"}, {"avx_vnni", "AVX2_VNNI"},
+    {"avx2", "AVX2"},          {"portable", "SSE41"}};
 
 // Pictures of a file, uint8 [n, 32, 32], as the model takes them: float32
 // [n, 1, 32, 32], grey value / 255.
