@@ -61,8 +61,9 @@ int Serve(mg_connection* connection, void* page) {
   return answer.status;
 }
 
-// The last message of civetweb, which says why it cannot listen.
-struct LastMessage {
+// The first message of civetweb, which says why it cannot listen; those behind
+// it say only that it does not.
+struct FirstMessage {
   absl::Mutex mutex;
   std::string text ABSL_GUARDED_BY(mutex);
 };
@@ -70,9 +71,9 @@ struct LastMessage {
 int KeepMessage(const mg_connection* connection, const char* message) {
   void* const user_data = mg_get_user_data(mg_get_context(connection));
   if (user_data != nullptr) {
-    auto* const last = static_cast<LastMessage*>(user_data);
-    absl::MutexLock lock(&last->mutex);
-    last->text = message;
+    auto* const first = static_cast<FirstMessage*>(user_data);
+    absl::MutexLock lock(&first->mutex);
+    if (first->text.empty()) first->text = message;
   }
   return 1;  // it is not to be written to standard error as well
 }
@@ -90,7 +91,7 @@ class CivetHttpServer : public HttpServer {
 
  private:
   std::map<std::string, Page> pages_;
-  LastMessage last_message_;
+  FirstMessage first_message_;
   mg_context* context_ = nullptr;
   std::string address_;
   int port_ = 0;
@@ -124,13 +125,13 @@ absl::Status CivetHttpServer::Listen(const std::string& address, int port) {
       "request_timeout_ms", "5000",           nullptr};
   mg_callbacks callbacks = {};
   callbacks.log_message = KeepMessage;
-  context_ = mg_start(&callbacks, &last_message_, options);
+  context_ = mg_start(&callbacks, &first_message_, options);
   mg_server_port ports[1] = {};
   if (context_ == nullptr || mg_get_server_ports(context_, 1, ports) != 1) {
-    absl::MutexLock lock(&last_message_.mutex);
+    absl::MutexLock lock(&first_message_.mutex);
     return absl::UnavailableError(absl::StrCat(
         "HTTP cannot listen on ", endpoint, ": ",
-        last_message_.text.empty() ? "no reason given" : last_message_.text));
+        first_message_.text.empty() ? "no reason given" : first_message_.text));
   }
   address_ = address;
   port_ = ports[0].port;
