@@ -153,9 +153,18 @@ def main() -> int:
     results = []
     with tempfile.TemporaryDirectory(prefix="octet_runtimes_") as scratch:
         folder = pathlib.Path(scratch)
+        known = models.catalogue() + models.made(folder)
+        unknown = [
+            part
+            for part in flags.model
+            if not any(part in model.name for model in known)
+        ]
+        if unknown:
+            names = ", ".join(model.name for model in known)
+            sys.exit(f"no model has {unknown[0]!r} in its name; got: {names}")
         chosen = [
             model
-            for model in models.catalogue() + models.made(folder)
+            for model in known
             if not flags.model or any(m in model.name for m in flags.model)
         ]
         for model in open_copies(chosen, folder):
