@@ -25,7 +25,8 @@ absl::Status ExpectGraph(bool parsed, const pb::ModelProto& proto,
                          int64_t bytes) {
   if (parsed && proto.has_graph()) return absl::OkStatus();
   return absl::DataLossError(
-      absl::StrCat("the ", bytes, " bytes are no serialized ModelProto"));
+      absl::StrCat("the ", bytes, " bytes are no ONNX model (a serialized ",
+                   "ModelProto): another kind of file, or a part of one"));
 }
 
 absl::Status CheckModelFile(const std::string& path) {

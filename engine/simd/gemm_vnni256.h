@@ -25,7 +25,7 @@ OCTET_SIMD_INLINE __m256i BroadcastHalfQuad(const uint8_t* p) {
 constexpr int HalfTilePixels(int vectors) { return 12 / vectors; }
 
 // The sums of MR pixels times 8 * NV channels; leaves `place` behind them.
-template <int MR, int NV>
+template <typename Order, int MR, int NV>
 OCTET_SIMD_INLINE void AccumulateHalf(const QuadGemm& gemm, PixelPlace& place,
                                       __m256i (&acc)[MR][NV]) {
   const uint8_t* x[MR];
@@ -36,9 +36,7 @@ OCTET_SIMD_INLINE void AccumulateHalf(const QuadGemm& gemm, PixelPlace& place,
   }
 #pragma GCC unroll 4
   for (int j = 0; j < NV; ++j) {
-    using Order = PixelOf32;  // for NV = 2 the first two are PixelsOf16's
-    const int position = NV == 4 ? Order::Position(j, 0) : 8 * j;
-    const __m256i start = LoadHalf(gemm.out.start + position);
+    const __m256i start = LoadHalf(gemm.out.start + Order::Position(j, 0));
 #pragma GCC unroll 6
     for (int i = 0; i < MR; ++i) acc[i][j] = start;
   }
@@ -55,7 +53,7 @@ OCTET_SIMD_INLINE void AccumulateHalf(const QuadGemm& gemm, PixelPlace& place,
         for (int i = 0; i < MR; ++i) quads[i] = BroadcastHalfQuad(x[i] + at);
 #pragma GCC unroll 4
         for (int j = 0; j < NV; ++j) {
-          const __m256i weights = LoadHalf(w + 64 * (j % 2) + 32 * (j / 2));
+          const __m256i weights = LoadHalf(w + 4 * Order::Position(j, 0));
 #pragma GCC unroll 3
           for (int i = 0; i < MR; ++i) {
             acc[i][j] = _mm256_dpbusd_epi32(acc[i][j], quads[i], weights);
@@ -101,7 +99,7 @@ __attribute__((noinline)) void HalfTile(const QuadGemm& gemm,
                                         const HalfFinish<Order>& finish,
                                         int64_t offset, PixelPlace& place) {
   __m256i acc[MR][NV];
-  AccumulateHalf(gemm, place, acc);
+  AccumulateHalf<Order>(gemm, place, acc);
 #pragma GCC unroll 6
   for (int i = 0; i < MR; ++i) {
 #pragma GCC unroll 4

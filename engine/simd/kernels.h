@@ -203,8 +203,8 @@ struct Kernels {
   void (*gemm)(const GemmBlock& block);
   void (*weave)(const WeaveArgs& args, int16_t* dst);
   void (*depthwise)(const DepthwiseRow& row);
-  // Null where the instruction set has none; gemm_quads is for blocks of
-  // quad_width channels at most.
+  // 0 and null where the instruction set has none. gemm_quads takes blocks of
+  // quad_width channels at most, 64 or 32.
   int quad_width;
   void (*weave_quads)(const QuadWeave& weave, uint8_t* dst);
   void (*depthwise_quads)(const DepthwiseQuads& task);

@@ -76,7 +76,7 @@ QuadShape ShapeFor(const ConvParams& p) {
 class QuadWeights {
  public:
   QuadWeights(const ConvParams& p, const ConvConstants& constants)
-      : blocks_(SplitChannels(p.in_channels)),
+      : blocks_(SplitChannels(p.in_channels, kQuadGroup)),
         shape_(ShapeFor(p)),
         weights_(blocks_.size() * block_size()),
         start_(blocks_.size() * kQuadGroup),

@@ -20,8 +20,7 @@ struct ChannelBlock {
 };
 
 // Blocks of `widest` channels, 64 or 32, and the rest in the fewest vectors.
-std::vector<ChannelBlock> SplitChannels(int64_t channels,
-                                        int widest = kQuadGroup);
+std::vector<ChannelBlock> SplitChannels(int64_t channels, int widest);
 
 // Where a sum over `weights` begins: bias - zero point * (sum of the weights),
 // modulo 2^32, with what flipping the top bit adds to the zero point of `type`.

@@ -77,11 +77,12 @@ void WeaveWidth(const QuadWeave& weave, uint8_t* dst) {
   const bool is_signed = weave.type.dtype == DType::kInt8;
   const bool packed =
       kWidth < kQuadGroup && weave.phases * weave.column_bytes == kWidth;
-  const auto weave_phase =
-      packed      ? is_signed ? WeavePhase<Vectors, kWidth, true, true>
-                              : WeavePhase<Vectors, kWidth, true, false>
-           : is_signed ? WeavePhase<Vectors, kWidth, false, true>
-                  : WeavePhase<Vectors, kWidth, false, false>;
+  auto* weave_phase = is_signed ? WeavePhase<Vectors, kWidth, false, true>
+                                : WeavePhase<Vectors, kWidth, false, false>;
+  if (packed) {
+    weave_phase = is_signed ? WeavePhase<Vectors, kWidth, true, true>
+                            : WeavePhase<Vectors, kWidth, true, false>;
+  }
   for (int64_t phase = 0; phase < weave.phases; ++phase) {
     weave_phase(weave, phase, dst + phase * 4 * weave.plane_bytes);
   }

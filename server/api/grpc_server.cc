@@ -132,7 +132,8 @@ absl::Status OctetGrpcServer::Listen(const Options& options) {
   if (server_ == nullptr || port_ == 0) {
     return absl::UnavailableError(absl::StrCat(
         "gRPC cannot listen on ", endpoint,
-        ": the port is in use, or the address is not of this machine"));
+        ": the port is in use, or the address is not of this machine; others "
+        "are set by --grpc-port and --bind-address"));
   }
   return absl::OkStatus();
 }

@@ -131,7 +131,8 @@ absl::Status CivetHttpServer::Listen(const std::string& address, int port) {
     absl::MutexLock lock(&first_message_.mutex);
     return absl::UnavailableError(absl::StrCat(
         "HTTP cannot listen on ", endpoint, ": ",
-        first_message_.text.empty() ? "no reason given" : first_message_.text));
+        first_message_.text.empty() ? "no reason given" : first_message_.text,
+        "; others are set by --http-port and --bind-address"));
   }
   address_ = address;
   port_ = ports[0].port;

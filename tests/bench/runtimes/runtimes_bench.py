@@ -161,7 +161,7 @@ def main() -> int:
         ]
         if unknown:
             names = ", ".join(model.name for model in known)
-            sys.exit(f"no model has {unknown[0]!r} in its name; got: {names}")
+            sys.exit(f"no model has {unknown[0]!r} in its name; there are {names}")
         chosen = [
             model
             for model in known
