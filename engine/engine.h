@@ -268,6 +268,18 @@ enum class ActivationScheme {
   kSymmetric,  // s8, zero point 0 (u8, zero point 0, where nothing is negative)
 };
 
+// How the biases take up what rounding does to the mean of each channel.
+enum class BiasCorrection {
+  kOff,
+  // By what calibration samples show: the mean of each layer's result less that
+  // of the rounded layer's. Costs one more run of the samples.
+  kEmpirical,
+  // By a formula: the rounding errors of a layer's weights times the means of
+  // its inputs, which calibration knows. Costs no further run; the rounding of
+  // the data and padding at borders are neglected.
+  kAnalytic,
+};
+
 // How the file says what is computed in integers.
 enum class QuantizedFormat {
   // QuantizeLinear and DequantizeLinear around float operators, exactly where
@@ -302,10 +314,8 @@ struct QuantizationOptions {
   QuantizationMethod method = QuantizationMethod::kLinear;
   QuantizedFormat format = QuantizedFormat::kQdq;
   ActivationScheme activations = ActivationScheme::kAsymmetric;
-  // Whether the biases take up what rounding the weights does to the mean of
-  // each channel, measured on the calibration samples. Costs one more run of
-  // them.
-  bool bias_correction = true;
+  // With kHistogram, it is kept where held-out samples gain by it.
+  BiasCorrection bias_correction = BiasCorrection::kEmpirical;
   // Whether layers that are slower in int8 on this machine stay float, where
   // that makes the whole network faster. Which these are is measured, so that
   // the result may differ from run to run; without it, it never does.

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "engine/base/check.h"
 #include "engine/base/status_macros.h"
 #include "engine/loaded_model.h"
 #include "engine/output_error.h"
@@ -52,6 +53,19 @@ std::vector<int64_t> Spread(const std::vector<int64_t>& samples, size_t most) {
 quant::Grid GridOf(ActivationScheme scheme) {
   return scheme == ActivationScheme::kSymmetric ? quant::Grid::kSymmetric
                                                 : quant::Grid::kAsymmetric;
+}
+
+// What is done before layers are corrected one after another.
+Correction FirstCorrection(BiasCorrection choice) {
+  switch (choice) {
+    case BiasCorrection::kOff:
+      return Correction::kNone;
+    case BiasCorrection::kEmpirical:
+      return Correction::kMeasured;
+    case BiasCorrection::kAnalytic:
+      return Correction::kAnalytic;
+  }
+  OCTET_CHECK(false);
 }
 
 // For LeastErrorScales(): weights count by the mean square of what they
@@ -240,15 +254,18 @@ std::vector<int64_t> QuantizationSearch::SamplesOf(Basis basis) const {
 
 absl::Status QuantizationSearch::Search() {
   if (options_.method == QuantizationMethod::kLinear) {
-    if (options_.bias_correction) best_.correction = quant::Upstream::kFloat;
+    best_.correction = FirstCorrection(options_.bias_correction);
     return absl::OkStatus();
   }
   OCTET_RETURN_IF_ERROR(ComputeAnswers());
   OCTET_ASSIGN_OR_RETURN(best_db_, TimedTrial(best_));
   Recipe changed = best_;
-  if (options_.bias_correction) {
-    changed.correction = quant::Upstream::kFloat;
-    OCTET_RETURN_IF_ERROR(Try("bias correction", changed, kLeastGainDb));
+  if (options_.bias_correction != BiasCorrection::kOff) {
+    changed.correction = FirstCorrection(options_.bias_correction);
+    OCTET_RETURN_IF_ERROR(Try(changed.correction == Correction::kAnalytic
+                                  ? "bias correction, analytic"
+                                  : "bias correction",
+                              changed, kLeastGainDb));
   }
   quant::EqualizationScope scope = best_.equalized;
   scope.normalizations = true;
@@ -270,9 +287,9 @@ absl::Status QuantizationSearch::Search() {
   changed = best_;
   changed.fit_weights = true;
   OCTET_RETURN_IF_ERROR(Try("fitted weight ranges", changed, kLeastGainDb));
-  if (options_.bias_correction) {
+  if (options_.bias_correction == BiasCorrection::kEmpirical) {
     changed = best_;
-    changed.correction = quant::Upstream::kRounded;
+    changed.correction = Correction::kMeasuredInLine;
     OCTET_RETURN_IF_ERROR(
         Try("bias correction, layer after layer", changed, kLeastGainDb));
   }
@@ -402,8 +419,9 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Make(
     chosen.parameters.weight_scales =
         FittedWeightScales(chosen.graph, chosen.sites, observed->statistics);
   }
-  if (recipe.correction) {
-    OCTET_RETURN_IF_ERROR(CorrectBiases(*recipe.correction, basis, chosen));
+  if (recipe.correction != Correction::kNone) {
+    OCTET_RETURN_IF_ERROR(
+        CorrectBiases(recipe.correction, basis, *observed, chosen));
   }
   const size_t exact = quant::SitesOfFirstLayers(chosen.graph, chosen.sites,
                                                  recipe.float_layers);
@@ -440,8 +458,11 @@ absl::StatusOr<QuantizationSearch::Observed> QuantizationSearch::Observe(
   Observed observed;
   observed.sites = quant::ChooseSites(graph);
   observed.graph = std::move(graph);
+  const bool by_formula = options_.bias_correction == BiasCorrection::kAnalytic;
   quant::SiteObserver observer(stand_in_ ? *stand_in_ : observed.graph,
-                               observed.sites);
+                               observed.sites,
+                               by_formula ? quant::ObservedMeans::kLayerInputs
+                                          : quant::ObservedMeans::kSites);
   OCTET_ASSIGN_OR_RETURN(const quant::WatchedGraph watched, observer.Watched());
   SampleRuns runs;
   runs.samples = SamplesOf(basis);
@@ -450,6 +471,9 @@ absl::StatusOr<QuantizationSearch::Observed> QuantizationSearch::Observe(
                          Source("calibrate", 1, watched, std::move(runs)));
   OCTET_RETURN_IF_ERROR(observer.Observe(source));
   OCTET_ASSIGN_OR_RETURN(observed.statistics, observer.Statistics());
+  if (by_formula) {
+    OCTET_ASSIGN_OR_RETURN(observed.input_means, observer.LayerInputMeans());
+  }
   return observed;
 }
 
@@ -475,9 +499,29 @@ absl::Status QuantizationSearch::ChooseKinds(Observed& observed, Basis basis) {
   return absl::OkStatus();
 }
 
-absl::Status QuantizationSearch::CorrectBiases(quant::Upstream upstream,
+absl::Status QuantizationSearch::CorrectBiases(Correction correction,
                                                Basis basis,
+                                               const Observed& observed,
                                                ChosenQuantization& chosen) {
+  quant::LayerShifts found;
+  if (correction == Correction::kAnalytic) {
+    OCTET_ASSIGN_OR_RETURN(
+        found, quant::AnalyticShifts(chosen.graph, chosen.sites,
+                                     chosen.parameters, observed.input_means));
+  } else {
+    const auto upstream = correction == Correction::kMeasuredInLine
+                              ? quant::Upstream::kRounded
+                              : quant::Upstream::kFloat;
+    OCTET_ASSIGN_OR_RETURN(found, MeasuredShifts(upstream, basis, chosen));
+  }
+  chosen.graph = quant::CorrectBiases(chosen.graph, found.layers, found.shifts);
+  // The same sites, for a graph with more constants.
+  chosen.sites = quant::ChooseSites(chosen.graph);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<quant::LayerShifts> QuantizationSearch::MeasuredShifts(
+    quant::Upstream upstream, Basis basis, const ChosenQuantization& chosen) {
   const ir::Graph& measured = stand_in_ ? *stand_in_ : chosen.graph;
   OCTET_ASSIGN_OR_RETURN(
       quant::BiasCorrector corrector,
@@ -504,10 +548,7 @@ absl::Status QuantizationSearch::CorrectBiases(quant::Upstream upstream,
       }
     }
   }
-  chosen.graph = quant::CorrectBiases(chosen.graph, corrector.layers(), shifts);
-  // The same sites, for a graph with more constants.
-  chosen.sites = quant::ChooseSites(chosen.graph);
-  return absl::OkStatus();
+  return quant::LayerShifts{corrector.layers(), std::move(shifts)};
 }
 
 absl::StatusOr<quant::ActivationSource> QuantizationSearch::Source(

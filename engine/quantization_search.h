@@ -36,12 +36,20 @@ struct ChosenQuantization {
   std::vector<std::string> left_out;  // remedies that there was no time for
 };
 
+// How biases are corrected.
+enum class Correction {
+  kNone,
+  kAnalytic,
+  kMeasured,        // each layer by itself, quant::Upstream::kFloat
+  kMeasuredInLine,  // layer after layer, quant::Upstream::kRounded
+};
+
 // The parts of a quantization that can be left out.
 struct Recipe {
   quant::EqualizationScope equalized;
   bool fit_thresholds = false;
   bool fit_weights = false;
-  std::optional<quant::Upstream> correction;
+  Correction correction = Correction::kNone;
   int float_layers = 0;  // so many of the first ones are not rounded
 };
 
@@ -78,6 +86,8 @@ class QuantizationSearch {
     ir::Graph graph;
     quant::QuantizationSites sites;
     std::vector<quant::SiteStatistics> statistics;
+    // By node, of the layers; empty where no formula asks for them.
+    std::vector<std::vector<double>> input_means;
     std::vector<ScaledChannels> scaled_channels;
     // By site, the kind of threshold that was best; empty until asked for.
     std::vector<std::string> kinds;
@@ -116,8 +126,11 @@ class QuantizationSearch {
                              const quant::EqualizationScope& scope);
   absl::StatusOr<Observed> Observe(ir::Graph graph, Basis basis);
   absl::Status ChooseKinds(Observed& observed, Basis basis);
-  absl::Status CorrectBiases(quant::Upstream upstream, Basis basis,
+  absl::Status CorrectBiases(Correction correction, Basis basis,
+                             const Observed& observed,
                              ChosenQuantization& chosen);
+  absl::StatusOr<quant::LayerShifts> MeasuredShifts(
+      quant::Upstream upstream, Basis basis, const ChosenQuantization& chosen);
   std::vector<int64_t> SamplesOf(Basis basis) const;
   // Runs `graph` on `samples`, `passes` times, reporting as `phase`.
   absl::StatusOr<quant::ActivationSource> Source(

@@ -322,9 +322,11 @@ void AddQuantizeCommand(CLI::App* app, const GlobalFlags& globals,
   auto correction = std::make_shared<std::string>("on");
   command
       ->add_option("--bias-correction", *correction,
-                   "Whether biases take up what rounding the weights does to "
-                   "the mean of each channel")
-      ->check(CLI::IsMember({"on", "off"}))
+                   "Whether biases take up what rounding does to the mean of "
+                   "each channel: on: as the samples show it, for one more run "
+                   "of them; analytic: as computed from the weights and the "
+                   "means that calibration saw")
+      ->check(CLI::IsMember({"on", "off", "analytic"}))
       ->capture_default_str();
   AddEvaluationFlags(command, flags.get());
   auto scheme = std::make_shared<std::string>("asymmetric");
@@ -361,7 +363,11 @@ void AddQuantizeCommand(CLI::App* app, const GlobalFlags& globals,
     RequireOneServer(globals);
     flags->settings.set_method(Methods().at(*method));
     flags->settings.set_activation_scheme(Schemes().at(*scheme));
-    flags->settings.set_bias_correction(*correction == "on");
+    flags->settings.set_bias_correction(*correction != "off");
+    if (*correction == "analytic") {
+      flags->settings.set_bias_correction_kind(
+          v1::BIAS_CORRECTION_KIND_ANALYTIC);
+    }
     flags->settings.set_format(QuantizedFormats().at(*format));
     flags->settings.set_load_when_done(*load);
     flags->settings.set_priority(*priority);

@@ -10,12 +10,39 @@
 #include "engine/base/status_macros.h"
 #include "engine/quant/probe_builder.h"
 #include "engine/quant/quantize_weights.h"
+#include "engine/quant/weight_channels.h"
 
 namespace octet::quant {
 
 using ir::Graph;
 using ir::Node;
 using ir::ValueId;
+
+namespace {
+
+// The weights of node `index` as its integers stand for them; `data` is the
+// scheme of what it reads.
+absl::StatusOr<Tensor> RoundedWeights(
+    const Graph& graph, size_t index, const Scheme& data,
+    const QuantizationParameters& parameters) {
+  const Node& node = graph.nodes()[index];
+  std::optional<Tensor> bias;
+  if (HasBias(node.op)) bias = graph.value(node.inputs[2]).constant;
+  OCTET_ASSIGN_OR_RETURN(
+      const QuantizedWeights quantized,
+      QuantizeWeights(*graph.value(node.inputs[1]).constant,
+                      WeightChannelAxis(node.op), bias, data.scale,
+                      parameters.WeightScalesOf(index)));
+  return DequantizedWeights(quantized);
+}
+
+RoundedLayer LayerOf(const Graph& graph, size_t index) {
+  const Node& node = graph.nodes()[index];
+  return {index, graph.value(node.inputs[1])
+                     .constant->shape()[WeightChannelAxis(node.op)]};
+}
+
+}  // namespace
 
 // Writes the float and the quantized model side by side.
 class CorrectionBuilder {
@@ -71,18 +98,12 @@ class CorrectionBuilder {
     return *rounded_[id];
   }
 
-  absl::StatusOr<ValueId> RoundedWeights(size_t index) {
-    const Node& node = source_.nodes()[index];
-    std::optional<Tensor> bias;
-    if (HasBias(node.op)) bias = source_.value(node.inputs[2]).constant;
+  absl::StatusOr<ValueId> AddRoundedWeights(size_t index) {
+    const ValueId data = source_.nodes()[index].inputs[0];
     OCTET_ASSIGN_OR_RETURN(
-        QuantizedWeights quantized,
-        QuantizeWeights(*source_.value(node.inputs[1]).constant,
-                        WeightChannelAxis(node.op), bias,
-                        carried_[node.inputs[0]]->scale,
-                        parameters_.WeightScalesOf(index)));
-    return builder_.AddConstant("rounded_weights",
-                                DequantizedWeights(quantized));
+        Tensor weights,
+        RoundedWeights(source_, index, *carried_[data], parameters_));
+    return builder_.AddConstant("rounded_weights", std::move(weights));
   }
 
   // The mean of `exact` less that of `rounded`, by channel of `node`.
@@ -98,11 +119,9 @@ class CorrectionBuilder {
   }
 
   void AddToCorrector(size_t index, ValueId shift) {
-    const Node& node = source_.nodes()[index];
-    const int64_t channels = source_.value(node.inputs[1])
-                                 .constant->shape()[WeightChannelAxis(node.op)];
     corrector_.watched_.watched.push_back(shift);
-    corrector_.layers_.push_back({index, channels});
+    corrector_.layers_.push_back(LayerOf(source_, index));
+    const int64_t channels = corrector_.layers_.back().channels;
     BiasCorrector::Running running;
     running.kept.assign(channels, 0.0f);
     running.share.assign(channels, 0.0f);
@@ -113,7 +132,7 @@ class CorrectionBuilder {
   absl::Status AddLayerByItself(size_t index) {
     const Node& node = source_.nodes()[index];
     builder_.Append(node);
-    OCTET_ASSIGN_OR_RETURN(const ValueId weights, RoundedWeights(index));
+    OCTET_ASSIGN_OR_RETURN(const ValueId weights, AddRoundedWeights(index));
     OCTET_ASSIGN_OR_RETURN(const ValueId data, Rounded(node.inputs[0]));
     const ir::Op bare = BareProducts(node.op);
     OCTET_ASSIGN_OR_RETURN(
@@ -142,7 +161,7 @@ class CorrectionBuilder {
     for (ValueId id : node.inputs) {
       OCTET_ASSIGN_OR_RETURN(inputs.emplace_back(), Rounded(id));
     }
-    OCTET_ASSIGN_OR_RETURN(inputs[1], RoundedWeights(index));
+    OCTET_ASSIGN_OR_RETURN(inputs[1], AddRoundedWeights(index));
     OCTET_ASSIGN_OR_RETURN(const ValueId rounded,
                            builder_.Add("rounded", linear, inputs));
     OCTET_ASSIGN_OR_RETURN(const ValueId shift, AddShift(node, exact, rounded));
@@ -258,6 +277,34 @@ std::vector<std::vector<double>> BiasCorrector::Shifts() const {
   std::vector<std::vector<double>> shifts;
   for (const Running& running : running_) shifts.push_back(running.correction);
   return shifts;
+}
+
+absl::StatusOr<LayerShifts> AnalyticShifts(
+    const Graph& graph, const QuantizationSites& sites,
+    const QuantizationParameters& parameters,
+    const std::vector<std::vector<double>>& input_means) {
+  const std::vector<std::optional<Scheme>> carried =
+      CarriedSchemes(graph, sites, parameters.schemes);
+  LayerShifts result;
+  for (size_t i = 0; i < graph.nodes().size(); ++i) {
+    const Node& node = graph.nodes()[i];
+    if (!IsWeighted(graph, node) || !carried[node.inputs[0]]) continue;
+    OCTET_ASSIGN_OR_RETURN(
+        const Tensor rounded,
+        RoundedWeights(graph, i, *carried[node.inputs[0]], parameters));
+    const Tensor& exact = *graph.value(node.inputs[1]).constant;
+    const WeightChannels channels(node.op, exact.shape());
+    const auto before = exact.data<float>();
+    const auto after = rounded.data<float>();
+    result.layers.push_back(LayerOf(graph, i));
+    std::vector<double> shift(channels.outputs(), 0.0);
+    for (int64_t w = 0; w < exact.size(); ++w) {
+      shift[channels.Output(w)] += (static_cast<double>(before[w]) - after[w]) *
+                                   input_means[i][channels.Input(w)];
+    }
+    result.shifts.push_back(std::move(shift));
+  }
+  return result;
 }
 
 Graph CorrectBiases(const Graph& graph, const std::vector<RoundedLayer>& layers,

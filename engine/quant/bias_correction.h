@@ -15,8 +15,9 @@
 // Rounding the weights and the data of a layer shifts the mean of its result by
 // E[W x - Wq xq], a constant per channel that its bias can take up (Nagel et
 // al., "Data-Free Quantization Through Weight Equalization and Bias
-// Correction", 2019, section 4.2; the mean is measured on calibration samples
-// here).
+// Correction", 2019, section 4.2). BiasCorrector measures that mean on
+// calibration samples; AnalyticShifts() computes the part that the weights have
+// in it, (W - Wq) E[x].
 namespace octet::quant {
 
 // One Conv or MatMul that will compute in integers.
@@ -86,6 +87,26 @@ class BiasCorrector {
   Upstream upstream_ = Upstream::kFloat;
   int64_t seen_ = 0;  // samples, of all passes
 };
+
+// What to add to the biases of `layers`, by channel.
+struct LayerShifts {
+  std::vector<RoundedLayer> layers;
+  std::vector<std::vector<double>> shifts;
+};
+
+// The shifts that rounding the weights alone causes: of output channel c,
+//   sum over input channels k of E[x_k] * sum over taps of (W - Wq)[c, k],
+// in a grouped Conv over those that c reads. Every tap counts as if it always
+// saw the mean: what padding takes off at the borders is neglected, as are the
+// rounding and the clipping of the data, which BiasCorrector measures too.
+//
+// `input_means` is SiteObserver::LayerInputMeans() of this graph or of one that
+// computes the same; `parameters` is as for QuantizeGraph(). INVALID_ARGUMENT
+// where a weight is not finite. Runs nothing.
+absl::StatusOr<LayerShifts> AnalyticShifts(
+    const ir::Graph& graph, const QuantizationSites& sites,
+    const QuantizationParameters& parameters,
+    const std::vector<std::vector<double>>& input_means);
 
 // `graph` with shifts[i] added to the bias of layers[i], which gets one where
 // it has none. Nodes keep their places.

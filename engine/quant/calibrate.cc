@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "engine/base/check.h"
 #include "engine/base/status_macros.h"
 #include "engine/quant/probe_builder.h"
 
@@ -28,23 +29,57 @@ void Accumulate(absl::Span<const float> values, std::vector<double>& sums) {
   for (size_t i = 0; i < values.size(); ++i) sums[i] += values[i];
 }
 
+// By value, the site that it is.
+std::vector<std::optional<size_t>> SiteOfValue(const ir::Graph& graph,
+                                               const QuantizationSites& sites) {
+  std::vector<std::optional<size_t>> site_of(graph.values().size());
+  for (size_t i = 0; i < sites.rounded.size(); ++i) {
+    site_of[sites.rounded[i]] = i;
+  }
+  return site_of;
+}
+
+int RankOf(const ir::Graph& graph, ValueId id) {
+  return static_cast<int>(graph.type(id).dims.size());
+}
+
 }  // namespace
 
 SiteObserver::SiteObserver(const ir::Graph& graph,
-                           const QuantizationSites& sites)
+                           const QuantizationSites& sites, ObservedMeans means)
     : graph_(graph),
       sites_(sites),
       histograms_(sites.rounded.size()),
-      channels_(sites.rounded.size()) {}
+      channels_(sites.rounded.size()) {
+  if (means == ObservedMeans::kLayerInputs) FindLayerInputs();
+}
+
+void SiteObserver::FindLayerInputs() {
+  const auto site_of = SiteOfValue(graph_, sites_);
+  for (const Node& node : graph_.nodes()) {
+    if (!IsWeighted(graph_, node)) continue;
+    const ValueId id = node.inputs[0];
+    const int axis = DataChannelAxis(node.op, RankOf(graph_, id));
+    if (site_of[id] && axis == SiteChannelAxis(graph_, id)) continue;
+    const bool known = std::any_of(
+        layer_inputs_.begin(), layer_inputs_.end(),
+        [&](const LayerInput& in) { return in.id == id && in.axis == axis; });
+    if (!known) layer_inputs_.push_back({id, axis, {}});
+  }
+}
 
 absl::StatusOr<WatchedGraph> SiteObserver::Watched() const {
   ProbeBuilder builder(graph_);
-  std::vector<std::optional<size_t>> site_of(graph_.values().size());
-  for (size_t i = 0; i < sites_.rounded.size(); ++i) {
-    site_of[sites_.rounded[i]] = i;
-  }
-  std::vector<ValueId> reductions(sites_.rounded.size() * kReductionCount);
+  const auto site_of = SiteOfValue(graph_, sites_);
+  const size_t of_sites = sites_.rounded.size() * kReductionCount;
+  std::vector<ValueId> reductions(of_sites + layer_inputs_.size());
   const auto reduce = [&](ValueId id) -> absl::Status {
+    for (size_t i = 0; i < layer_inputs_.size(); ++i) {
+      if (layer_inputs_[i].id != id) continue;
+      OCTET_ASSIGN_OR_RETURN(
+          reductions[of_sites + i],
+          builder.Reduce(id, layer_inputs_[i].axis, ChannelReduction::kMean));
+    }
     if (!site_of[id]) return absl::OkStatus();
     for (size_t k = 0; k < kReductionCount; ++k) {
       OCTET_ASSIGN_OR_RETURN(
@@ -74,6 +109,11 @@ absl::Status SiteObserver::Take(size_t index, absl::Span<const float> values) {
                      observed.message()));
   }
   const size_t site = (index - histograms_.size()) / kReductionCount;
+  if (site >= histograms_.size()) {
+    const size_t of_sites = histograms_.size() * (1 + kReductionCount);
+    Accumulate(values, layer_inputs_[index - of_sites].sums);
+    return absl::OkStatus();
+  }
   ChannelStatistics& channels = channels_[site];
   switch (kReductions[(index - histograms_.size()) % kReductionCount]) {
     case ChannelReduction::kMin:
@@ -109,11 +149,14 @@ absl::Status SiteObserver::Observe(const ActivationSource& source) {
   return absl::OkStatus();
 }
 
+absl::Status SiteObserver::CheckSeen() const {
+  if (samples_ > 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "no calibration samples; expected at least one");
+}
+
 absl::StatusOr<std::vector<SiteStatistics>> SiteObserver::Statistics() const {
-  if (samples_ == 0) {
-    return absl::InvalidArgumentError(
-        "no calibration samples; expected at least one");
-  }
+  OCTET_RETURN_IF_ERROR(CheckSeen());
   std::vector<Histogram> of_group(graph_.values().size());
   for (size_t i = 0; i < histograms_.size(); ++i) {
     of_group[sites_.group[sites_.rounded[i]]].Merge(histograms_[i]);
@@ -129,8 +172,37 @@ absl::StatusOr<std::vector<SiteStatistics>> SiteObserver::Statistics() const {
   return statistics;
 }
 
+absl::StatusOr<std::vector<std::vector<double>>> SiteObserver::LayerInputMeans()
+    const {
+  OCTET_RETURN_IF_ERROR(CheckSeen());
+  const auto site_of = SiteOfValue(graph_, sites_);
+  std::vector<std::vector<double>> means(graph_.nodes().size());
+  for (size_t i = 0; i < graph_.nodes().size(); ++i) {
+    const Node& node = graph_.nodes()[i];
+    if (!IsWeighted(graph_, node)) continue;
+    const ValueId id = node.inputs[0];
+    const int axis = DataChannelAxis(node.op, RankOf(graph_, id));
+    const auto moved = std::find_if(
+        layer_inputs_.begin(), layer_inputs_.end(),
+        [&](const LayerInput& in) { return in.id == id && in.axis == axis; });
+    if (moved != layer_inputs_.end()) {
+      means[i] = moved->sums;
+    } else {
+      OCTET_CHECK(site_of[id].has_value());
+      means[i] = channels_[*site_of[id]].means;
+    }
+    for (double& mean : means[i]) mean /= static_cast<double>(samples_);
+  }
+  return means;
+}
+
+int DataChannelAxis(const ir::Op& op, int rank) {
+  return std::holds_alternative<ir::Conv>(op) ? std::min(1, rank - 1)
+                                              : rank - 1;
+}
+
 int SiteChannelAxis(const ir::Graph& graph, ValueId id) {
-  const int last = static_cast<int>(graph.type(id).dims.size()) - 1;
+  const int last = RankOf(graph, id) - 1;
   for (const Node& node : graph.nodes()) {
     const bool reads = !node.inputs.empty() && node.inputs[0] == id;
     const bool computes = node.outputs[0] == id;

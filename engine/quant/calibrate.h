@@ -48,14 +48,23 @@ struct SiteStatistics {
   ChannelStatistics channels;
 };
 
+// Which tensors the channel means are kept of.
+enum class ObservedMeans {
+  kSites,
+  // And of what layers read that is no site: what a Concat or a pool passes on.
+  kLayerInputs,
+};
+
 // Statistics of every site over the samples shown so far. Memory: one histogram
 // and four numbers per channel a site, whatever the number of samples.
 // Thread-compatible; copyable.
 class SiteObserver {
  public:
-  SiteObserver(const ir::Graph& graph, const QuantizationSites& sites);
+  SiteObserver(const ir::Graph& graph, const QuantizationSites& sites,
+               ObservedMeans means = ObservedMeans::kSites);
 
-  // What to run: the sites, then four reductions of each.
+  // What to run: the sites, then four reductions of each, then the means of
+  // what else layers read.
   absl::StatusOr<WatchedGraph> Watched() const;
 
   // Takes all samples of `source`, which runs Watched() and may call its sink
@@ -66,13 +75,29 @@ class SiteObserver {
   // By site. INVALID_ARGUMENT before the first sample.
   absl::StatusOr<std::vector<SiteStatistics>> Statistics() const;
 
+  // By node of the graph, of each Conv and MatMul with constant weights: the
+  // mean of each channel of its data over samples and places, all input
+  // channels of a grouped Conv. Empty for other nodes. INVALID_ARGUMENT before
+  // the first sample. REQUIRES: kLayerInputs.
+  absl::StatusOr<std::vector<std::vector<double>>> LayerInputMeans() const;
+
  private:
+  // What layers read along an axis that the statistics of sites do not have.
+  struct LayerInput {
+    ir::ValueId id;
+    int axis;
+    std::vector<double> sums;  // of each sample's means
+  };
+
+  void FindLayerInputs();
   absl::Status Take(size_t index, absl::Span<const float> values);
+  absl::Status CheckSeen() const;
 
   ir::Graph graph_;
   QuantizationSites sites_;
   std::vector<Histogram> histograms_;        // by site, of the site alone
   std::vector<ChannelStatistics> channels_;  // sums where they say means
+  std::vector<LayerInput> layer_inputs_;
   int64_t samples_ = 0;
 };
 
@@ -80,6 +105,10 @@ class SiteObserver {
 // (1) or MatMul (the last) that reads or computes it see as channels; of
 // others, 1 where there are four axes or more, else the last.
 int SiteChannelAxis(const ir::Graph& graph, ir::ValueId id);
+
+// The axis of its data that the input channels of a Conv or MatMul run along.
+// REQUIRES: one of the two, with data of `rank` axes.
+int DataChannelAxis(const ir::Op& op, int rank);
 
 }  // namespace octet::quant
 

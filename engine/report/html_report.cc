@@ -318,9 +318,8 @@ std::string Made(const ReportFacts& facts) {
       "; method ", Name(facts.options.method), " on ",
       CalibrationSamples(facts.options, result.samples), ", activations ",
       Name(facts.options.activations), ", bias correction ",
-      facts.options.bias_correction ? "on" : "off", "; ",
-      Count(result.integer_steps), " integer and ", Count(result.float_steps),
-      " float steps</p>");
+      Name(facts.options.bias_correction), "; ", Count(result.integer_steps),
+      " integer and ", Count(result.float_steps), " float steps</p>");
 }
 
 std::string Foot(const ReportFacts& facts) {

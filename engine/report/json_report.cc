@@ -129,12 +129,21 @@ Json SyntheticJson(const ReportFacts& facts) {
   return json;
 }
 
+// How biases were corrected; null where they were not.
+Json BiasCorrectionKind(BiasCorrection correction) {
+  if (correction == BiasCorrection::kOff) return nullptr;
+  return std::string(Name(correction));
+}
+
 Json QuantizationJson(const ReportFacts& facts) {
   const QuantizationResult& result = facts.quantization;
   Json json = {{"method", std::string(Name(facts.options.method))},
                {"format", std::string(Name(facts.options.format))},
                {"activations", std::string(Name(facts.options.activations))},
-               {"bias_correction", facts.options.bias_correction},
+               {"bias_correction",
+                facts.options.bias_correction != BiasCorrection::kOff},
+               {"bias_correction_kind",
+                BiasCorrectionKind(facts.options.bias_correction)},
                {"samples", result.samples},
                {"synthetic", SyntheticJson(facts)},
                {"integer_steps", result.integer_steps},

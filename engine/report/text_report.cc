@@ -153,7 +153,7 @@ std::string TextReport(const ReportFacts& facts, const Verdict& verdict) {
       Printable(facts.model), " -> ", Printable(facts.result), "\n\n",
       TextSummary(facts, verdict), "\nmethod ", Name(facts.options.method),
       ", activations ", Name(facts.options.activations), ", bias correction ",
-      facts.options.bias_correction ? "on" : "off", ", ",
+      Name(facts.options.bias_correction), ", ",
       CalibrationSamples(facts.options, result.samples), "\n",
       Count(result.integer_steps), " integer and ", Count(result.float_steps),
       " float steps; octet ", Printable(facts.octet_version), ", ",

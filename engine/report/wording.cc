@@ -111,6 +111,18 @@ absl::string_view Name(ActivationScheme scheme) {
   return scheme == ActivationScheme::kSymmetric ? "symmetric" : "asymmetric";
 }
 
+absl::string_view Name(BiasCorrection correction) {
+  switch (correction) {
+    case BiasCorrection::kOff:
+      return "off";
+    case BiasCorrection::kEmpirical:
+      return "empirical";
+    case BiasCorrection::kAnalytic:
+      return "analytic";
+  }
+  OCTET_CHECK(false);
+}
+
 std::string CalibrationSamples(const QuantizationOptions& options,
                                int64_t samples) {
   return absl::StrCat(Count(samples),

@@ -51,6 +51,9 @@ absl::string_view Name(QuantizedFormat format);
 // "asymmetric", "symmetric".
 absl::string_view Name(ActivationScheme scheme);
 
+// "off", "empirical", "analytic".
+absl::string_view Name(BiasCorrection correction);
+
 // "200 calibration samples", "64 synthetic samples": what chose the ranges.
 std::string CalibrationSamples(const QuantizationOptions& options,
                                int64_t samples);

@@ -32,6 +32,12 @@ Json SyntheticJson(const QuantizationOptions& options,
   return json;
 }
 
+// How biases were corrected; null where they were not.
+Json BiasCorrectionKind(BiasCorrection correction) {
+  if (correction == BiasCorrection::kOff) return nullptr;
+  return std::string(report::Name(correction));
+}
+
 Json RemediesJson(const std::vector<RemedyEffect>& remedies) {
   Json list = Json::array();
   for (const RemedyEffect& remedy : remedies) {
@@ -71,21 +77,23 @@ void PrintRemedies(const std::vector<RemedyEffect>& remedies) {
 Json QuantizationJson(const std::string& output,
                       const QuantizationOptions& options,
                       const QuantizationResult& result) {
-  Json json = {{"output", output},
-               {"method", std::string(report::Name(options.method))},
-               {"format", std::string(report::Name(options.format))},
-               {"activations", std::string(report::Name(options.activations))},
-               {"bias_correction", options.bias_correction},
-               {"samples", result.samples},
-               {"synthetic", SyntheticJson(options, result)},
-               {"float_bytes", result.float_bytes},
-               {"quantized_bytes", result.quantized_bytes},
-               {"integer_steps", result.integer_steps},
-               {"float_steps", result.float_steps},
-               {"sqnr_db", BoundedDb(result.sqnr_db)},
-               {"remedies", RemediesJson(result.remedies)},
-               {"left_out", result.left_out},
-               {"tensors", Json::array()}};
+  Json json = {
+      {"output", output},
+      {"method", std::string(report::Name(options.method))},
+      {"format", std::string(report::Name(options.format))},
+      {"activations", std::string(report::Name(options.activations))},
+      {"bias_correction", options.bias_correction != BiasCorrection::kOff},
+      {"bias_correction_kind", BiasCorrectionKind(options.bias_correction)},
+      {"samples", result.samples},
+      {"synthetic", SyntheticJson(options, result)},
+      {"float_bytes", result.float_bytes},
+      {"quantized_bytes", result.quantized_bytes},
+      {"integer_steps", result.integer_steps},
+      {"float_steps", result.float_steps},
+      {"sqnr_db", BoundedDb(result.sqnr_db)},
+      {"remedies", RemediesJson(result.remedies)},
+      {"left_out", result.left_out},
+      {"tensors", Json::array()}};
   for (const QuantizedTensor& tensor : result.tensors) {
     json["tensors"].push_back({{"name", tensor.name},
                                {"dtype", std::string(Name(tensor.dtype))},

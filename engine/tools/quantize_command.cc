@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,6 +35,15 @@ namespace octet::tools {
 namespace {
 
 constexpr int64_t kMegabyte = 1'000'000;
+
+const std::map<std::string, BiasCorrection>& BiasCorrections() {
+  static const auto* const corrections =
+      new std::map<std::string, BiasCorrection>{
+          {"on", BiasCorrection::kEmpirical},
+          {"off", BiasCorrection::kOff},
+          {"analytic", BiasCorrection::kAnalytic}};
+  return *corrections;
+}
 
 struct QuantizeFlags {
   std::string model;
@@ -66,7 +76,7 @@ struct QuantizeFlags {
     options.activations = activations == "symmetric"
                               ? ActivationScheme::kSymmetric
                               : ActivationScheme::kAsymmetric;
-    options.bias_correction = bias_correction == "on";
+    options.bias_correction = BiasCorrections().at(bias_correction);
     options.keep_faster_float = keep_faster_float;
     if (time_budget) options.budget.time = absl::Seconds(*time_budget);
     if (memory_budget) {
@@ -377,9 +387,11 @@ void AddQuantizeCommand(CLI::App& app, Command* command) {
       ->capture_default_str();
   quantize
       ->add_option("--bias-correction", flags->bias_correction,
-                   "whether biases take up what rounding the weights does to "
-                   "the mean of each channel")
-      ->check(CLI::IsMember({"on", "off"}))
+                   "whether biases take up what rounding does to the mean of "
+                   "each channel: on: as the samples show it, for one more run "
+                   "of them; analytic: as computed from the weights and the "
+                   "means that calibration saw")
+      ->check(CLI::IsMember(&BiasCorrections()))
       ->capture_default_str();
   quantize
       ->add_option("--activations", flags->activations,

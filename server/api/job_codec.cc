@@ -42,6 +42,21 @@ void EncodeTime(absl::Time time, google::protobuf::Timestamp* message) {
   message->set_nanos(static_cast<int32_t>(nanoseconds % 1'000'000'000));
 }
 
+void EncodeBiasCorrection(BiasCorrection correction,
+                          v1::QuantizeSettings* settings) {
+  settings->set_bias_correction(correction != BiasCorrection::kOff);
+  switch (correction) {
+    case BiasCorrection::kOff:
+      break;
+    case BiasCorrection::kEmpirical:
+      settings->set_bias_correction_kind(v1::BIAS_CORRECTION_KIND_EMPIRICAL);
+      break;
+    case BiasCorrection::kAnalytic:
+      settings->set_bias_correction_kind(v1::BIAS_CORRECTION_KIND_ANALYTIC);
+      break;
+  }
+}
+
 void EncodeSettings(const QuantizationRequest& request,
                     v1::QuantizeSettings* settings) {
   settings->set_model_name(request.model);
@@ -50,7 +65,7 @@ void EncodeSettings(const QuantizationRequest& request,
   settings->set_method(request.options.method == QuantizationMethod::kHistogram
                            ? v1::METHOD_HISTOGRAM
                            : v1::METHOD_LINEAR);
-  settings->set_bias_correction(request.options.bias_correction);
+  EncodeBiasCorrection(request.options.bias_correction, settings);
   settings->set_drop_first_class(request.drop_first_class);
   settings->set_activation_scheme(request.options.activations ==
                                           ActivationScheme::kSymmetric
@@ -96,6 +111,28 @@ absl::StatusOr<QuantizedFormat> DecodeFormat(v1::QuantizedFormat format) {
   }
 }
 
+absl::StatusOr<BiasCorrection> DecodeBiasCorrection(
+    const v1::QuantizeSettings& settings) {
+  const v1::BiasCorrectionKind kind = settings.bias_correction_kind();
+  if (!v1::BiasCorrectionKind_IsValid(kind)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "settings.bias_correction_kind: got ", static_cast<int>(kind),
+        ", expected BIAS_CORRECTION_KIND_EMPIRICAL or "
+        "BIAS_CORRECTION_KIND_ANALYTIC"));
+  }
+  const bool has_kind = kind != v1::BIAS_CORRECTION_KIND_UNSPECIFIED;
+  if (settings.has_bias_correction() && !settings.bias_correction()) {
+    if (!has_kind) return BiasCorrection::kOff;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "settings.bias_correction_kind: got ",
+        v1::BiasCorrectionKind_Name(kind),
+        " where bias_correction is false; leave the kind out, or set "
+        "bias_correction"));
+  }
+  return kind == v1::BIAS_CORRECTION_KIND_ANALYTIC ? BiasCorrection::kAnalytic
+                                                   : BiasCorrection::kEmpirical;
+}
+
 absl::StatusOr<QuantizationBudget> DecodeBudget(
     const v1::QuantizeSettings& settings) {
   QuantizationBudget budget;
@@ -133,6 +170,8 @@ absl::StatusOr<QuantizationRequest> DecodeSettings(
   QuantizationRequest request;
   OCTET_ASSIGN_OR_RETURN(request.options.format,
                          DecodeFormat(settings.format()));
+  OCTET_ASSIGN_OR_RETURN(request.options.bias_correction,
+                         DecodeBiasCorrection(settings));
   OCTET_ASSIGN_OR_RETURN(request.options.budget, DecodeBudget(settings));
   request.recorded_samples = settings.recorded_samples();
   request.synthetic_samples = settings.synthetic_samples();
@@ -161,9 +200,6 @@ absl::StatusOr<QuantizationRequest> DecodeSettings(
           "settings.method: got ", v1::Method_Name(settings.method()), " (",
           static_cast<int>(settings.method()),
           "), expected METHOD_LINEAR or METHOD_HISTOGRAM"));
-  }
-  if (settings.has_bias_correction()) {
-    request.options.bias_correction = settings.bias_correction();
   }
   request.drop_first_class = settings.drop_first_class();
   switch (settings.activation_scheme()) {

@@ -209,6 +209,8 @@ TEST_F(OctetCommandTest, QuantizeSendsEvaluationSamplesWithTheirLabels) {
   EXPECT_EQ(sent[0].settings().method(), v1::METHOD_HISTOGRAM);
   EXPECT_TRUE(sent[0].settings().has_bias_correction());
   EXPECT_FALSE(sent[0].settings().bias_correction());
+  EXPECT_EQ(sent[0].settings().bias_correction_kind(),
+            v1::BIAS_CORRECTION_KIND_UNSPECIFIED);
   EXPECT_TRUE(sent[0].settings().drop_first_class());
   ASSERT_EQ(sent.size(), 3);
   EXPECT_THAT(sent[1].evaluation().labels(), ::testing::ElementsAre(2, 0, 1));
@@ -228,12 +230,15 @@ TEST_F(OctetCommandTest, QuantizeSendsEvaluationSamplesWithTheirLabels) {
 TEST_F(OctetCommandTest, QuantizeSendsBudgetsFormatAndRangesInPlaceOfSamples) {
   const Outcome outcome =
       Run("quantize doubler --synthetic --input-range x=-2,3 --mean 127.5 "
-          "--format qoperator --time-budget 1.5 --memory-budget 600");
+          "--format qoperator --time-budget 1.5 --memory-budget 600 "
+          "--bias-correction analytic");
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   const auto requests = server_.quantize_requests();
   ASSERT_EQ(requests.size(), 1);
   EXPECT_TRUE(requests[0].last());
   const v1::QuantizeSettings& sent = requests[0].settings();
+  EXPECT_TRUE(sent.bias_correction());
+  EXPECT_EQ(sent.bias_correction_kind(), v1::BIAS_CORRECTION_KIND_ANALYTIC);
   EXPECT_TRUE(sent.synthetic_samples());
   EXPECT_EQ(sent.format(), v1::QUANTIZED_FORMAT_QOPERATOR);
   EXPECT_EQ(sent.time_budget_seconds(), 1.5);

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/time/time.h"
 #include "engine/base/status_macros.h"
 #include "engine/calibration_run.h"
@@ -26,6 +27,7 @@ namespace {
 using testing::AllOf;
 using testing::AnyOf;
 using testing::Contains;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -107,10 +109,22 @@ TEST(QuantizationSearchTest, OneSampleIsEnough) {
 
 TEST(QuantizationSearchTest, WithoutBiasCorrectionNoneIsTried) {
   QuantizationOptions options = Histogram();
-  options.bias_correction = false;
+  options.bias_correction = BiasCorrection::kOff;
   for (const RemedyEffect& remedy : Quantized(20, options).remedies) {
     EXPECT_THAT(remedy.name, Not(StartsWith("bias correction")));
   }
+}
+
+TEST(QuantizationSearchTest, AnalyticBiasCorrectionTriesTheFormulaAlone) {
+  QuantizationOptions options = Histogram();
+  options.bias_correction = BiasCorrection::kAnalytic;
+  std::vector<std::string> tried;
+  for (const RemedyEffect& remedy : Quantized(20, options).remedies) {
+    if (absl::StartsWith(remedy.name, "bias correction")) {
+      tried.push_back(remedy.name);
+    }
+  }
+  EXPECT_THAT(tried, ElementsAre("bias correction, analytic"));
 }
 
 TEST(QuantizationSearchTest, WithoutTimeEveryRemedyIsLeftOutAndSaid) {
@@ -296,6 +310,22 @@ class Canceller : public QuantizationObserver {
   const std::string phase_;
   std::set<std::string> seen_;
 };
+
+TEST(QuantizationSearchTest, AnalyticBiasCorrectionRunsNoSamplesAgain) {
+  const NamedTensor calibration = Samples(40);
+  QuantizationOptions options;
+  options.bias_correction = BiasCorrection::kOff;
+  const QuantizationResult off = Quantized(40, options);
+  options.bias_correction = BiasCorrection::kAnalytic;
+  Canceller recorder("no phase");
+  const auto analytic =
+      Quantize(SampleModel(), {&calibration, 1}, options, &recorder);
+  ASSERT_TRUE(analytic.ok()) << analytic.status();
+  EXPECT_THAT(recorder.seen(), Contains("calibrate"));
+  EXPECT_THAT(recorder.seen(), Not(Contains("correct biases")));
+  EXPECT_NE(analytic->model, off.model);
+  EXPECT_GT(analytic->sqnr_db, off.sqnr_db - 0.5);
+}
 
 TEST(QuantizationSearchTest, EveryPhaseCanBeCancelled) {
   const NamedTensor calibration = Samples(8);

@@ -195,7 +195,10 @@ TEST_F(ServerJobsTest, TellsTheReportOfAJobAndOfAVersion) {
   const v1::Job job = Watch(id).back();
   ASSERT_EQ(job.state(), v1::JOB_STATE_SUCCEEDED) << job.error_message();
   EXPECT_EQ(job.settings().method(), v1::METHOD_HISTOGRAM);
+  EXPECT_TRUE(job.settings().has_bias_correction());
   EXPECT_FALSE(job.settings().bias_correction());
+  EXPECT_EQ(job.settings().bias_correction_kind(),
+            v1::BIAS_CORRECTION_KIND_UNSPECIFIED);
   EXPECT_EQ(job.result().verdict(), "keep");
   EXPECT_THAT(job.result().summary(), HasSubstr("Keep it: "));
 
@@ -223,6 +226,7 @@ TEST_F(ServerJobsTest, WithoutSamplesSomeAreMadeUpAndTheReportSaysSo) {
   v1::QuantizeRequest request = Settings("m");
   v1::QuantizeSettings& settings = *request.mutable_settings();
   settings.set_synthetic_samples(true);
+  settings.set_bias_correction_kind(v1::BIAS_CORRECTION_KIND_ANALYTIC);
   settings.set_format(v1::QUANTIZED_FORMAT_QOPERATOR);
   settings.set_time_budget_seconds(20);
   settings.set_memory_budget_bytes(1'000'000'000);
@@ -234,6 +238,13 @@ TEST_F(ServerJobsTest, WithoutSamplesSomeAreMadeUpAndTheReportSaysSo) {
   const v1::Job job = Watch(Submit({request})).back();
   ASSERT_EQ(job.state(), v1::JOB_STATE_SUCCEEDED) << job.error_message();
   EXPECT_TRUE(job.settings().synthetic_samples());
+  EXPECT_TRUE(job.settings().bias_correction());
+  EXPECT_EQ(job.settings().bias_correction_kind(),
+            v1::BIAS_CORRECTION_KIND_ANALYTIC);
+  EXPECT_THAT(
+      job.report_json(),
+      ::testing::AllOf(HasSubstr("\"bias_correction\": true"),
+                       HasSubstr("\"bias_correction_kind\": \"analytic\"")));
   EXPECT_EQ(job.settings().format(), v1::QUANTIZED_FORMAT_QOPERATOR);
   EXPECT_EQ(job.settings().time_budget_seconds(), 20);
   EXPECT_EQ(job.settings().memory_budget_bytes(), 1'000'000'000);
@@ -289,6 +300,18 @@ TEST_F(ServerJobsTest, RefusesWhatSettingsCannotMean) {
                 settings->set_format(static_cast<v1::QuantizedFormat>(9));
               }),
               HasSubstr("format: got 9"));
+  EXPECT_THAT(refused([](auto* settings) {
+                settings->set_bias_correction_kind(
+                    static_cast<v1::BiasCorrectionKind>(9));
+              }),
+              HasSubstr("bias_correction_kind: got 9"));
+  EXPECT_THAT(
+      refused([](auto* settings) {
+        settings->set_bias_correction(false);
+        settings->set_bias_correction_kind(v1::BIAS_CORRECTION_KIND_ANALYTIC);
+      }),
+      HasSubstr("BIAS_CORRECTION_KIND_ANALYTIC where bias_correction "
+                "is false"));
   EXPECT_THAT(refused([](auto* settings) { settings->add_input_ranges(); }),
               HasSubstr("synthetic_samples, which is not set"));
   EXPECT_THAT(

@@ -97,6 +97,65 @@ TEST(SiteObserverTest, KnowsEachChannel) {
   EXPECT_THAT(channels.mean_squares, ElementsAre(21, 6));
 }
 
+TEST(SiteObserverTest, KnowsTheMeansOfWhatLayersReadBehindAConcat) {
+  const ir::Graph graph = Joined();
+  SiteObserver observer(graph, ChooseSites(graph), ObservedMeans::kLayerInputs);
+  EXPECT_EQ(observer.LayerInputMeans().status().code(),
+            absl::StatusCode::kInvalidArgument);
+  const auto watched = observer.Watched();
+  ASSERT_TRUE(watched.ok()) << watched.status();
+  const std::vector<Tensor> samples = {RandomFloats({1, 2, 3, 3}, 1, 0, 1),
+                                       RandomFloats({1, 2, 3, 3}, 2, -4, 0)};
+  ASSERT_TRUE(observer.Observe(SourceOf(*watched, samples)).ok());
+  const auto means = observer.LayerInputMeans();
+  ASSERT_TRUE(means.ok()) << means.status();
+  ASSERT_EQ(means->size(), 4u);  // a, c, the Concat, y
+  EXPECT_THAT((*means)[2], ElementsAre());
+
+  ir::Graph shown = graph.WithRows(1);
+  shown.mutable_outputs() = {IdOf(graph, "x"), IdOf(graph, "cat")};
+  const auto backend = reference::CreateReferenceBackend();
+  std::vector<double> of_x(2, 0.0);
+  std::vector<double> of_cat(5, 0.0);
+  for (const Tensor& sample : samples) {
+    const auto values = Interpret(shown, *backend, {sample});
+    ASSERT_TRUE(values.ok()) << values.status();
+    for (size_t i = 0; i < 2 * 9; ++i) {
+      of_x[i / 9] += (*values)[0].data<float>()[i] / 18;
+    }
+    for (size_t i = 0; i < 5 * 9; ++i) {
+      of_cat[i / 9] += (*values)[1].data<float>()[i] / 18;
+    }
+  }
+  const auto near = [](const std::vector<double>& expected) {
+    return testing::Pointwise(testing::DoubleNear(1e-5), expected);
+  };
+  EXPECT_THAT((*means)[0], near(of_x));
+  EXPECT_THAT((*means)[1], near(of_x));
+  EXPECT_THAT((*means)[3], near(of_cat));
+}
+
+// A Conv and a MatMul see the channels of one tensor along other axes.
+TEST(SiteObserverTest, EachLayerGetsTheMeansOfItsOwnAxis) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", RowsAnd({2, 1, 3}));
+  b.Output(Conv1x1(b, "y", x, 2, 2));
+  b.Output(b.Node("m", ir::MatMul{},
+                  {x, b.Constant("m_w", RandomFloats({3, 2}, 5))}));
+  const ir::Graph graph = b.Build();
+  SiteObserver observer(graph, ChooseSites(graph), ObservedMeans::kLayerInputs);
+  const auto watched = observer.Watched();
+  ASSERT_TRUE(watched.ok()) << watched.status();
+  Tensor sample(DType::kFloat32, {1, 2, 1, 3});
+  const std::vector<float> values = {1, 2, 6, 3, 8, 10};
+  std::copy(values.begin(), values.end(), sample.mutable_data<float>().begin());
+  ASSERT_TRUE(observer.Observe(SourceOf(*watched, {sample})).ok());
+  const auto means = observer.LayerInputMeans();
+  ASSERT_TRUE(means.ok()) << means.status();
+  EXPECT_THAT((*means)[0], ElementsAre(3, 7));
+  EXPECT_THAT((*means)[1], ElementsAre(2, 5, 8));
+}
+
 TEST(SiteObserverTest, NoSamplesIsAnError) {
   const ir::Graph graph = Joined();
   SiteObserver observer(graph, ChooseSites(graph));

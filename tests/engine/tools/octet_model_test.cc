@@ -444,12 +444,21 @@ TEST_F(OctetModelTest, QuantizeReportsOnEvaluationSamples) {
   EXPECT_EQ(json["evaluation"]["samples"], 2);
   EXPECT_EQ(json["evaluation"]["on_calibration_samples"], false);
   EXPECT_EQ(json["quantization"]["bias_correction"], false);
+  EXPECT_EQ(json["quantization"]["bias_correction_kind"], nullptr);
   EXPECT_FALSE(json["layers"].empty());
   EXPECT_THAT(folder_.Read("made/report/report.txt"), HasSubstr("LAYER"));
   EXPECT_THAT(folder_.Read("made/report/report.html"), HasSubstr("</html>"));
 
-  const Outcome flattered = Run(quantize + "--report made --json");
+  const Outcome flattered =
+      Run(quantize + "--bias-correction analytic --report made --json");
   ASSERT_EQ(flattered.exit_code, 0) << flattered.err;
+  EXPECT_EQ(flattered.Json()["bias_correction"], true);
+  EXPECT_EQ(flattered.Json()["bias_correction_kind"], "analytic");
+  EXPECT_EQ(Run(quantize + "--json").Json()["bias_correction_kind"],
+            "empirical");
+  for (const char* report : {"made/report.txt", "made/report.html"}) {
+    EXPECT_THAT(folder_.Read(report), HasSubstr("bias correction analytic"));
+  }
   EXPECT_EQ(flattered.Json()["evaluation"]["on_calibration_samples"], true);
   EXPECT_EQ(flattered.Json()["evaluation"]["samples"], 20);
   ExpectFailure(quantize + "--labels labels.csv",
