@@ -354,8 +354,8 @@ struct QuantizedTensor {
   std::vector<int32_t> zero_points;  // as many as scales
   float min = 0;                     // observed range, real units
   float max = 0;
-  // How the range that the integers span was chosen: "min-max", "entropy",
-  // "percentile 99.99", "mse".
+  // How the range that the integers span was chosen: "min-max", "lattice" (of
+  // an input that takes few values), "entropy", "percentile 99.99", "mse".
   std::string threshold;
   double clipped_share = 0;  // of the observed values: beyond that range
   ValueHistogram histogram;  // of the calibration samples

@@ -408,6 +408,12 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Make(
     for (const quant::Threshold& candidate : candidates) {
       if (candidate.name == observed->kinds[i]) threshold = candidate;
     }
+    // What synthetic samples are made of says nothing of real ones.
+    if (options_.synthetic.empty()) {
+      const std::optional<quant::Range> lattice =
+          quant::LatticeRange(observed->statistics[i].few_values, grid_);
+      if (lattice) threshold = {"lattice", *lattice};
+    }
     chosen.thresholds.push_back(std::move(threshold));
   }
   ShortenRanges(chosen);

@@ -50,8 +50,23 @@ SiteObserver::SiteObserver(const ir::Graph& graph,
     : graph_(graph),
       sites_(sites),
       histograms_(sites.rounded.size()),
-      channels_(sites.rounded.size()) {
+      channels_(sites.rounded.size()),
+      few_values_(sites.rounded.size()) {
+  FindLoneInputs();
   if (means == ObservedMeans::kLayerInputs) FindLayerInputs();
+}
+
+void SiteObserver::FindLoneInputs() {
+  std::vector<int> members(graph_.values().size(), 0);
+  for (ValueId id : sites_.rounded) ++members[sites_.group[id]];
+  const auto& inputs = graph_.inputs();
+  for (size_t i = 0; i < sites_.rounded.size(); ++i) {
+    const ValueId id = sites_.rounded[i];
+    if (members[sites_.group[id]] == 1 &&
+        std::find(inputs.begin(), inputs.end(), id) != inputs.end()) {
+      few_values_[i].emplace();
+    }
+  }
 }
 
 void SiteObserver::FindLayerInputs() {
@@ -102,7 +117,10 @@ absl::StatusOr<WatchedGraph> SiteObserver::Watched() const {
 absl::Status SiteObserver::Take(size_t index, absl::Span<const float> values) {
   if (index < histograms_.size()) {
     absl::Status observed = histograms_[index].Observe(values);
-    if (observed.ok()) return observed;
+    if (observed.ok()) {
+      if (few_values_[index]) few_values_[index]->Observe(values);
+      return observed;
+    }
     return absl::Status(
         observed.code(),
         absl::StrCat("value ", graph_.value(sites_.rounded[index]).name, ": ",
@@ -167,7 +185,10 @@ absl::StatusOr<std::vector<SiteStatistics>> SiteObserver::Statistics() const {
     for (double& mean : channels.means) mean /= samples_;
     for (double& square : channels.mean_squares) square /= samples_;
     statistics.push_back(
-        {of_group[sites_.group[sites_.rounded[i]]], std::move(channels)});
+        {of_group[sites_.group[sites_.rounded[i]]], std::move(channels), {}});
+    if (few_values_[i]) {
+      statistics.back().few_values = few_values_[i]->counts();
+    }
   }
   return statistics;
 }

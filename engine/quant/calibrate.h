@@ -4,12 +4,15 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "engine/ir/graph.h"
 #include "engine/quant/histogram.h"
+#include "engine/quant/lattice.h"
 #include "engine/quant/quantization_sites.h"
 
 namespace octet::quant {
@@ -46,6 +49,9 @@ struct SiteStatistics {
   Histogram histogram;
   // The values of the site alone.
   ChannelStatistics channels;
+  // Of an input of the graph that shares its scale with no other site: how
+  // often each value was seen, where these are few; else empty.
+  std::map<float, int64_t> few_values;
 };
 
 // Which tensors the channel means are kept of.
@@ -56,7 +62,8 @@ enum class ObservedMeans {
 };
 
 // Statistics of every site over the samples shown so far. Memory: one histogram
-// and four numbers per channel a site, whatever the number of samples.
+// and four numbers per channel a site, and at most FewValues::kMost values of
+// an input, whatever the number of samples.
 // Thread-compatible; copyable.
 class SiteObserver {
  public:
@@ -89,6 +96,7 @@ class SiteObserver {
     std::vector<double> sums;  // of each sample's means
   };
 
+  void FindLoneInputs();
   void FindLayerInputs();
   absl::Status Take(size_t index, absl::Span<const float> values);
   absl::Status CheckSeen() const;
@@ -97,6 +105,7 @@ class SiteObserver {
   QuantizationSites sites_;
   std::vector<Histogram> histograms_;        // by site, of the site alone
   std::vector<ChannelStatistics> channels_;  // sums where they say means
+  std::vector<std::optional<FewValues>> few_values_;  // by site
   std::vector<LayerInput> layer_inputs_;
   int64_t samples_ = 0;
 };

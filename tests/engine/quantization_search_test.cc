@@ -78,7 +78,7 @@ TEST(QuantizationSearchTest, TellsWhatTheReportShows) {
   const QuantizationResult result = Quantized(40, Histogram());
   ASSERT_THAT(result.tensors, Not(IsEmpty()));
   for (const QuantizedTensor& tensor : result.tensors) {
-    EXPECT_THAT(tensor.threshold, AnyOf("min-max", "entropy", "mse",
+    EXPECT_THAT(tensor.threshold, AnyOf("min-max", "lattice", "entropy", "mse",
                                         StartsWith("percentile 99.9")));
     EXPECT_GE(tensor.clipped_share, 0);
     EXPECT_LT(tensor.clipped_share, 0.2);
