@@ -125,7 +125,7 @@ struct StepDescription {
   std::string name;    // the ONNX node the step came from
   std::string op;      // "Conv", "MatMul", ...
   std::string kernel;  // "onednn:jit:avx2", "simd:winograd:avx2", ...
-  std::string types;   // "uint8 -> uint8"
+  std::string types;   // "uint8 -> uint8", "float32 x int8 -> float32"
   int64_t macs = 0;    // multiply-accumulates for one row
 };
 

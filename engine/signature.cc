@@ -26,7 +26,27 @@ int64_t MacsOf(const ir::Graph& graph, const ir::Node& node) {
   if (std::holds_alternative<ir::MatMul>(node.op)) {
     return outputs * ir::ConcreteShape(graph.type(node.inputs[0]).dims).back();
   }
+  if (std::holds_alternative<ir::Recurrent>(node.op)) {
+    // Every step of each sequence multiplies all of W and R.
+    const Shape x = ir::ConcreteShape(graph.type(node.inputs[0]).dims);
+    const auto size_of = [&](int input) {
+      return ElementCount(
+          ir::ConcreteShape(graph.type(node.inputs[input]).dims));
+    };
+    return x[0] * x[1] * (size_of(1) + size_of(2));
+  }
   return 0;
+}
+
+// The types of the data, and of a recurrent layer's weights where they differ.
+std::string TypesOf(const ir::Graph& graph, const ir::Node& node) {
+  const auto name_of = [&](ir::ValueId id) {
+    return Name(graph.type(id).dtype);
+  };
+  const bool byte_weights = std::holds_alternative<ir::Recurrent>(node.op) &&
+                            graph.type(node.inputs[1]).dtype == DType::kInt8;
+  return absl::StrCat(name_of(node.inputs[0]), byte_weights ? " x int8" : "",
+                      " -> ", name_of(node.outputs[0]));
 }
 
 }  // namespace
@@ -36,11 +56,9 @@ std::vector<StepDescription> DescribeSteps(const plan::Plan& plan) {
   std::vector<StepDescription> steps;
   for (const plan::PlannedStep& planned : plan.steps()) {
     const ir::Node& node = planned.node;
-    steps.push_back(
-        {node.name, std::string(ir::OpName(node.op)), planned.step->kernel(),
-         absl::StrCat(Name(graph.type(node.inputs[0]).dtype), " -> ",
-                      Name(graph.type(node.outputs[0]).dtype)),
-         MacsOf(graph, node)});
+    steps.push_back({node.name, std::string(ir::OpName(node.op)),
+                     planned.step->kernel(), TypesOf(graph, node),
+                     MacsOf(graph, node)});
   }
   return steps;
 }

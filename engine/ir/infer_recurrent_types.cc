@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -22,6 +23,25 @@ absl::Status ExpectOperand(absl::string_view what, const TensorType& type,
   return absl::InvalidArgumentError(
       absl::StrCat(what, " is ", TypeToString(type), "; expected ",
                    TypeToString({dtype, dims, std::nullopt})));
+}
+
+// W or R: floats, or s8 with scales for all or for each row of gates.
+absl::Status ExpectWeights(absl::string_view what, const TensorType& type,
+                           const Dims& dims) {
+  if (type.dtype != DType::kInt8) {
+    return ExpectOperand(what, type, DType::kFloat32, dims);
+  }
+  const auto is_zero = [](int32_t zero_point) { return zero_point == 0; };
+  if (type.dims == dims && type.quantization.has_value() &&
+      (type.quantization->per_tensor() || type.quantization->axis == 1) &&
+      std::all_of(type.quantization->zero_points.begin(),
+                  type.quantization->zero_points.end(), is_zero)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      what, " is ", TypeToString(type), "; expected int8", DimsToString(dims),
+      " with zero points 0 and one scale or one for each index of "
+      "axis 1"));
 }
 
 absl::Status ExpectAttributes(const Recurrent& op) {
@@ -99,9 +119,9 @@ absl::StatusOr<std::vector<TensorType>> InferOp(const Recurrent& op,
   const Dim rows = Dim::Fixed(GateCount(op.kind) * op.hidden);
   const Dim hidden = Dim::Fixed(op.hidden);
   OCTET_RETURN_IF_ERROR(
-      ExpectOperand("W", inputs[1], DType::kFloat32, {directions, rows, x[2]}));
-  OCTET_RETURN_IF_ERROR(ExpectOperand("R", inputs[2], DType::kFloat32,
-                                      {directions, rows, hidden}));
+      ExpectWeights("W", inputs[1], {directions, rows, x[2]}));
+  OCTET_RETURN_IF_ERROR(
+      ExpectWeights("R", inputs[2], {directions, rows, hidden}));
   OCTET_RETURN_IF_ERROR(ExpectOptionalOperands(op, inputs, directions, x[1]));
   const TensorType state = Computed({directions, x[1], hidden});
   std::vector<TensorType> outputs = {Computed({x[0], directions, x[1], hidden}),

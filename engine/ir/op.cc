@@ -36,15 +36,16 @@ bool Rounds(const Op& op) {
       op);
 }
 
-bool MixesRows(const Op& op, InputTypes inputs) {
+bool MixesRows(const Op& op, InputTypes inputs, int rows) {
   return std::visit(
       [&](const auto& specific) {
-        constexpr RowUse kUse =
-            std::remove_cvref_t<decltype(specific)>::kTraits.rows;
-        if constexpr (kUse == RowUse::kAsksOp) {
-          return specific.MixesRows(inputs);
+        constexpr OpTraits kTraits =
+            std::remove_cvref_t<decltype(specific)>::kTraits;
+        if constexpr (kTraits.rows == RowUse::kAsksOp) {
+          return specific.MixesRows(inputs, rows);
         } else {
-          return kUse == RowUse::kMixes;
+          return kTraits.rows == RowUse::kMixes ||
+                 (rows > 0 && kTraits.axes != AxisUse::kNone);
         }
       },
       op);

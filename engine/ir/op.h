@@ -50,7 +50,8 @@ std::string OpAttributes(const Op& op);
 
 // What the operator says of itself; see OpTraits.
 bool Rounds(const Op& op);
-bool MixesRows(const Op& op, InputTypes inputs);
+// `rows` is the axis on which all inputs that have rows have them.
+bool MixesRows(const Op& op, InputTypes inputs, int rows = 0);
 // kMovable only where its attributes can be moved now, else kFixed.
 AxisUse AxisUseOf(const Op& op);
 // Rewrites the attributes for another order of axes.

@@ -14,8 +14,8 @@ bool GivesBool(UnaryKind kind) {
   return kind >= UnaryKind::kIsNan && kind <= UnaryKind::kNot;
 }
 
-bool Resize::MixesRows(InputTypes) const {
-  return !sizes.empty() && sizes[0] != 0;
+bool Resize::MixesRows(InputTypes, int rows) const {
+  return !sizes.empty() && sizes[rows] != 0;
 }
 
 void Resize::MoveAxes(const AxisMap& map) {
@@ -25,8 +25,8 @@ void Resize::MoveAxes(const AxisMap& map) {
   if (!roi_end.empty()) roi_end = map.Moved(roi_end);
 }
 
-bool Reduce::MixesRows(InputTypes) const {
-  return std::find(axes.begin(), axes.end(), 0) != axes.end();
+bool Reduce::MixesRows(InputTypes, int rows) const {
+  return std::find(axes.begin(), axes.end(), rows) != axes.end();
 }
 
 void Reduce::MoveAxes(const AxisMap& map) {
@@ -45,9 +45,18 @@ void Pad::MoveAxes(const AxisMap& map) {
   end = map.Moved(end);
 }
 
-bool Gather::MixesRows(InputTypes inputs) const {
-  // Rows of a table may be picked by anybody; rows of data may not.
-  return axis == 0 && HasRows(inputs[0].dims);
+bool Gather::MixesRows(InputTypes inputs, int rows) const {
+  if (!HasRows(inputs[0].dims)) {
+    // Rows of a table may be picked by anybody; rows of data may not.
+    return rows > 0;
+  }
+  return axis == rows || (rows > 0 && HasRows(inputs[1].dims));
+}
+
+bool MatMul::MixesRows(InputTypes inputs, int rows) const {
+  // Each row of a matrix gives one of the result, wherever it lies.
+  return rows > 0 && (rows + 1 >= static_cast<int>(inputs[0].dims.size()) ||
+                      inputs[1].dims.size() != 2 || HasRows(inputs[1].dims));
 }
 
 }  // namespace octet::ir

@@ -21,7 +21,9 @@ struct Softmax {
   bool log = false;
 
   absl::string_view Name() const { return log ? "LogSoftmax" : "Softmax"; }
-  bool MixesRows(InputTypes) const { return axis == 0; }
+  bool MixesRows(InputTypes, int rows) const {
+    return through_last_axis ? axis <= rows : axis == rows;
+  }
   bool CanMoveAxes() const { return !through_last_axis; }
   void MoveAxes(const AxisMap& map) { axis = map.to[axis]; }
   std::string Attributes() const;
@@ -49,7 +51,7 @@ struct Reduce {
   bool keep_dims = true;
 
   absl::string_view Name() const;
-  bool MixesRows(InputTypes inputs) const;
+  bool MixesRows(InputTypes inputs, int rows) const;
   bool CanMoveAxes() const { return keep_dims; }
   void MoveAxes(const AxisMap& map);
   std::string Attributes() const;
@@ -66,7 +68,7 @@ struct ArgReduce {
   bool last_index = false;
 
   absl::string_view Name() const { return largest ? "ArgMax" : "ArgMin"; }
-  bool MixesRows(InputTypes) const { return axis == 0; }
+  bool MixesRows(InputTypes, int rows) const { return axis == rows; }
   bool CanMoveAxes() const { return keep_dims; }
   void MoveAxes(const AxisMap& map) { axis = map.to[axis]; }
   std::string Attributes() const;
@@ -82,7 +84,7 @@ struct TopK {
   int axis = 0;
   bool largest = true;
 
-  bool MixesRows(InputTypes) const { return axis == 0; }
+  bool MixesRows(InputTypes, int rows) const { return axis == rows; }
   bool CanMoveAxes() const { return true; }
   void MoveAxes(const AxisMap& map) { axis = map.to[axis]; }
   std::string Attributes() const;
@@ -96,7 +98,7 @@ struct CumSum {
   bool exclusive = false;  // the element itself is left out
   bool reverse = false;    // from the end
 
-  bool MixesRows(InputTypes) const { return axis == 0; }
+  bool MixesRows(InputTypes, int rows) const { return axis == rows; }
   bool CanMoveAxes() const { return true; }
   void MoveAxes(const AxisMap& map) { axis = map.to[axis]; }
   std::string Attributes() const;
@@ -116,7 +118,7 @@ struct LayerNorm {
   bool has_scale = false;
   bool has_bias = false;
 
-  bool MixesRows(InputTypes) const { return axis == 0; }
+  bool MixesRows(InputTypes, int rows) const { return axis <= rows; }
   std::string Attributes() const;
 };
 

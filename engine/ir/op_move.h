@@ -17,7 +17,7 @@ struct Concat {
                                        RowUse::kAsksOp};
   int axis = 0;
 
-  bool MixesRows(InputTypes) const { return axis == 0; }
+  bool MixesRows(InputTypes, int rows) const { return axis == rows; }
   bool CanMoveAxes() const { return true; }
   void MoveAxes(const AxisMap& map) { axis = map.to[axis]; }
   std::string Attributes() const;
@@ -91,7 +91,7 @@ struct Gather {
                                        RowUse::kAsksOp};
   int axis = 0;
 
-  bool MixesRows(InputTypes inputs) const;
+  bool MixesRows(InputTypes inputs, int rows) const;
   std::string Attributes() const;
 };
 
@@ -103,7 +103,7 @@ struct GatherElements {
                                        RowUse::kAsksOp};
   int axis = 0;
 
-  bool MixesRows(InputTypes) const { return axis == 0; }
+  bool MixesRows(InputTypes, int rows) const { return axis == rows; }
   std::string Attributes() const;
 };
 
@@ -115,7 +115,7 @@ struct GatherNd {
                                        RowUse::kAsksOp};
   int batch_dims = 0;
 
-  bool MixesRows(InputTypes) const { return batch_dims == 0; }
+  bool MixesRows(InputTypes, int rows) const { return batch_dims <= rows; }
   std::string Attributes() const;
 };
 
@@ -130,7 +130,7 @@ struct ScatterElements {
   int axis = 0;
   ScatterReduction reduction = ScatterReduction::kNone;
 
-  bool MixesRows(InputTypes) const { return axis == 0; }
+  bool MixesRows(InputTypes, int rows) const { return axis == rows; }
   std::string Attributes() const;
 };
 

@@ -15,11 +15,12 @@ namespace octet::ir {
 // [N]]. Leading dimensions broadcast. ONNX MatMul-13, Gemm-13.
 struct MatMul {
   static constexpr OpTraits kTraits = {"MatMul", AxisUse::kFixed,
-                                       RowUse::kKeeps, /*rounds=*/true};
+                                       RowUse::kAsksOp, /*rounds=*/true};
   bool transpose_b = false;
   bool has_bias = false;
   Activation activation;
 
+  bool MixesRows(InputTypes inputs, int rows) const;
   std::string Attributes() const;
 };
 
@@ -66,9 +67,12 @@ struct RecurrentFunction {
 // [initial_c [D, B, H]], [peepholes [D, 3*H]], gates in the order of ONNX
 // (i o f c; z r h). D = 2 where bidirectional; G = 1, 3, 4 by kind.
 // outputs: y [T, D, B, H], y_h [D, B, H], and for kLstm y_c [D, B, H].
-// float32. ONNX LSTM-22, GRU-22, RNN-22; layout 1 is transposed at import.
+// float32, but that w and r may be s8 with zero points 0 and one scale, or one
+// for each index of axis 1. ONNX LSTM-22, GRU-22, RNN-22; layout 1 is
+// transposed at import.
 struct Recurrent {
-  static constexpr OpTraits kTraits = {"Recurrent"};
+  static constexpr OpTraits kTraits = {"Recurrent", AxisUse::kFixed,
+                                       RowUse::kAsksOp};
   RecurrentKind kind = RecurrentKind::kLstm;
   RecurrentDirection direction = RecurrentDirection::kForward;
   int64_t hidden = 1;
@@ -82,6 +86,7 @@ struct Recurrent {
   bool has_initial_c = false;
   bool has_peepholes = false;
 
+  bool MixesRows(InputTypes, int rows) const { return rows != 1; }
   absl::string_view Name() const;
   std::string Attributes() const;
 };

@@ -28,10 +28,10 @@ enum class AxisUse {
 };
 
 // Whether row i of the output depends on row i of the inputs alone, given that
-// all of these lead with the rows axis.
+// all of these have the rows on one axis.
 enum class RowUse {
   kMixes,   // no, or not known
-  kKeeps,   // always
+  kKeeps,   // where that is the leading one; with kNone, wherever it is
   kAsksOp,  // ask MixesRows()
 };
 

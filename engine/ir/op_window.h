@@ -139,7 +139,7 @@ struct Resize {
   bool antialias = false;
 
   bool Rounds() const { return mode != ResizeMode::kNearest; }
-  bool MixesRows(InputTypes inputs) const;
+  bool MixesRows(InputTypes inputs, int rows) const;
   bool CanMoveAxes() const { return true; }
   void MoveAxes(const AxisMap& map);
   std::string Attributes() const;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "engine/base/check.h"
 #include "engine/base/status_macros.h"
 #include "engine/onnx/export_rules.h"
@@ -105,28 +107,36 @@ absl::Status WriteOp(const ir::Pad& op, NodeWriter& writer) {
 
 absl::Status WriteOp(const ir::Expand& op, NodeWriter& writer) {
   std::vector<int64_t> target;
-  bool makes_rows = false;
+  std::optional<size_t> rows_axis;  // that it makes
   const ir::Dims& dims = writer.InputDims(0);
   const size_t added = op.dims.size() - dims.size();
   for (size_t i = 0; i < op.dims.size(); ++i) {
     // 1 keeps the input's rows, whatever their number is.
     const bool kept = i >= added && dims[i - added] == op.dims[i];
-    const bool new_rows = op.dims[i].per_row && !kept;
-    if (new_rows && (i > 0 || !op.dims[i].is_rows())) {
-      return writer.Unsupported("makes rows behind the leading axis");
+    if (op.dims[i].per_row && !kept) {
+      if (rows_axis || !op.dims[i].is_rows()) {
+        return writer.Unsupported("makes rows on two axes, or several times");
+      }
+      rows_axis = i;
     }
-    makes_rows = makes_rows || new_rows;
     target.push_back(op.dims[i].per_row ? 1 : op.dims[i].value);
   }
-  if (!makes_rows) {
+  if (!rows_axis) {
     writer.Expect(1);
     writer.Add("Expand", {writer.Input(0), writer.Ints("shape", target)});
     return absl::OkStatus();
   }
-  OCTET_ASSIGN_OR_RETURN(const std::string rows, writer.Rows());
-  target.erase(target.begin());
+  OCTET_ASSIGN_OR_RETURN(std::string rows, writer.Rows());
+  const absl::Span<const int64_t> shape = target;
+  const absl::Span<const int64_t> behind = shape.subspan(*rows_axis + 1);
+  std::vector<std::string> parts;
+  if (*rows_axis > 0) {
+    parts.push_back(writer.Ints("front", shape.first(*rows_axis)));
+  }
+  parts.push_back(std::move(rows));
+  if (!behind.empty()) parts.push_back(writer.Ints("shape", behind));
   writer.Expect(2);
-  SetInt(writer.Add("Concat", {rows, writer.Ints("shape", target)}), "axis", 0);
+  SetInt(writer.Add("Concat", std::move(parts)), "axis", 0);
   writer.Add("Expand", {writer.Input(0), writer.current()});
   return absl::OkStatus();
 }

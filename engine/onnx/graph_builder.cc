@@ -250,10 +250,12 @@ absl::StatusOr<ir::ValueId> GraphBuilder::ReadQuantized(
   return id;
 }
 
-absl::StatusOr<ir::ValueId> GraphBuilder::AddConstant(const NodeReader& node,
-                                                      Tensor tensor) {
+absl::StatusOr<ir::ValueId> GraphBuilder::AddConstant(
+    const NodeReader& node, Tensor tensor,
+    std::optional<ir::Quantization> quantization) {
   return graph_.AddConstant(
-      FreshName(absl::StrCat(node.output(0), ".constant")), std::move(tensor));
+      FreshName(absl::StrCat(node.output(0), ".constant")), std::move(tensor),
+      std::move(quantization));
 }
 
 absl::Status GraphBuilder::Charge(int64_t bytes) {

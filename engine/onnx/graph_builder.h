@@ -90,8 +90,9 @@ class GraphBuilder {
                                             const ir::Quantization& q);
 
   // A constant made up by a rule.
-  absl::StatusOr<ir::ValueId> AddConstant(const NodeReader& node,
-                                          Tensor tensor);
+  absl::StatusOr<ir::ValueId> AddConstant(
+      const NodeReader& node, Tensor tensor,
+      std::optional<ir::Quantization> quantization = std::nullopt);
   // Counts memory that the file does not hold itself. RESOURCE_EXHAUSTED
   // beyond kMaxChargedBytes; call it before allocating.
   absl::Status Charge(int64_t bytes);

@@ -138,6 +138,7 @@ RuleMap MakeMicrosoftRules() {
       {"QGemm", ImportQGemm},
       {"QLinearConcat", ImportQLinearConcat},
       {"QLinearSoftmax", ImportQLinearSoftmax},
+      {"DynamicQuantizeLSTM", ImportDynamicQuantizeLstm},
       {"DynamicQuantizeMatMul", ImportDynamicQuantizeMatMul},
       {"MatMulIntegerToFloat", ImportMatMulIntegerToFloat},
       {"FusedConv", ImportFusedConv},

@@ -126,6 +126,8 @@ absl::Status ImportSqueeze(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportUnsqueeze(const NodeReader& node, GraphBuilder& graph);
 // import_recurrent.cc
 absl::Status ImportRecurrent(const NodeReader& node, GraphBuilder& graph);
+absl::Status ImportDynamicQuantizeLstm(const NodeReader& node,
+                                       GraphBuilder& graph);
 // import_reduce.cc
 absl::Status ImportReduce(const NodeReader& node, GraphBuilder& graph);
 absl::Status ImportArgReduce(const NodeReader& node, GraphBuilder& graph);

@@ -19,6 +19,11 @@ absl::StatusOr<std::optional<ir::GraphPatch>> FuseIntegerConvAndMatMul(
 absl::StatusOr<std::optional<ir::GraphPatch>> FuseIntegerArithmeticAndPool(
     const ir::Graph& graph, const PassContext& context);
 
+// LSTM, GRU and RNN whose W and R are both dequantized s8 constants, zero
+// points 0, one scale or one for each row of gates, take them as they are.
+absl::StatusOr<std::optional<ir::GraphPatch>> FuseRecurrentWeights(
+    const ir::Graph& graph, const PassContext& context);
+
 // Elementwise operators between one Dequantize and a Quantize become one table
 // of 256 bytes, all roundings on the way included: Sigmoid, x * sigmoid(x),
 // LeakyRelu, Gelu in any spelling, with single numbers as other operands. The

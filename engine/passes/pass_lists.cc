@@ -51,6 +51,7 @@ std::vector<Pass> IntegerPasses() {
   return {
       {"cancel_dequantize_quantize", CancelDequantizeQuantize},
       {"fuse_integer_conv_and_matmul", FuseIntegerConvAndMatMul},
+      {"fuse_recurrent_weights", FuseRecurrentWeights},
       {"fold_byte_functions", FoldByteFunctions},
       {"fuse_integer_arithmetic_and_pool", FuseIntegerArithmeticAndPool},
       {"move_dequantize_down", MoveDequantizeDown},

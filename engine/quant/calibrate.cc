@@ -231,7 +231,10 @@ int SiteChannelAxis(const ir::Graph& graph, ValueId id) {
     if (std::holds_alternative<ir::Conv>(node.op)) return std::min(1, last);
     if (std::holds_alternative<ir::MatMul>(node.op)) return last;
   }
-  return last >= 3 ? 1 : last;
+  // An image, unless the rows lie behind other axes.
+  const ir::Dims& dims = graph.type(id).dims;
+  const bool rows_behind = !dims.empty() && !dims[0].per_row && HasRows(dims);
+  return last >= 3 && !rows_behind ? 1 : last;
 }
 
 }  // namespace octet::quant

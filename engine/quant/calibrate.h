@@ -112,7 +112,8 @@ class SiteObserver {
 
 // The axis of a value that its channels run along: what the weights of the Conv
 // (1) or MatMul (the last) that reads or computes it see as channels; of
-// others, 1 where there are four axes or more, else the last.
+// others, 1 where there are four axes or more and no rows behind the first,
+// else the last.
 int SiteChannelAxis(const ir::Graph& graph, ir::ValueId id);
 
 // The axis of its data that the input channels of a Conv or MatMul run along.

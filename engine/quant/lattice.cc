@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 namespace octet::quant {
 namespace {
@@ -66,39 +65,20 @@ std::optional<double> LatticeStep(const std::map<float, int64_t>& counts,
 
 }  // namespace
 
-FewValues::Slot& FewValues::SlotOf(float value) {
-  uint32_t bits = 0;
-  std::memcpy(&bits, &value, sizeof(bits));
-  // Knuth's multiplicative hash, its upper half.
-  size_t at = (bits * 2654435761u) >> 16;
-  for (;; ++at) {
-    Slot& slot = slots_[at % kSlots];
-    if (slot.count == 0 || slot.value == value) return slot;
-  }
-}
-
 void FewValues::Observe(absl::Span<const float> values) {
-  if (slots_.empty()) return;
+  if (too_many_) return;
   for (float value : values) {
-    Slot& slot = SlotOf(value == 0 ? 0.0f : value);  // -0 is 0
-    if (slot.count == 0) {
-      if (distinct_ == kMost) {
-        slots_ = {};
-        return;
-      }
-      ++distinct_;
-      slot.value = value;
+    ++counts_[value == 0 ? 0.0f : value];  // -0 is 0
+    if (counts_.size() > kMost) {
+      too_many_ = true;
+      counts_.clear();
+      return;
     }
-    ++slot.count;
   }
 }
 
 std::map<float, int64_t> FewValues::counts() const {
-  std::map<float, int64_t> counts;
-  for (const Slot& slot : slots_) {
-    if (slot.count > 0) counts[slot.value] = slot.count;
-  }
-  return counts;
+  return {counts_.begin(), counts_.end()};
 }
 
 std::optional<Range> LatticeRange(const std::map<float, int64_t>& counts,

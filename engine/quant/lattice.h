@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/types/span.h"
 #include "engine/quant/scheme.h"
 #include "engine/quant/threshold.h"
@@ -25,8 +25,6 @@ class FewValues {
   // With more, none is kept.
   static constexpr size_t kMost = 1024;
 
-  FewValues() : slots_(kSlots) {}
-
   // REQUIRES: finite values.
   void Observe(absl::Span<const float> values);
 
@@ -34,17 +32,8 @@ class FewValues {
   std::map<float, int64_t> counts() const;
 
  private:
-  struct Slot {
-    float value = 0;
-    int64_t count = 0;  // 0: free
-  };
-  // So many that most are free.
-  static constexpr size_t kSlots = 4 * kMost;
-
-  Slot& SlotOf(float value);
-
-  std::vector<Slot> slots_;  // open addressing; none where they were too many
-  size_t distinct_ = 0;
+  absl::flat_hash_map<float, int64_t> counts_;
+  bool too_many_ = false;
 };
 
 // The range, at least as wide as min-max, over which the integers of `grid`

@@ -225,6 +225,12 @@ bool IsWeightedTranspose(const Graph& graph, const Node& node) {
                      [&](ValueId id) { return IsFloatConstant(graph, id); });
 }
 
+bool IsWeightedRecurrent(const Graph& graph, const Node& node) {
+  return std::holds_alternative<ir::Recurrent>(node.op) &&
+         IsFloatConstant(graph, node.inputs[1]) &&
+         IsFloatConstant(graph, node.inputs[2]);
+}
+
 QuantizationSites ChooseSites(const Graph& graph) {
   const std::vector<bool> wanted = Wishes(graph).Choose();
   Groups groups(graph.values().size());

@@ -39,6 +39,10 @@ bool IsWeighted(const ir::Graph& graph, const ir::Node& node);
 // rounded as those of a Conv, and nothing else is done to it.
 bool IsWeightedTranspose(const ir::Graph& graph, const ir::Node& node);
 
+// Whether `node` is an LSTM, GRU or RNN whose W and R are rounded; its inputs,
+// its state and its bias are not.
+bool IsWeightedRecurrent(const ir::Graph& graph, const ir::Node& node);
+
 // How many sites have to go, from the first on, for the first `layers` Convs
 // and MatMuls, and the functions right behind them, to compute in float: what
 // the next layer reads is rounded.

@@ -81,16 +81,32 @@ class Rewriter {
     std::vector<ValueId> inputs;
     for (ValueId id : node.inputs) inputs.push_back(readable_[id]);
     const std::optional<Scheme>& data = carried_[node.inputs[0]];
-    const bool weighted =
-        IsWeighted(source_, node) || IsWeightedTranspose(source_, node);
-    if (weighted && data) {
-      absl::Status added = AddWeights(node, data->scale, scales, inputs);
-      if (!added.ok()) {
-        return absl::Status(added.code(), absl::StrCat("node ", node.name, ": ",
-                                                       added.message()));
-      }
+    absl::Status added = absl::OkStatus();
+    if (IsWeightedRecurrent(source_, node)) {
+      added = AddRecurrentWeights(node, inputs);
+    } else if (data && (IsWeighted(source_, node) ||
+                        IsWeightedTranspose(source_, node))) {
+      added = AddWeights(node, data->scale, scales, inputs);
+    }
+    if (!added.ok()) {
+      return absl::Status(added.code(), absl::StrCat("node ", node.name, ": ",
+                                                     added.message()));
     }
     result_.AppendNode({node.name, node.op, std::move(inputs), node.outputs});
+    return absl::OkStatus();
+  }
+
+  absl::Status AddRecurrentWeights(const Node& node,
+                                   std::vector<ValueId>& inputs) {
+    for (int i : {1, 2}) {
+      const ir::Value& weights = source_.value(node.inputs[i]);
+      OCTET_ASSIGN_OR_RETURN(
+          QuantizedWeights quantized,
+          QuantizeWeights(*weights.constant, WeightChannelAxis(node.op),
+                          std::nullopt, 1.0f));
+      inputs[i] = AddConstant(weights.name, std::move(quantized.weights),
+                              std::move(quantized.weight_quantization));
+    }
     return absl::OkStatus();
   }
 

@@ -36,7 +36,8 @@ std::vector<std::optional<Scheme>> CarriedSchemes(
 // Rewrites a float graph with Quantize/Dequantize pairs: one behind each site,
 // which every reader of the value then reads (outputs of the model stay as they
 // were), and integer constants behind a Dequantize for the weights (s8 per
-// channel) and biases (s32) of every Conv and MatMul whose data is quantized.
+// channel) and biases (s32) of every Conv and MatMul whose data is quantized,
+// and for W and R (s8 for each row of gates) of every LSTM, GRU and RNN.
 //
 // `sites` is ChooseSites(graph). The result means what the float graph does, up
 // to the roundings it shows.

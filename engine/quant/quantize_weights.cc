@@ -173,7 +173,10 @@ Tensor DequantizedWeights(const QuantizedWeights& quantized) {
 }
 
 int WeightChannelAxis(const ir::Op& op) {
-  if (std::holds_alternative<ir::ConvTranspose>(op)) return 1;
+  if (std::holds_alternative<ir::ConvTranspose>(op) ||
+      std::holds_alternative<ir::Recurrent>(op)) {
+    return 1;
+  }
   const auto* matmul = std::get_if<ir::MatMul>(&op);
   return matmul != nullptr && !matmul->transpose_b ? 1 : 0;
 }

@@ -43,8 +43,8 @@ std::vector<float> LeastErrorScales(const Tensor& weights, int axis,
 // The reals that the integers stand for: scale * q, float32.
 Tensor DequantizedWeights(const QuantizedWeights& quantized);
 
-// The axis of its weights that the output channels of a Conv or MatMul run
-// along. REQUIRES: one of the two.
+// The axis of its weights that the output channels of a Conv, ConvTranspose or
+// MatMul run along, or the rows of gates of a Recurrent. REQUIRES: one of them.
 int WeightChannelAxis(const ir::Op& op);
 
 }  // namespace octet::quant

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "engine/ir/recurrent_inputs.h"
@@ -49,6 +50,8 @@ struct RecurrentShape {
   int64_t hidden = 0;
   int64_t gates = 0;
   int64_t directions = 1;
+  // Of w and r; none where they are floats.
+  std::optional<ir::Quantization> weights[2];
 
   // Sums of all gates, and the state that GRU's reset gate has scaled.
   int64_t scratch() const { return (gates + 1) * hidden; }
@@ -114,11 +117,21 @@ class Sequence {
   template <typename T>
   double Dot(int input, int64_t gate, int64_t unit, const T* vector,
              int64_t length) const {
-    const float* row =
-        memory_.in<float>(input) +
-        ((direction_ * shape_.gates + gate) * hidden_ + unit) * length;
+    const int64_t row = gate * hidden_ + unit;
+    const int64_t first = (direction_ * shape_.gates * hidden_ + row) * length;
+    const std::optional<ir::Quantization>& integers = shape_.weights[input - 1];
+    if (!integers.has_value()) {
+      return Sum(memory_.in<float>(input) + first, vector, length);
+    }
+    return Sum(memory_.in<int8_t>(input) + first, vector, length) *
+           integers->scales[integers->per_tensor() ? 0 : row];
+  }
+  template <typename W, typename T>
+  static double Sum(const W* weights, const T* vector, int64_t length) {
     double sum = 0;
-    for (int64_t i = 0; i < length; ++i) sum += double{row[i]} * vector[i];
+    for (int64_t i = 0; i < length; ++i) {
+      sum += static_cast<double>(weights[i]) * vector[i];
+    }
     return sum;
   }
   // The bias that goes with w (`part` 0) or r (1).
@@ -233,6 +246,7 @@ absl::StatusOr<StepPtr> MakeStep(const ir::Recurrent& op,
   shape.hidden = op.hidden;
   shape.gates = ir::GateCount(op.kind);
   shape.directions = ir::DirectionCount(op.direction);
+  for (int i : {1, 2}) shape.weights[i - 1] = node.input(i).quantization;
   const size_t scratch = node.threads() * shape.scratch() * sizeof(double);
   return MakeLoopStep(
       [shape = std::move(shape)](const LoopMemory& memory) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/simd/depthwise_vnni256.h"
+#include "engine/simd/gate_bytes_vnni256.h"
 #include "engine/simd/gemm_vnni256.h"
 #include "engine/simd/quads_vnni256.h"
 
@@ -15,3 +16,10 @@ void FlipTopBits(const void* src, int64_t n, uint8_t* dst) {
 }
 
 }  // namespace octet::simd::internal::avx_vnni
+
+namespace octet::simd::internal {
+
+constexpr ByteGateKernels kAvxVnniByteGates = {RoundGateRows,
+                                               MultiplyGateBytes<GateDots256>};
+
+}  // namespace octet::simd::internal

@@ -14,6 +14,23 @@ namespace octet::simd::internal {
 // last row.
 inline constexpr int kGatePanel = 16;
 
+// Calls body(panel) for the first of each `kTogether` panels, then, for those
+// that are left, single(panel); in the opposite order where `backwards`.
+// Weights that are read again and again, a little more of them than a cache
+// holds, are mostly found there if every second time begins where the one
+// before ended.
+template <int kTogether, typename Body, typename Single>
+void ForPanels(int64_t panels, bool backwards, Body body, Single single) {
+  const int64_t whole = panels - panels % kTogether;
+  if (backwards) {
+    for (int64_t p = panels; p-- > whole;) single(p);
+    for (int64_t p = whole; p > 0; p -= kTogether) body(p - kTogether);
+    return;
+  }
+  for (int64_t p = 0; p < whole; p += kTogether) body(p);
+  for (int64_t p = whole; p < panels; ++p) single(p);
+}
+
 // y[i][j] += sum over k of x[i][k] * weights[j][k] for `rows` rows of x and all
 // rows of the `panels` panels, k ascending, each step one fused multiply-add
 // where the instruction set has it.
@@ -26,6 +43,7 @@ struct GateProduct {
   float* y = nullptr;
   int64_t y_stride = 0;
   int64_t rows = 0;
+  bool backwards = false;  // the order of panels: see ForPanels()
 };
 
 // One row of `hidden` units. The sums of gate g are at sums[g * hidden].

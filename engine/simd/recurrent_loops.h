@@ -55,28 +55,37 @@ void MultiplyTile(const GateProduct& p, int64_t row, int64_t panel) {
   }
 }
 
+// All rows times `kPanels` panels, which stay in the nearest cache meanwhile.
 template <class V, int kRows, int kPanels>
-void MultiplyRows(const GateProduct& p, int64_t row) {
-  int64_t panel = 0;
-  for (; panel + kPanels <= p.panels; panel += kPanels) {
+void MultiplyPanels(const GateProduct& p, int64_t panel) {
+  int64_t row = 0;
+  for (; row + kRows <= p.rows; row += kRows) {
     MultiplyTile<V, kRows, kPanels>(p, row, panel);
   }
-  for (; panel < p.panels; ++panel) MultiplyTile<V, kRows, 1>(p, row, panel);
+  for (; row < p.rows; ++row) MultiplyTile<V, 1, kPanels>(p, row, panel);
+}
+
+template <class V, int kRows, int kPanels>
+void MultiplyAll(const GateProduct& p) {
+  ForPanels<kPanels>(
+      p.panels, p.backwards,
+      [&](int64_t panel) { MultiplyPanels<V, kRows, kPanels>(p, panel); },
+      [&](int64_t panel) { MultiplyPanels<V, kRows, 1>(p, panel); });
 }
 
 template <class V>
 void Multiply(const GateProduct& p) {
-  int64_t row = 0;
-  for (; row + 4 <= p.rows; row += 4) MultiplyRows<V, 4, 1>(p, row);
-  switch (p.rows - row) {
-    case 1:
-      return MultiplyRows<V, 1, 4>(p, row);
-    case 2:
-      return MultiplyRows<V, 2, 2>(p, row);
-    case 3:
-      return MultiplyRows<V, 3, 1>(p, row);
-    default:
+  switch (p.rows) {
+    case 0:
       return;
+    case 1:
+      return MultiplyAll<V, 1, 4>(p);
+    case 2:
+      return MultiplyAll<V, 2, 2>(p);
+    case 3:
+      return MultiplyAll<V, 3, 1>(p);
+    default:
+      return MultiplyAll<V, 4, 1>(p);
   }
 }
 

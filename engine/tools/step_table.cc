@@ -15,7 +15,8 @@ namespace {
 
 bool ReadsIntegers(const StepDescription& step) {
   return absl::StartsWith(step.types, "int8") ||
-         absl::StartsWith(step.types, "uint8");
+         absl::StartsWith(step.types, "uint8") ||
+         absl::StrContains(step.types, " x int8");
 }
 
 bool IsConversion(const StepDescription& step) {

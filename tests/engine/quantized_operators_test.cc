@@ -242,6 +242,146 @@ TEST(QuantizedOperatorsTest, QGemmGivesFloatWithoutAScale) {
               ElementsAre(1 + 4 + 10, 3 + 8 + 20));
 }
 
+// An LSTM of 2 units on 3 features, 8 rows of gates, `directions` of them; W
+// and R as DynamicQuantizeLSTM has them.
+struct DynamicLstm {
+  int64_t directions = 1;
+  Tensor w = Of<int8_t>({1, 3, 8}, Bytes<int8_t>(24));
+  Tensor r = Of<int8_t>({1, 2, 8}, Bytes<int8_t>(16));
+  std::vector<float> scales = {0.01f};
+  Tensor zero_points = Of<int8_t>({1}, {0});
+
+  template <typename T>
+  static std::vector<T> Bytes(int count) {
+    std::vector<T> bytes;
+    for (int i = 0; i < count; ++i) {
+      bytes.push_back(static_cast<T>(i * 37 % 251 - (T(-1) < T(0) ? 125 : 0)));
+    }
+    return bytes;
+  }
+
+  ModelBuilder Start() const {
+    ModelBuilder model(14);
+    model.Input("x", {4, 1, 3}).Output("y");
+    return model;
+  }
+  ModelBuilder Integers() const {
+    ModelBuilder model = Start();
+    model.Constant("w", w).Constant("r", r).Constant("z", zero_points);
+    const auto count = static_cast<int64_t>(scales.size());
+    model.Floats("s", {count}, scales);
+    onnx::NodeHandle node = model.Node(
+        "DynamicQuantizeLSTM",
+        {"x", "w", "r", "", "", "", "", "", "s", "z", "s", "z"}, {"", "y"});
+    node.Domain("com.microsoft").Int("hidden_size", 2);
+    if (directions == 2) node.String("direction", "bidirectional");
+    return model;
+  }
+  // The LSTM of the floats that the integers stand for.
+  ModelBuilder Floats() const {
+    ModelBuilder model = Start();
+    model.Floats("w", {directions, 8, 3}, Real(w, 3));
+    model.Floats("r", {directions, 8, 2}, Real(r, 2));
+    onnx::NodeHandle node = model.Node("LSTM", {"x", "w", "r"}, {"", "y"});
+    node.Int("hidden_size", 2);
+    if (directions == 2) node.String("direction", "bidirectional");
+    return model;
+  }
+
+ private:
+  static int At(const Tensor& tensor, int64_t i) {
+    return tensor.dtype() == DType::kInt8 ? tensor.data<int8_t>()[i]
+                                          : tensor.data<uint8_t>()[i];
+  }
+  std::vector<float> Real(const Tensor& integers, int64_t depth) const {
+    std::vector<float> real;
+    for (int64_t d = 0; d < directions; ++d) {
+      for (int64_t row = 0; row < 8; ++row) {
+        const int64_t all = static_cast<int64_t>(scales.size());
+        const int64_t i = all == 1 ? 0 : all == directions ? d : d * 8 + row;
+        for (int64_t k = 0; k < depth; ++k) {
+          const int q = At(integers, (d * depth + k) * 8 + row);
+          real.push_back(scales[i] *
+                         static_cast<float>(q - At(zero_points, i)));
+        }
+      }
+    }
+    return real;
+  }
+};
+
+void ExpectSameAsFloats(const DynamicLstm& lstm) {
+  const Tensor x = Of<float>(
+      {4, 1, 3}, {1, -2, 0.5, 0, 1.5, 3, -1, -1, 2, 0.25, 0.75, -0.5});
+  const auto real = RunOn(lstm.Floats(), {x});
+  ASSERT_TRUE(real.ok()) << real.status();
+  const auto expected = (*real)[0].tensor.data<float>();
+  ASSERT_EQ(expected.size(), static_cast<size_t>(2 * lstm.directions));
+  for (BackendChoice backend :
+       {BackendChoice::kReference, BackendChoice::kDefault}) {
+    const auto outputs = RunOn(lstm.Integers(), {x}, backend);
+    ASSERT_TRUE(outputs.ok()) << outputs.status();
+    const auto got = (*outputs)[0].tensor.data<float>();
+    ASSERT_EQ(got.size(), expected.size());
+    for (size_t i = 0; i < got.size(); ++i) {
+      EXPECT_NEAR(got[i], expected[i], 1e-5);
+    }
+  }
+}
+
+TEST(QuantizedOperatorsTest, DynamicLstmIsThatOfItsReals) {
+  DynamicLstm lstm;
+  ExpectSameAsFloats(lstm);
+  // A scale for each row of gates.
+  lstm.scales = {0.01f, 0.02f, 0.005f, 0.01f, 0.03f, 0.01f, 0.02f, 0.015f};
+  lstm.zero_points = Of<int8_t>({1, 8}, {0, 1, -1, 0, 0, 2, 0, 0});
+  ExpectSameAsFloats(lstm);
+  // uint8, whose difference to its zero point fits int8, or not.
+  lstm.w = Of<uint8_t>({1, 3, 8}, DynamicLstm::Bytes<uint8_t>(24));
+  lstm.r = Of<uint8_t>({1, 2, 8}, DynamicLstm::Bytes<uint8_t>(16));
+  lstm.scales = {0.01f};
+  lstm.zero_points = Of<uint8_t>({1}, {125});
+  ExpectSameAsFloats(lstm);
+  lstm.zero_points = Of<uint8_t>({1}, {3});
+  ExpectSameAsFloats(lstm);
+}
+
+TEST(QuantizedOperatorsTest, DynamicLstmOfBothDirectionsIsThatOfItsReals) {
+  DynamicLstm lstm;
+  lstm.directions = 2;
+  lstm.w = Of<int8_t>({2, 3, 8}, DynamicLstm::Bytes<int8_t>(48));
+  lstm.r = Of<int8_t>({2, 2, 8}, DynamicLstm::Bytes<int8_t>(32));
+  ExpectSameAsFloats(lstm);
+  lstm.scales = {0.01f, 0.02f};
+  lstm.zero_points = Of<int8_t>({2}, {0, 3});
+  ExpectSameAsFloats(lstm);
+}
+
+TEST(QuantizedOperatorsTest, DynamicLstmOfOtherFormsIsRefused) {
+  const auto message_of = [](const DynamicLstm& lstm) {
+    const absl::Status status = RunOn(lstm.Integers(), {}).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+    return std::string(status.message());
+  };
+  DynamicLstm lstm;
+  lstm.scales = {0.1f, 0.2f, 0.3f};
+  EXPECT_THAT(message_of(lstm),
+              HasSubstr("W_scale has 3 elements; expected 1, 1 or 8"));
+  lstm = {};
+  lstm.zero_points = Of<uint8_t>({1}, {0});
+  EXPECT_THAT(message_of(lstm), HasSubstr("W_zero_point is uint8"));
+  lstm = {};
+  ModelBuilder none = lstm.Integers();
+  none.proto().mutable_graph()->mutable_node(0)->set_input(8, "");
+  EXPECT_THAT(std::string(RunOn(none, {}).status().message()),
+              HasSubstr("input 8 is missing; expected W_scale"));
+  lstm.w = Of<int8_t>({3, 8}, DynamicLstm::Bytes<int8_t>(24));
+  EXPECT_THAT(message_of(lstm), HasSubstr("W is int8[3, 8]"));
+  lstm = {};
+  lstm.r = Of<int8_t>({1, 0, 8}, {});
+  EXPECT_THAT(message_of(lstm), HasSubstr("R is int8[1, 0, 8]"));
+}
+
 TEST(QuantizedOperatorsTest, OnePlainReadingAndOneOfReals) {
   ModelBuilder model(13);
   model.Input("x", {1, 2}).Output("y");

@@ -41,6 +41,10 @@ class Writer:
         fan_in = int(np.prod(shape[1:]))
         return self.constant(self.random.standard_normal(shape) / np.sqrt(fan_in))
 
+    def gates(self, directions: int, rows: int, depth: int) -> str:
+        weights = self.random.standard_normal((directions, rows, depth))
+        return self.constant(weights / np.sqrt(depth))
+
     def linear(self, x: str, inputs: int, outputs: int) -> str:
         weights = self.random.standard_normal((inputs, outputs)) / np.sqrt(inputs)
         product = self.add("MatMul", x, self.constant(weights))
@@ -147,6 +151,49 @@ def write_perceptron(path: pathlib.Path) -> None:
     )
 
 
+def write_sequence_classifier(path: pathlib.Path) -> None:
+    """Batch first, as PyTorch exports nn.LSTM and nn.GRU: steps in front
+    inside, and states of zeros expanded to the batch that came."""
+    writer = Writer(seed=4)
+    steps = writer.add("Transpose", "x", perm=[1, 0, 2])
+    batch = writer.add(
+        "Gather", writer.add("Shape", steps), writer.constant(1, np.int64), axis=0
+    )
+    batch = writer.add("Unsqueeze", batch, writer.numbers(0))
+    shape = writer.add(
+        "Concat", writer.numbers(1), batch, writer.numbers(28), axis=0
+    )
+    state = writer.add("Expand", writer.constant(np.zeros((1, 1, 28))), shape)
+    writer.add(
+        "LSTM",
+        steps,
+        writer.gates(1, 4 * 28, 12),
+        writer.gates(1, 4 * 28, 28),
+        writer.random_weights(1, 8 * 28),
+        "",
+        state,
+        state,
+        hidden_size=28,
+        outputs=["lstm"],
+    )
+    x = writer.add("Squeeze", "lstm", writer.numbers(1))
+    x = writer.add("Relu", writer.linear(x, 28, 16))
+    writer.add(
+        "GRU",
+        x,
+        writer.gates(1, 3 * 32, 16),
+        writer.gates(1, 3 * 32, 32),
+        hidden_size=32,
+        linear_before_reset=1,
+        outputs=["gru"],
+    )
+    x = writer.add("Squeeze", "gru", writer.numbers(1))
+    last = writer.add("Gather", x, writer.constant(-1, np.int64), axis=0)
+    x = writer.linear(last, 32, 8)
+    writer.add("Identity", x, outputs=["logits"])
+    writer.save(path, ["N", 9, 12], {"logits": TensorProto.FLOAT})
+
+
 def write_recurrent(path: pathlib.Path) -> None:
     """An LSTM of both directions behind a dense layer, then a GRU, one
     sequence of 12 steps."""
@@ -155,8 +202,8 @@ def write_recurrent(path: pathlib.Path) -> None:
     x = writer.add(
         "LSTM",
         x,
-        writer.random_weights(2, 4 * 16, 32),
-        writer.random_weights(2, 4 * 16, 16),
+        writer.gates(2, 4 * 16, 32),
+        writer.gates(2, 4 * 16, 16),
         writer.random_weights(2, 8 * 16),
         hidden_size=16,
         direction="bidirectional",
@@ -166,8 +213,8 @@ def write_recurrent(path: pathlib.Path) -> None:
     writer.add(
         "GRU",
         x,
-        writer.random_weights(1, 3 * 16, 32),
-        writer.random_weights(1, 3 * 16, 16),
+        writer.gates(1, 3 * 16, 32),
+        writer.gates(1, 3 * 16, 16),
         hidden_size=16,
         linear_before_reset=1,
         outputs=["", "last"],

@@ -45,10 +45,18 @@ ir::ValueId GraphBuilder::Node(const std::string& name, ir::Op op,
                                std::vector<ir::ValueId> inputs) {
   std::vector<ir::TensorType> types;
   for (ir::ValueId id : inputs) types.push_back(graph_.type(id));
-  auto type = ir::InferType(op, types);
-  CheckOk(type.status(), name);
-  return graph_.AddNode(name + "_node", std::move(op), std::move(inputs), name,
-                        *std::move(type));
+  auto results = ir::InferTypes(op, types);
+  CheckOk(results.status(), name);
+  std::vector<ir::ValueId> outputs;
+  for (ir::TensorType& type : *results) {
+    const std::string suffix =
+        outputs.empty() ? "" : "_" + std::to_string(outputs.size());
+    outputs.push_back(
+        graph_.AddValue({name + suffix, std::move(type), std::nullopt}));
+  }
+  graph_.AppendNode(
+      {name + "_node", std::move(op), std::move(inputs), outputs});
+  return outputs[0];
 }
 
 ir::ValueId GraphBuilder::Node(const std::string& name, ir::Op op,
@@ -118,12 +126,15 @@ absl::StatusOr<std::vector<Tensor>> Interpret(const ir::Graph& graph,
     }
     std::vector<const std::byte*> sources;
     for (ir::ValueId id : node.inputs) sources.push_back(values[id].bytes());
-    std::byte* const target = values[node.outputs[0]].mutable_bytes();
+    std::vector<std::byte*> targets;
+    for (ir::ValueId id : node.outputs) {
+      targets.push_back(values[id].mutable_bytes());
+    }
     Tensor scratch(DType::kUInt8,
                    {static_cast<int64_t>((*step)->scratch_bytes())});
     OCTET_ASSIGN_OR_RETURN(
         std::unique_ptr<plan::BoundStep> bound,
-        (*step)->Bind({sources, {&target, 1}, scratch.mutable_bytes(), &pool}));
+        (*step)->Bind({sources, targets, scratch.mutable_bytes(), &pool}));
     OCTET_RETURN_IF_ERROR(bound->Run());
   }
   std::vector<Tensor> outputs;

@@ -27,7 +27,8 @@ class GraphBuilder {
   ir::ValueId Constant(
       const std::string& name, Tensor tensor,
       std::optional<ir::Quantization> quantization = std::nullopt);
-  // A node called "`name`_node" that computes the value `name`.
+  // A node called "`name`_node" that computes the value `name`, which is
+  // returned, and "`name`_1", ... where it has more outputs.
   ir::ValueId Node(const std::string& name, ir::Op op,
                    std::vector<ir::ValueId> inputs);
   // The same where the output's dtype and quantization are the node's choice.

@@ -31,11 +31,17 @@ class GraphChecksTest : public testing::Test {
   ValueId Add(Op op, std::vector<ValueId> inputs) {
     std::vector<TensorType> types;
     for (ValueId id : inputs) types.push_back(graph_.type(id));
-    auto type = InferType(op, types);
-    EXPECT_TRUE(type.ok()) << type.status();
-    const std::string name = "v" + std::to_string(graph_.values().size());
-    return graph_.AddNode("n_" + name, std::move(op), std::move(inputs), name,
-                          type.ok() ? *type : TensorType());
+    auto results = InferTypes(op, types);
+    EXPECT_TRUE(results.ok()) << results.status();
+    if (!results.ok()) results = std::vector<TensorType>(1);
+    std::vector<ValueId> outputs;
+    for (TensorType& type : *results) {
+      const std::string name = "v" + std::to_string(graph_.values().size());
+      outputs.push_back(graph_.AddValue({name, std::move(type), std::nullopt}));
+    }
+    graph_.AppendNode({"n_" + graph_.value(outputs[0]).name, std::move(op),
+                       std::move(inputs), outputs});
+    return outputs[0];
   }
 
   ValueId Constant(Shape shape) {
@@ -105,10 +111,73 @@ TEST_F(GraphChecksTest, TransposeOfRowsIsIndependentWhenUndone) {
   EXPECT_TRUE(Rows(back).ok()) << Rows(back);
 }
 
-TEST_F(GraphChecksTest, TransposeOfRowsMixesWhenWorkedOn) {
-  ValueId y = Add(Transpose{{1, 0, 2}}, {x_});
+TEST_F(GraphChecksTest, OperatorsMayWorkOnRowsBehindOtherAxes) {
+  ValueId y = Add(Transpose{{1, 0, 2}}, {x_});  // [4, rows, 6]
   y = Add(Clamp{{0, 1}}, {y});
-  ExpectMixes(Add(Transpose{{1, 0, 2}}, {y}), "node 'n_v1' (Transpose)");
+  y = Add(MatMul{}, {y, Constant({6, 5})});
+  y = Add(Softmax{2}, {y});
+  y = Add(Concat{0}, {y, y});
+  y = Add(Slice{{1, 0, 0}, {2, 1, 1}, {3, 0, 5}}, {y});
+  y = Add(Reduce{ReduceKind::kMean, {0}, false}, {y});  // [rows, 5]
+  EXPECT_TRUE(Rows(y).ok()) << Rows(y);
+}
+
+TEST_F(GraphChecksTest, OperatorsAlignRowsByTheLastAxis) {
+  const ValueId steps = Add(Transpose{{1, 0, 2}}, {x_});  // [4, rows, 6]
+  const ValueId mean = Add(Reduce{ReduceKind::kMean, {1}, false}, {x_});
+  ValueId y = Add(Binary{}, {steps, mean});  // + [rows, 6]
+  y = Add(Transpose{{1, 0, 2}}, {y});
+  EXPECT_TRUE(Rows(y).ok()) << Rows(y);
+}
+
+TEST_F(GraphChecksTest, OperatorsAlongRowsBehindOtherAxesMix) {
+  const ValueId y = Add(Transpose{{1, 0, 2}}, {x_});
+  const auto back = [&](ValueId id) { return Add(Transpose{{1, 0, 2}}, {id}); };
+  const std::string named = "node 'n_v1' (Transpose)";
+  ExpectMixes(back(Add(Softmax{1}, {y})), named);
+  ExpectMixes(back(Add(Softmax{0, true}, {y})), named);
+  ExpectMixes(back(Add(CumSum{1}, {y})), named);
+  // Each entry of the leading axis is an image.
+  Lrn lrn;
+  lrn.axis = 2;
+  ExpectMixes(back(Add(lrn, {y})), named);
+}
+
+TEST_F(GraphChecksTest, ReshapeThatPutsStepsInFrontOfRowsMixes) {
+  const ValueId y = Add(Transpose{{1, 0, 2}}, {x_});
+  ExpectMixes(Add(Reshape{{Dim::Rows(4), Dim::Fixed(6)}}, {y}),
+              "it makes [4*rows, 6] of [4, rows, 6]");
+}
+
+Recurrent Lstm(int64_t hidden) {
+  Recurrent op;
+  op.hidden = hidden;
+  op.functions = {{RecurrentActivation::kSigmoid},
+                  {RecurrentActivation::kTanh},
+                  {RecurrentActivation::kTanh}};
+  return op;
+}
+
+TEST_F(GraphChecksTest, SequencesOfARecurrentLayerAreIndependent) {
+  const ValueId steps = Add(Transpose{{1, 0, 2}}, {x_});
+  Recurrent op = Lstm(3);
+  op.has_initial_h = true;
+  // Exporters expand a state of zeros to the batch.
+  const ValueId state = Add(Expand{{Dim::Fixed(1), Dim::Rows(), Dim::Fixed(3)}},
+                            {Constant({1, 1, 3})});
+  ValueId y =
+      Add(op, {steps, Constant({1, 12, 6}), Constant({1, 12, 3}), state});
+  y = Add(Reshape{{Dim::Fixed(4), Dim::Rows(), Dim::Fixed(3)}}, {y});
+  y = Add(Transpose{{1, 0, 2}}, {y});
+  EXPECT_TRUE(Rows(y).ok()) << Rows(y);
+}
+
+TEST_F(GraphChecksTest, TheLastStepOfARecurrentLayerLeadsWithRows) {
+  const ValueId steps = Add(Transpose{{1, 0, 2}}, {x_});
+  ValueId y = Add(Lstm(3), {steps, Constant({1, 12, 6}), Constant({1, 12, 3})});
+  y = Add(Slice{{3, 0, 0, 0}, {1, 1, 1, 1}, {1, 1, 0, 3}}, {y});
+  y = Add(Reshape{{Dim::Rows(), Dim::Fixed(3)}}, {y});
+  EXPECT_TRUE(Rows(y).ok()) << Rows(y);
 }
 
 TEST_F(GraphChecksTest, TransposeOfRowsMixesAsAnOutput) {

@@ -393,5 +393,47 @@ TEST(IntegerPassesTest, LoweredNetworkHasNoFloatStepBetweenIntegers) {
   EXPECT_EQ(CountOps(*lowered, "Dequantize"), 0);
 }
 
+// A GRU of 5 units on 3 features, its W and R as given.
+ValueId Gru(GraphBuilder& b, const std::string& name, ValueId x, ValueId w,
+            ValueId r) {
+  ir::Recurrent gru;
+  gru.kind = ir::RecurrentKind::kGru;
+  gru.hidden = 5;
+  gru.functions = {{ir::RecurrentActivation::kSigmoid},
+                   {ir::RecurrentActivation::kTanh}};
+  return b.Node(name, gru, {x, w, r});
+}
+
+ir::Dims StepsAndRows() {
+  return {ir::Dim::Fixed(4), ir::Dim::Rows(), ir::Dim::Fixed(3)};
+}
+
+TEST(IntegerPassesTest, RecurrentLayersTakeTheirWeightsAsBytes) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", StepsAndRows());
+  b.Output(Gru(b, "y", x, QuantizedWeights(b, "w", {1, 15, 3}, 1),
+               QuantizedWeights(b, "r", {1, 15, 5}, 1)));
+  const ir::Graph graph = b.Build();
+  const ir::Graph integers = ToIntegers(graph);
+  EXPECT_EQ(CountOps(integers, "Dequantize"), 0) << ir::DumpGraph(integers);
+  EXPECT_EQ(integers.type(integers.nodes()[0].inputs[1]).dtype, DType::kInt8);
+  ExpectSameAnswers(graph, integers, 1e-5);
+}
+
+TEST(IntegerPassesTest, RecurrentWeightsOfOtherScalesOrReadersStayFloat) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", StepsAndRows());
+  // Scales along the features.
+  b.Output(Gru(b, "columns", x, QuantizedWeights(b, "w", {1, 15, 3}, 2),
+               QuantizedWeights(b, "r", {1, 15, 5}, 1)));
+  const ValueId shared = QuantizedWeights(b, "s", {1, 15, 5}, 1);
+  b.Output(Gru(b, "both", x, QuantizedWeights(b, "v", {1, 15, 3}, 1), shared));
+  b.Output(b.Node("other", ir::Unary{ir::UnaryKind::kTanh, 0, 0}, {shared}));
+  const ir::Graph graph = b.Build();
+  const ir::Graph integers = ToIntegers(graph);
+  EXPECT_EQ(CountOps(integers, "Dequantize"), 4) << ir::DumpGraph(integers);
+  ExpectSameAnswers(graph, integers, 1e-5);
+}
+
 }  // namespace
 }  // namespace octet::passes

@@ -280,6 +280,34 @@ TEST(QuantizeGraphTest, MeansTheFloatGraphUpToItsRoundings) {
   EXPECT_GT(signal, noise * 300);
 }
 
+TEST(QuantizeGraphTest, RoundsTheWeightsOfARecurrentLayerAndNothingElse) {
+  GraphBuilder b;
+  const ValueId x =
+      b.Input("x", {ir::Dim::Fixed(3), ir::Dim::Rows(), ir::Dim::Fixed(4)});
+  ir::Recurrent lstm;
+  lstm.hidden = 6;
+  lstm.functions = {{ir::RecurrentActivation::kSigmoid},
+                    {ir::RecurrentActivation::kTanh},
+                    {ir::RecurrentActivation::kTanh}};
+  lstm.has_bias = true;
+  b.Output(b.Node("y", lstm,
+                  {x, b.Constant("w", RandomFloats({1, 24, 4}, 1)),
+                   b.Constant("r", RandomFloats({1, 24, 6}, 2)),
+                   b.Constant("b", RandomFloats({1, 48}, 3))}));
+  const ir::Graph graph = b.Build();
+  const QuantizationSites sites = ChooseSites(graph);
+  EXPECT_THAT(sites.rounded, IsEmpty());
+  auto quantized = QuantizeGraph(graph, sites, {});
+  ASSERT_TRUE(quantized.ok()) << quantized.status();
+  EXPECT_EQ(CountOps(*quantized, "Quantize"), 0);
+  EXPECT_EQ(CountOps(*quantized, "Dequantize"), 2);
+  const ir::TensorType& w = quantized->type(IdOf(*quantized, "w_quantized"));
+  EXPECT_EQ(w.dtype, DType::kInt8);
+  EXPECT_EQ(w.quantization->axis, 1);
+  EXPECT_EQ(w.quantization->scales.size(), 24u);
+  EXPECT_TRUE(quantized->value(IdOf(*quantized, "b")).is_constant());
+}
+
 TEST(QuantizeGraphTest, NanWeightNamesTheNode) {
   GraphBuilder b;
   const ValueId x = b.Input("x", RowsAnd({2}));
