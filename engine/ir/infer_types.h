@@ -32,9 +32,10 @@ absl::Status VerifyGraph(const Graph& graph);
 
 // OK if row i of every output depends on row i of the inputs alone, proved
 // operator by operator: every value that depends on an input has the rows on
-// one axis (inputs and outputs: the leading one), and no operator mixes along
-// it. A chain of Reshape, Transpose and Slice may take them apart in between
-// where it comes to one Slice (strided_view.h). Otherwise FAILED_PRECONDITION
+// one axis (inputs and outputs: the leading one), alone or together with other
+// numbers, and no operator mixes along it. A chain of Reshape, Transpose and
+// Slice may take them apart in between where it comes to one Slice
+// (strided_view.h). Otherwise FAILED_PRECONDITION
 // naming the first node that mixes rows.
 absl::Status CheckRowsIndependent(const Graph& graph);
 

@@ -24,22 +24,35 @@ bool LeadsWithRows(const Dims& dims) {
                       [](const Dim& dim) { return dim.per_row; });
 }
 
-// The axis on which entry i is of row i alone: the only one that carries rows.
-// (As the leading one it may carry a multiple of them.)
+// The axis that carries the rows, if it is one: of k * rows entries, k of each
+// row, next to each other.
 std::optional<int> RowsAxis(const Dims& dims) {
-  if (LeadsWithRows(dims)) return 0;
   std::optional<int> found;
   for (size_t i = 0; i < dims.size(); ++i) {
     if (!dims[i].per_row) continue;
-    if (found || !dims[i].is_rows()) return std::nullopt;
+    if (found || dims[i].value <= 0) return std::nullopt;
     found = static_cast<int>(i);
   }
   return found;
 }
 
-// Where Reshape and Transpose have left the rows on no axis of their own for a
-// while: the node that did it, by the values that hold them so.
-using Displaced = absl::flat_hash_map<ValueId, const Node*>;
+// Where the rows of values lie, as far as dimensions do not tell.
+struct Placement {
+  // Values whose rows Reshape and Transpose have left on no axis of their own
+  // for a while: the node that did it.
+  absl::flat_hash_map<ValueId, const Node*> displaced;
+  // Values whose rows axis holds all rows several times over: how many times.
+  // ([steps, rows, 6] as [steps * rows, 6]: `steps`.) Else they are in order.
+  absl::flat_hash_map<ValueId, int64_t> repeats;
+
+  int64_t RepeatsOf(ValueId id) const {
+    const auto found = repeats.find(id);
+    return found == repeats.end() ? 1 : found->second;
+  }
+  void SetRepeats(ValueId id, int64_t count) {
+    if (count != 1) repeats[id] = count;
+  }
+};
 
 absl::Status Mixes(const Node& node, const std::string& why) {
   return absl::FailedPreconditionError(absl::StrCat(
@@ -93,37 +106,57 @@ std::optional<int64_t> OuterSize(const Dims& dims, int axis) {
   return product;
 }
 
-// Whether `node`, one that moves elements, leaves row i of its input on entry i
-// of the axis that carries the rows of its result.
-bool MovesRowsAsAWhole(const Graph& graph, const Node& node) {
+// How often all rows lie behind each other on the axis that carries those of
+// `node`'s result, where `node`, which moves elements, leaves each row of its
+// input on entries of its own; else nothing.
+std::optional<int64_t> RepeatsOfMoved(const Graph& graph, const Node& node,
+                                      const Placement& placement) {
   const Dims& from = graph.type(node.inputs[0]).dims;
   const Dims& to = graph.type(node.outputs[0]).dims;
   const std::optional<int> before = RowsAxis(from);
   const std::optional<int> after = RowsAxis(to);
-  if (!before || !after) return false;
-  if (!std::holds_alternative<Reshape>(node.op)) return true;
-  const std::optional<int64_t> outer = OuterSize(from, *before);
-  return outer.has_value() && outer == OuterSize(to, *after);
+  if (!before || !after) return std::nullopt;
+  const int64_t repeats = placement.RepeatsOf(node.inputs[0]);
+  if (!std::holds_alternative<Reshape>(node.op)) {
+    if (from[*before] != to[*after]) return std::nullopt;
+    return repeats;
+  }
+  std::optional<int64_t> outer = OuterSize(from, *before);
+  const std::optional<int64_t> front = OuterSize(to, *after);
+  if (!outer || !front || *front == 0 ||
+      __builtin_mul_overflow(*outer, repeats, &*outer) ||
+      *outer % *front != 0) {
+    return std::nullopt;
+  }
+  const int64_t result = *outer / *front;
+  if (result == 0 || to[*after].value % result != 0) return std::nullopt;
+  return result;
 }
 
 // A node that moves elements may take rows apart if what comes of it in the
 // end is a Slice of something that leads with them, which a pass makes of it.
 absl::Status CheckMove(const Graph& graph, const GraphIndex& index,
-                       const Node& node, Displaced& displaced) {
-  const auto before = displaced.find(node.inputs[0]);
-  const bool was_displaced = before != displaced.end();
-  if (!was_displaced && MovesRowsAsAWhole(graph, node)) {
-    return absl::OkStatus();
+                       const Node& node, Placement& placement) {
+  const Dims& from = graph.type(node.inputs[0]).dims;
+  const Dims& to = graph.type(node.outputs[0]).dims;
+  const auto before = placement.displaced.find(node.inputs[0]);
+  const bool was_displaced = before != placement.displaced.end();
+  if (!was_displaced) {
+    const auto repeats = RepeatsOfMoved(graph, node, placement);
+    if (repeats) {
+      placement.SetRepeats(node.outputs[0], *repeats);
+      return absl::OkStatus();
+    }
+    const bool in_order =
+        LeadsWithRows(from) && placement.RepeatsOf(node.inputs[0]) == 1;
+    if (!in_order && LeadsWithRows(to)) {
+      return Mixes(node, absl::StrCat("it makes ", DimsToString(to), " of ",
+                                      DimsToString(from)));
+    }
   }
-  if (!was_displaced && !LeadsWithRows(graph.type(node.inputs[0]).dims) &&
-      LeadsWithRows(graph.type(node.outputs[0]).dims)) {
-    return Mixes(
-        node, absl::StrCat(
-                  "it makes ", DimsToString(graph.type(node.outputs[0]).dims),
-                  " of ", DimsToString(graph.type(node.inputs[0]).dims)));
-  }
-  if (!LeadsWithRows(graph.type(node.outputs[0]).dims)) {
-    displaced[node.outputs[0]] = was_displaced ? before->second : &node;
+  if (!LeadsWithRows(to)) {
+    placement.displaced[node.outputs[0]] =
+        was_displaced ? before->second : &node;
     return absl::OkStatus();
   }
   if (was_displaced && !FindSliceOfChain(graph, index, node)) {
@@ -176,16 +209,43 @@ absl::Status CheckRowsBehind(const Graph& graph, const GraphIndex& index,
   return Mixes(node, absl::StrCat("rows are on its axis ", *rows));
 }
 
+// The rows of all inputs must be in one order, which that of the results is.
+absl::Status CheckOrder(const Graph& graph, const Node& node,
+                        Placement& placement) {
+  std::optional<int64_t> repeats;
+  for (ValueId id : node.inputs) {
+    if (!HasRows(graph.type(id).dims)) continue;
+    const int64_t here = placement.RepeatsOf(id);
+    if (repeats && *repeats != here) {
+      return Mixes(node, "its inputs have rows in different orders");
+    }
+    repeats = here;
+  }
+  for (ValueId id : node.outputs) {
+    const Dims& dims = graph.type(id).dims;
+    const std::optional<int> axis = RowsAxis(dims);
+    if (axis && dims[*axis].value % repeats.value_or(1) != 0) {
+      return Mixes(
+          node, absl::StrCat("its result has dimensions ", DimsToString(dims)));
+    }
+    placement.SetRepeats(id, repeats.value_or(1));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckNode(const Graph& graph, const GraphIndex& index,
-                       const Node& node, Displaced& displaced) {
+                       const Node& node, Placement& placement) {
   if (RepeatsConstants(graph, node)) return absl::OkStatus();
-  if (MovesView(node.op)) return CheckMove(graph, index, node, displaced);
+  if (MovesView(node.op)) return CheckMove(graph, index, node, placement);
   std::vector<TensorType> types;
   for (ValueId id : node.inputs) {
-    const auto moved = displaced.find(id);
-    if (moved != displaced.end()) return MixesFor(graph, *moved->second, node);
+    const auto moved = placement.displaced.find(id);
+    if (moved != placement.displaced.end()) {
+      return MixesFor(graph, *moved->second, node);
+    }
     types.push_back(graph.type(id));
   }
+  OCTET_RETURN_IF_ERROR(CheckOrder(graph, node, placement));
   const bool behind =
       std::any_of(types.begin(), types.end(), [](const TensorType& type) {
         return HasRows(type.dims) && !LeadsWithRows(type.dims);
@@ -210,7 +270,7 @@ absl::Status CheckRowsIndependent(const Graph& graph) {
   std::vector<bool> depends(graph.values().size(), false);
   for (ValueId id : graph.inputs()) depends[id] = true;
   const GraphIndex index(graph);
-  Displaced displaced;
+  Placement placement;
   for (const Node& node : graph.nodes()) {
     // What has rows without reading any (a constant expanded to them) must
     // have them on one axis, too: others reshape it and join it to the data.
@@ -220,7 +280,7 @@ absl::Status CheckRowsIndependent(const Graph& graph) {
         std::any_of(node.outputs.begin(), node.outputs.end(),
                     [&](ValueId id) { return HasRows(graph.type(id).dims); });
     if (!touches_rows) continue;
-    OCTET_RETURN_IF_ERROR(CheckNode(graph, index, node, displaced));
+    OCTET_RETURN_IF_ERROR(CheckNode(graph, index, node, placement));
     for (ValueId id : node.outputs) depends[id] = true;
   }
   return CheckOutputs(graph, depends);

@@ -151,6 +151,48 @@ def write_perceptron(path: pathlib.Path) -> None:
     )
 
 
+def write_steps_first_attention(path: pathlib.Path) -> None:
+    """As PyTorch exports nn.MultiheadAttention: steps in front of the batch, a
+    projection on both as one axis, heads beside the batch on another."""
+    steps, channels, heads = 10, 32, 4
+    writer = Writer(seed=5)
+    batch = writer.add("Gather", writer.add("Shape", "x"), writer.numbers(0), axis=0)
+    beside_heads = writer.add("Mul", batch, writer.numbers(heads))
+
+    def reshape(x, *parts):
+        parts = [p if isinstance(p, str) else writer.numbers(p) for p in parts]
+        return writer.add("Reshape", x, writer.add("Concat", *parts, axis=0))
+
+    x = writer.add("Transpose", "x", perm=[1, 0, 2])
+    queries, keys, values = (
+        writer.add(
+            "Transpose",
+            reshape(
+                writer.linear(x, channels, channels),
+                steps,
+                beside_heads,
+                channels // heads,
+            ),
+            perm=[1, 0, 2],
+        )
+        for _ in range(3)
+    )
+    keys = writer.add("Transpose", keys, perm=[0, 2, 1])
+    scores = writer.add("MatMul", queries, keys)
+    scores = writer.add("Mul", scores, writer.constant((channels // heads) ** -0.5))
+    x = writer.add("MatMul", writer.add("Softmax", scores, axis=-1), values)
+    x = writer.add("Transpose", x, perm=[1, 0, 2])
+    # Steps and batch on one axis, steps in front.
+    x = writer.add("Reshape", x, writer.numbers(-1, channels))
+    x = writer.linear(x, channels, channels)
+    x = reshape(x, steps, batch, channels)
+    x = writer.add("Transpose", x, perm=[1, 0, 2])
+    x = writer.normalize(writer.add("Add", x, "x"), channels)
+    x = writer.linear(writer.add("Relu", x), channels, 8)
+    writer.add("Identity", x, outputs=["marks"])
+    writer.save(path, ["N", steps, channels], {"marks": TensorProto.FLOAT})
+
+
 def write_sequence_classifier(path: pathlib.Path) -> None:
     """Batch first, as PyTorch exports nn.LSTM and nn.GRU: steps in front
     inside, and states of zeros expanded to the batch that came."""

@@ -91,19 +91,28 @@ class SeededModelsTest(unittest.TestCase):
         sequence = (12, 1, 24)
         self.check(seeded_models.write_recurrent, sequence, sequence)
 
-    def test_sequence_classifier(self):
-        sequence = (9, 12)
-        self.check(seeded_models.write_sequence_classifier, (16, *sequence), sequence)
+    def check_batches(self, sample_shape: tuple, output: str) -> None:
+        """After check(): a row's answer is the same whatever is beside it."""
         facts = programs.run_json("octet-model", "inspect", self.folder / "model.onnx")
         self.assertTrue(facts["batches"], facts)
         int8_file = self.folder / "model.int8.onnx"
-        rows = self.samples("rows", 7, *sequence)
-        together = self.run_octet(int8_file, rows)["logits"]
+        rows = self.samples("rows", 7, *sample_shape)
+        together = self.run_octet(int8_file, rows)[output]
         for i in range(7):
             one = self.folder / "one.npy"
             np.save(one, np.load(rows)[i : i + 1])
-            alone = self.run_octet(int8_file, one)["logits"]
+            alone = self.run_octet(int8_file, one)[output]
             np.testing.assert_array_equal(alone[0], together[i])
+
+    def test_sequence_classifier(self):
+        sequence = (9, 12)
+        self.check(seeded_models.write_sequence_classifier, (16, *sequence), sequence)
+        self.check_batches(sequence, "logits")
+
+    def test_steps_first_attention(self):
+        sequence = (10, 32)
+        self.check(seeded_models.write_steps_first_attention, (16, *sequence), sequence)
+        self.check_batches(sequence, "marks")
 
     def test_onnxruntimes_dynamic_lstm(self):
         """DynamicQuantizeLSTM: octet rounds the weights alone, so it is closer

@@ -157,8 +157,6 @@ def write_float_cases(folder: pathlib.Path) -> None:
                 folder / f"{recipe}.{name}",
                 recipe,
                 lambda: export(recipe, variables, rows),
-                # Attention and LSTM have the rows on their second axis.
-                batches=name not in ("encoder", "lstm"),
             )
 
 

@@ -143,10 +143,53 @@ TEST_F(GraphChecksTest, OperatorsAlongRowsBehindOtherAxesMix) {
   ExpectMixes(back(Add(lrn, {y})), named);
 }
 
-TEST_F(GraphChecksTest, ReshapeThatPutsStepsInFrontOfRowsMixes) {
+// [4, rows, 6] as [4, 2*rows, 3], [2*rows, 4, 3], as heads of an attention.
+TEST_F(GraphChecksTest, HeadsBesideRowsBehindStepsAreIndependent) {
+  ValueId y = Add(Transpose{{1, 0, 2}}, {x_});
+  y = Add(Reshape{{Dim::Fixed(4), Dim::Rows(2), Dim::Fixed(3)}}, {y});
+  y = Add(Clamp{{0, 1}}, {y});
+  const ValueId heads = Add(Transpose{{1, 0, 2}}, {y});
+  y = Add(Transpose{{0, 2, 1}}, {heads});
+  y = Add(MatMul{}, {heads, y});
+  y = Add(MatMul{}, {Add(Softmax{2}, {y}), heads});
+  y = Add(Transpose{{1, 0, 2}}, {y});
+  y = Add(Reshape{{Dim::Fixed(4), Dim::Rows(), Dim::Fixed(6)}}, {y});
+  y = Add(Transpose{{1, 0, 2}}, {y});
+  EXPECT_TRUE(Rows(y).ok()) << Rows(y);
+}
+
+// As a linear layer of two axes takes [4, rows, 6].
+TEST_F(GraphChecksTest, StepsAndRowsOnOneAxisAreIndependent) {
+  ValueId y = Add(Transpose{{1, 0, 2}}, {x_});
+  y = Add(Reshape{{Dim::Rows(4), Dim::Fixed(6)}}, {y});
+  y = Add(MatMul{}, {y, Constant({6, 5})});
+  y = Add(Clamp{{0, 1}}, {y});
+  y = Add(Reshape{{Dim::Fixed(2), Dim::Rows(2), Dim::Fixed(5)}}, {y});
+  y = Add(Reshape{{Dim::Fixed(4), Dim::Rows(), Dim::Fixed(5)}}, {y});
+  y = Add(Transpose{{1, 0, 2}}, {y});
+  EXPECT_TRUE(Rows(y).ok()) << Rows(y);
+}
+
+TEST_F(GraphChecksTest, StepsAndRowsOnOneAxisMixWhenReadAsRowsAndSteps) {
+  ValueId y = Add(Transpose{{1, 0, 2}}, {x_});
+  y = Add(Reshape{{Dim::Rows(4), Dim::Fixed(6)}}, {y});
+  y = Add(Reshape{{Dim::Rows(), Dim::Fixed(4), Dim::Fixed(6)}}, {y});
+  ExpectMixes(y, "it makes [rows, 4, 6] of [4*rows, 6]");
+}
+
+TEST_F(GraphChecksTest, RowsInDifferentOrdersMix) {
+  const ValueId steps_first = Add(Reshape{{Dim::Rows(4), Dim::Fixed(6)}},
+                                  {Add(Transpose{{1, 0, 2}}, {x_})});
+  const ValueId rows_first = Add(Reshape{{Dim::Rows(4), Dim::Fixed(6)}}, {x_});
+  const ValueId y = Add(Binary{}, {steps_first, rows_first});
+  ExpectMixes(Add(Reshape{{Dim::Rows(), Dim::Fixed(24)}}, {y}),
+              "its inputs have rows in different orders");
+}
+
+TEST_F(GraphChecksTest, StepsAndRowsOnOneAxisAreNoOutput) {
   const ValueId y = Add(Transpose{{1, 0, 2}}, {x_});
   ExpectMixes(Add(Reshape{{Dim::Rows(4), Dim::Fixed(6)}}, {y}),
-              "it makes [4*rows, 6] of [4, rows, 6]");
+              "expected one entry for each row");
 }
 
 Recurrent Lstm(int64_t hidden) {
