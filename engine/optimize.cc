@@ -184,6 +184,9 @@ bool IsQuantized(const ir::Graph& graph) {
 }
 
 bool ComputesInIntegers(const ir::Graph& graph, const ir::Node& node) {
+  if (std::holds_alternative<ir::Recurrent>(node.op)) {
+    return graph.type(node.inputs[1]).quantization.has_value();
+  }
   const bool arithmetic = std::holds_alternative<ir::Conv>(node.op) ||
                           std::holds_alternative<ir::MatMul>(node.op) ||
                           std::holds_alternative<ir::Binary>(node.op) ||
