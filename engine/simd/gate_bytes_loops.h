@@ -15,7 +15,8 @@
 //   I                            a vector of kLanes sums
 //   kTileRows, kTilePanels       of the tile that fills the registers
 //   kRowPanels                   of a tile of one row
-//   Broadcast(quad), Dot(sums, quad, weights), Keep(sums) behind the loop
+//   Load(weights), Broadcast(quad), Dot(sums, quad, weights)
+//   Keep(sums)                   behind the loop
 //   Finish(high, low, offsets, factors, x_scale, y)
 // In an unnamed namespace, for each file that includes this has its own
 // instructions.
@@ -35,7 +36,13 @@ void MultiplyByteTile(const ByteGateProduct& p, int64_t row, int64_t panel) {
   const int8_t* weights = p.weights + panel * panel_bytes;
   const int64_t first = row * p.x.stride;
   for (int64_t q = 0; q < p.quads; ++q) {
-    const int8_t* w = weights + q * kGateQuad * kPanelOutputs;
+    typename D::I w[kVectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+      w[v] = D::Load(weights + q * kGateQuad * kPanelOutputs +
+                     v / kPerPanel * panel_bytes +
+                     v % kPerPanel * D::kLanes * kGateQuad);
+    }
 #pragma GCC unroll 4
     for (int i = 0; i < kRows; ++i) {
       const int64_t at = first + i * p.x.stride + q * kGateQuad;
@@ -43,10 +50,8 @@ void MultiplyByteTile(const ByteGateProduct& p, int64_t row, int64_t panel) {
       const typename D::I b = D::Broadcast(p.x.low + at);
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) {
-        const int8_t* from = w + v / kPerPanel * panel_bytes +
-                             v % kPerPanel * D::kLanes * kGateQuad;
-        high[i][v] = D::Dot(high[i][v], a, from);
-        low[i][v] = D::Dot(low[i][v], b, from);
+        high[i][v] = D::Dot(high[i][v], a, w[v]);
+        low[i][v] = D::Dot(low[i][v], b, w[v]);
       }
     }
   }

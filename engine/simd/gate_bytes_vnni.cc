@@ -22,8 +22,9 @@ struct GateDots512 {
     memcpy(&four, quad, sizeof(four));
     return _mm512_set1_epi32(four);
   }
-  static I Dot(I sums, I quad, const int8_t* weights) {
-    return _mm512_dpbusd_epi32(sums, quad, _mm512_loadu_si512(weights));
+  static I Load(const int8_t* weights) { return _mm512_loadu_si512(weights); }
+  static I Dot(I sums, I quad, I weights) {
+    return _mm512_dpbusd_epi32(sums, quad, weights);
   }
   static void Keep(I& sums) { KeepInRegister(sums); }
   static void Finish(I high, I low, const int32_t* offsets,

@@ -26,10 +26,11 @@ struct GateDots256 {
     memcpy(&four, quad, sizeof(four));
     return _mm256_set1_epi32(four);
   }
-  static I Dot(I sums, I quad, const int8_t* weights) {
-    return _mm256_dpbusd_epi32(
-        sums, quad,
-        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights)));
+  static I Load(const int8_t* weights) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights));
+  }
+  static I Dot(I sums, I quad, I weights) {
+    return _mm256_dpbusd_epi32(sums, quad, weights);
   }
   static void Keep(I& sums) { KeepInRegister(sums); }
   static void Finish(I high, I low, const int32_t* offsets,

@@ -75,17 +75,19 @@ void MultiplyAll(const GateProduct& p) {
 
 template <class V>
 void Multiply(const GateProduct& p) {
+  // Of 32 long registers, half hold sums; of 16 short ones, too.
+  constexpr int kWide = V::kLanes >= kGatePanel ? 4 : 1;
   switch (p.rows) {
     case 0:
       return;
     case 1:
-      return MultiplyAll<V, 1, 4>(p);
+      return MultiplyAll < V, 1, kWide == 4 ? 8 : 4 > (p);
     case 2:
-      return MultiplyAll<V, 2, 2>(p);
+      return MultiplyAll < V, 2, kWide == 4 ? 4 : 2 > (p);
     case 3:
-      return MultiplyAll<V, 3, 1>(p);
+      return MultiplyAll<V, 3, kWide>(p);
     default:
-      return MultiplyAll<V, 4, 1>(p);
+      return MultiplyAll<V, 4, kWide>(p);
   }
 }
 

@@ -28,9 +28,11 @@ using internal::PackedByteGates;
 using internal::PackedGates;
 using ir::RecurrentKind;
 
-// Sums that are computed together, in rows of gates: enough that the weights
-// are read from memory seldom, few enough that the sums stay in the cache.
+// Sums that are computed together, in rows of gates and in floats: enough that
+// the weights are read from memory seldom, few enough that the sums stay in the
+// cache.
 constexpr int64_t kRowsTogether = 64;
+constexpr int64_t kSumsTogether = 64 * 1024;
 
 // Weights of some gates: floats or bytes, the other one empty.
 struct GateMatrix {
@@ -86,8 +88,8 @@ struct RecurrentShape {
   int64_t blocks() const { return (batch + block - 1) / block; }
   int64_t sums_floats() const { return chunk * block * width; }
   int64_t state_floats() const { return block * state_width; }
-  // A scale and two bytes for each number, of each row of the block.
-  int64_t code_floats() const { return block * (1 + code_bytes / 2); }
+  // A scale and two bytes for each number, of each row of sums.
+  int64_t code_floats() const { return chunk * block * (1 + code_bytes / 2); }
   // Of one thread, in floats.
   int64_t scratch() const {
     return (sums_floats() + state_floats() + code_floats() + 15) / 16 * 16;
@@ -180,8 +182,9 @@ class BlockRun {
         sums_(scratch),
         candidate_(sums_ + shape.sums_floats()) {
     codes_.scales = candidate_ + shape.state_floats();
-    codes_.high = reinterpret_cast<uint8_t*>(codes_.scales + shape.block);
-    codes_.low = codes_.high + shape.block * shape.code_bytes;
+    const int64_t rows = shape.chunk * shape.block;
+    codes_.high = reinterpret_cast<uint8_t*>(codes_.scales + rows);
+    codes_.low = codes_.high + rows * shape.code_bytes;
     h_ = Start(bindings, 1, shape.initial_h);
     if (shape.kind == RecurrentKind::kLstm) {
       c_ = Start(bindings, 2, shape.initial_c);
@@ -191,9 +194,11 @@ class BlockRun {
   void Run() {
     for (int64_t i = 0; i < shape_.steps; i += shape_.chunk) {
       const int64_t count = std::min(shape_.chunk, shape_.steps - i);
-      for (int64_t j = 0; j < count; ++j) MultiplyInput(i + j, Sums(j));
+      const int64_t first = std::min(TimeOf(i), TimeOf(i + count - 1));
+      MultiplyInput(first, count);
       for (int64_t j = 0; j < count; ++j) {
-        Step(TimeOf(i + j), Sums(j));
+        const int64_t time = TimeOf(i + j);
+        Step(time, Sums(time - first));
         backwards_ = !backwards_;
       }
     }
@@ -221,35 +226,44 @@ class BlockRun {
     const bool reverse = direction_ == 1 || shape_.first_is_reverse;
     return reverse ? shape_.steps - 1 - i : i;
   }
+  // Those of one step, the `j`-th in time of those that are computed together.
   float* Sums(int64_t j) const {
     return sums_ + j * shape_.block * shape_.width;
   }
 
-  // y += matrix * the block's rows of x.
+  // y += matrix * `rows` rows of x.
   void Multiply(const GateMatrix& matrix, const float* x, int64_t x_stride,
-                float* y, int64_t y_stride) const {
+                float* y, int64_t y_stride, int64_t rows) const {
     if (shape_.code_bytes == 0) {
       return kernels_.multiply(
-          matrix.floats.Times(x, x_stride, y, y_stride, rows_, backwards_));
+          matrix.floats.Times(x, x_stride, y, y_stride, rows, backwards_));
     }
     internal::GateCodes codes = codes_;
     codes.stride = matrix.bytes.row_bytes();
-    byte_kernels_->round({x, x_stride, rows_, matrix.bytes.depth(), codes});
+    byte_kernels_->round({x, x_stride, rows, matrix.bytes.depth(), codes});
     byte_kernels_->multiply(
-        matrix.bytes.Times(codes, y, y_stride, rows_, backwards_));
+        matrix.bytes.Times(codes, y, y_stride, rows, backwards_));
   }
 
-  void MultiplyInput(int64_t i, float* sums) const {
-    for (int64_t row = 0; row < rows_; ++row) {
-      std::copy(weights_.bias.begin(), weights_.bias.end(),
-                sums + row * shape_.width);
+  // Of the steps of times [first, first + count).
+  void MultiplyInput(int64_t first, int64_t count) const {
+    // Of a whole batch, the rows of all steps lie behind each other.
+    const int64_t together = rows_ == shape_.batch ? count : 1;
+    for (int64_t j = 0; j < count; j += together) {
+      float* sums = Sums(j);
+      for (int64_t row = 0; row < together * rows_; ++row) {
+        std::copy(weights_.bias.begin(), weights_.bias.end(),
+                  sums + row * shape_.width);
+      }
+      const float* x =
+          x_ + ((first + j) * shape_.batch + first_) * shape_.features;
+      Multiply(weights_.input, x, shape_.features, sums, shape_.width,
+               together * rows_);
     }
-    const float* x = x_ + (TimeOf(i) * shape_.batch + first_) * shape_.features;
-    Multiply(weights_.input, x, shape_.features, sums, shape_.width);
   }
 
   void Step(int64_t t, float* sums) const {
-    Multiply(weights_.recurrent, h_, shape_.hidden, sums, shape_.width);
+    Multiply(weights_.recurrent, h_, shape_.hidden, sums, shape_.width, rows_);
     const int64_t hidden = shape_.hidden;
     if (shape_.kind == RecurrentKind::kGru) FinishGru(sums);
     for (int64_t row = 0; row < rows_; ++row) {
@@ -290,7 +304,7 @@ class BlockRun {
     }
     const float* state = linear ? h_ : sums + hidden;
     Multiply(weights_.candidate, state, linear ? hidden : shape_.width,
-             candidate_, shape_.state_width);
+             candidate_, shape_.state_width, rows_);
     for (int64_t row = 0; row < rows_; ++row) kernels_.gru(row_of(row));
   }
   float* Candidate(int64_t row) const {
@@ -387,7 +401,8 @@ RecurrentShape ShapeOf(const plan::StepRequest& request,
   const int64_t pieces =
       std::max<int64_t>(1, request.threads / shape.directions);
   shape.block = std::max<int64_t>(1, (shape.batch + pieces - 1) / pieces);
-  shape.chunk = std::clamp<int64_t>(kRowsTogether / shape.block, 1,
+  const int64_t rows = std::min(kRowsTogether, kSumsTogether / shape.width);
+  shape.chunk = std::clamp<int64_t>(rows / shape.block, 1,
                                     std::max<int64_t>(shape.steps, 1));
   return shape;
 }
