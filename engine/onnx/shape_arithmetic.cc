@@ -95,6 +95,8 @@ std::optional<int64_t> Calculate(const std::string& op_type, int64_t a,
     overflows = __builtin_sub_overflow(a, b, &result);
   } else if (op_type == "Mul") {
     overflows = __builtin_mul_overflow(a, b, &result);
+  } else if (op_type == "Max") {
+    result = std::max(a, b);
   } else if (b == 0 || b == -1) {
     // -1 overflows for the smallest number; negation says so.
     overflows = b == 0 || __builtin_sub_overflow(int64_t{0}, a, &result);
@@ -122,6 +124,14 @@ std::optional<bool> KeepsRows(const std::string& op_type, const Dim& a,
     if (b.per_row || b.value == 0 || a.value % b.value != 0) {
       return std::nullopt;
     }
+    return true;
+  }
+  if (op_type == "Max") {
+    if (a.per_row && b.per_row) return true;
+    // There is at least one row.
+    const Dim& rows = a.per_row ? a : b;
+    const Dim& number = a.per_row ? b : a;
+    if (number.value > rows.value) return std::nullopt;
     return true;
   }
   // Sums of rows and rows, or of rows and nothing.
@@ -162,6 +172,37 @@ Folded FoldArithmetic(const NodeReader& node,
   return result;
 }
 
+// The product of a whole list: the length of axes that are made one.
+Folded FoldReduceProd(const NodeReader& node,
+                      const std::vector<IntegerList>& inputs) {
+  OCTET_ASSIGN_OR_RETURN(const auto attribute, node.Ints("axes"));
+  OCTET_ASSIGN_OR_RETURN(const int64_t keep_dims, node.Int("keepdims", 1));
+  OCTET_ASSIGN_OR_RETURN(const int64_t none_if_empty,
+                         node.Int("noop_with_empty_axes", 0));
+  ir::Dims axes;
+  if (inputs.size() > 1) axes = inputs[1].values;
+  if (attribute.has_value()) {
+    for (int64_t axis : *attribute) axes.push_back(Dim::Fixed(axis));
+  }
+  // There is but one axis to be named.
+  const bool whole = axes.empty() ? none_if_empty == 0
+                                  : axes == ir::Dims{Dim::Fixed(0)} ||
+                                        axes == ir::Dims{Dim::Fixed(-1)};
+  if (!whole || inputs[0].scalar || inputs.size() > 2) return std::nullopt;
+  Dim product = Dim::Fixed(1);
+  for (const Dim& value : inputs[0].values) {
+    const std::optional<bool> rows = KeepsRows("Mul", product, value);
+    const auto result = Calculate("Mul", product.value, value.value);
+    if (!rows || !result) return std::nullopt;
+    product = {*result, *rows};
+  }
+  IntegerList result;
+  result.dtype = inputs[0].dtype;
+  result.scalar = keep_dims == 0;
+  result.values = {product};
+  return result;
+}
+
 // Slice of a list by plain numbers.
 Folded FoldSlice(const NodeReader& node,
                  const std::vector<IntegerList>& inputs) {
@@ -199,8 +240,9 @@ FoldRule FindFoldRule(const NodeReader& node) {
   if (op_type == "Cast") return FoldCast;
   if (op_type == "Squeeze" || op_type == "Unsqueeze") return FoldSqueeze;
   if (op_type == "Slice" && node.opset() >= 10) return FoldSlice;
+  if (op_type == "ReduceProd") return FoldReduceProd;
   if (op_type == "Add" || op_type == "Sub" || op_type == "Mul" ||
-      op_type == "Div") {
+      op_type == "Div" || op_type == "Max") {
     return FoldArithmetic;
   }
   return nullptr;

@@ -257,6 +257,51 @@ TEST(ImporterTest, FollowsTheRowsThroughShapeArithmetic) {
   }
 }
 
+// A dense layer on all axes but the last, as tf2onnx writes it: the product of
+// their lengths is that of one.
+TEST(ImporterTest, FollowsTheRowsThroughAProductOfLengths) {
+  for (const bool axes_are_input : {false, true}) {
+    auto model = OneInput(axes_are_input ? 18 : 13, {-1, 2, 3});
+    model.Node("Shape", {"x"}, {"shape"});
+    model.Ints("first", {0, 1}).Ints("zero", {0});
+    model.Node("Gather", {"shape", "first"}, {"lengths"}).Int("axis", 0);
+    if (axes_are_input) {
+      model.Node("ReduceProd", {"lengths", "zero"}, {"one"}).Int("keepdims", 1);
+    } else {
+      model.Node("ReduceProd", {"lengths"}, {"one"}).Ints("axes", {0});
+    }
+    model.Ints("three", {3});
+    model.Node("Concat", {"one", "three"}, {"flat"}).Int("axis", 0);
+    model.Node("Reshape", {"x", "flat"}, {"matrix"});
+    model.Node("Relu", {"matrix"}, {"positive"});
+    model.Node("Reshape", {"positive", "shape"}, {"y"});
+    const auto imported = Import(model);
+    EXPECT_TRUE(imported.batches) << imported.why_not_batched;
+    EXPECT_EQ(OutputDims(imported),
+              (Dims{Dim::Rows(), Dim::Fixed(2), Dim::Fixed(3)}));
+  }
+}
+
+// The lengths that two shapes broadcast to.
+TEST(ImporterTest, FollowsTheRowsThroughTheLargerOfTwoLengths) {
+  auto model = OneInput(13, {-1, 2, 3});
+  model.Node("Shape", {"x"}, {"shape"});
+  model.Ints("ones", {1, 1, 1}).Node("Max", {"shape", "ones"}, {"lengths"});
+  model.Ints("zeros", {0, -1, 0}).Node("Max", {"lengths", "zeros"}, {"still"});
+  model.Node("Max", {"shape", "still"}, {"same"});
+  model.Node("Reshape", {"x", "same"}, {"y"});
+  const auto imported = Import(model);
+  EXPECT_TRUE(imported.batches) << imported.why_not_batched;
+  EXPECT_EQ(OutputDims(imported),
+            (Dims{Dim::Rows(), Dim::Fixed(2), Dim::Fixed(3)}));
+  // With five rows it is five, with nine it is nine.
+  auto other = OneInput(13, {-1, 2, 3});
+  other.Node("Shape", {"x"}, {"shape"});
+  other.Ints("fives", {5, 2, 3}).Node("Max", {"shape", "fives"}, {"lengths"});
+  other.Node("Expand", {"x", "lengths"}, {"y"});
+  EXPECT_FALSE(Import(other).batches);
+}
+
 TEST(ImporterTest, RowsAsDataAreNotBatched) {
   auto model = OneInput(13, {-1, 2});
   model.Node("Shape", {"x"}, {"shape"});
