@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -31,17 +30,11 @@ absl::Status ExpectWeights(absl::string_view what, const TensorType& type,
   if (type.dtype != DType::kInt8) {
     return ExpectOperand(what, type, DType::kFloat32, dims);
   }
-  const auto is_zero = [](int32_t zero_point) { return zero_point == 0; };
-  if (type.dims == dims && type.quantization.has_value() &&
-      (type.quantization->per_tensor() || type.quantization->axis == 1) &&
-      std::all_of(type.quantization->zero_points.begin(),
-                  type.quantization->zero_points.end(), is_zero)) {
-    return absl::OkStatus();
-  }
+  if (type.dims == dims && AreByteWeights(type)) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       what, " is ", TypeToString(type), "; expected int8", DimsToString(dims),
-      " with zero points 0 and one scale or one for each index of "
-      "axis 1"));
+      " with zero points 0 and one scale or one for each index of axis "
+      "1"));
 }
 
 absl::Status ExpectAttributes(const Recurrent& op) {

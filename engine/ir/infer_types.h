@@ -35,8 +35,8 @@ absl::Status VerifyGraph(const Graph& graph);
 // one axis (inputs and outputs: the leading one), alone or together with other
 // numbers, and no operator mixes along it. A chain of Reshape, Transpose and
 // Slice may take them apart in between where it comes to one Slice
-// (strided_view.h). Otherwise FAILED_PRECONDITION
-// naming the first node that mixes rows.
+// (strided_view.h). Otherwise FAILED_PRECONDITION naming the first node that
+// mixes rows.
 absl::Status CheckRowsIndependent(const Graph& graph);
 
 }  // namespace octet::ir

@@ -2,9 +2,12 @@
 #ifndef OCTET_ENGINE_IR_RECURRENT_INPUTS_H_
 #define OCTET_ENGINE_IR_RECURRENT_INPUTS_H_
 
+#include <algorithm>
+#include <cstdint>
 #include <optional>
 
 #include "engine/ir/op_product.h"
+#include "engine/ir/tensor_type.h"
 
 // What the flags and the kind of a Recurrent mean for its inputs and outputs.
 namespace octet::ir {
@@ -56,6 +59,19 @@ inline int FunctionCount(RecurrentKind kind) {
       break;
   }
   return 3;
+}
+
+// Whether w and r may be of this type: s8 with zero points 0, and one scale or
+// one for each index of axis 1.
+inline bool AreByteWeights(const TensorType& type) {
+  if (type.dtype != DType::kInt8 || !type.quantization.has_value()) {
+    return false;
+  }
+  const Quantization& quantization = *type.quantization;
+  return (quantization.per_tensor() || quantization.axis == 1) &&
+         std::all_of(quantization.zero_points.begin(),
+                     quantization.zero_points.end(),
+                     [](int32_t zero_point) { return zero_point == 0; });
 }
 
 inline int DirectionCount(RecurrentDirection direction) {

@@ -176,8 +176,7 @@ absl::StatusOr<DynamicWeights> ReadDynamicWeights(const NodeReader& node,
         ShapeToString(weights.integers.shape()), " with scales of ",
         Name(weights.scales.dtype()),
         "; expected int8 or uint8 [directions, inputs, rows of gates], none "
-        "empty, and "
-        "float32"));
+        "empty, and float32"));
   }
   OCTET_RETURN_IF_ERROR(
       ExpectScaleForm(absl::StrCat(name, "_scale"), weights.scales, weights));

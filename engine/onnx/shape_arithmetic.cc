@@ -131,7 +131,7 @@ std::optional<bool> KeepsRows(const std::string& op_type, const Dim& a,
     // There is at least one row.
     const Dim& rows = a.per_row ? a : b;
     const Dim& number = a.per_row ? b : a;
-    if (number.value > rows.value) return std::nullopt;
+    if (rows.value < 0 || number.value > rows.value) return std::nullopt;
     return true;
   }
   // Sums of rows and rows, or of rows and nothing.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <optional>
 
+#include "engine/ir/recurrent_inputs.h"
 #include "engine/passes/fuse_integer.h"
 #include "engine/passes/quantized_edges.h"
 
@@ -24,15 +24,7 @@ std::optional<ValueId> BytesBehind(const Graph& graph, const GraphIndex& index,
       index.Readers(floats).size() != 1) {
     return std::nullopt;
   }
-  const ir::TensorType& type = graph.type(*id);
-  const ir::Quantization& quantization = *type.quantization;
-  const bool centred = std::all_of(
-      quantization.zero_points.begin(), quantization.zero_points.end(),
-      [](int32_t zero_point) { return zero_point == 0; });
-  if (type.dtype != DType::kInt8 || !centred ||
-      (!quantization.per_tensor() && quantization.axis != 1)) {
-    return std::nullopt;
-  }
+  if (!ir::AreByteWeights(graph.type(*id))) return std::nullopt;
   return id;
 }
 

@@ -129,12 +129,6 @@ Json SyntheticJson(const ReportFacts& facts) {
   return json;
 }
 
-// How biases were corrected; null where they were not.
-Json BiasCorrectionKind(BiasCorrection correction) {
-  if (correction == BiasCorrection::kOff) return nullptr;
-  return std::string(Name(correction));
-}
-
 Json QuantizationJson(const ReportFacts& facts) {
   const QuantizationResult& result = facts.quantization;
   Json json = {{"method", std::string(Name(facts.options.method))},
@@ -174,6 +168,11 @@ Json QuantizationJson(const ReportFacts& facts) {
 }
 
 }  // namespace
+
+Json BiasCorrectionKind(BiasCorrection correction) {
+  if (correction == BiasCorrection::kOff) return nullptr;
+  return std::string(Name(correction));
+}
 
 std::string JsonReport(const ReportFacts& facts, const Verdict& verdict) {
   Json json = {

@@ -2,6 +2,7 @@
 #ifndef OCTET_ENGINE_REPORT_JSON_REPORT_H_
 #define OCTET_ENGINE_REPORT_JSON_REPORT_H_
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "engine/report/report.h"
@@ -11,6 +12,9 @@ namespace octet::report {
 
 // The report for programs: one JSON object; README.md has its keys.
 std::string JsonReport(const ReportFacts& facts, const Verdict& verdict);
+
+// "empirical", "analytic": how biases were corrected; null where they were not.
+nlohmann::ordered_json BiasCorrectionKind(BiasCorrection correction);
 
 }  // namespace octet::report
 

@@ -17,29 +17,27 @@
 //   kRowPanels                   of a tile of one row
 //   Load(weights), Broadcast(quad), Dot(sums, quad, weights)
 //   Keep(sums)                   behind the loop
-//   Finish(high, low, offsets, factors, x_scale, y)
+//   Finish(high, low, offsets, weight_scales, x_scale, y)
 // In an unnamed namespace, for each file that includes this has its own
 // instructions.
 namespace octet::simd::internal {
 namespace {
 
-constexpr int kPanelOutputs = 16;
-
 // `kRows` rows of x times `kPanels` panels.
 template <class D, int kRows, int kPanels>
 void MultiplyByteTile(const ByteGateProduct& p, int64_t row, int64_t panel) {
-  constexpr int kPerPanel = kPanelOutputs / D::kLanes;
+  constexpr int kPerPanel = kGatePanel / D::kLanes;
   constexpr int kVectors = kPanels * kPerPanel;
   typename D::I high[kRows][kVectors] = {};
   typename D::I low[kRows][kVectors] = {};
-  const int64_t panel_bytes = p.quads * kGateQuad * kPanelOutputs;
+  const int64_t panel_bytes = p.quads * kGateQuad * kGatePanel;
   const int8_t* weights = p.weights + panel * panel_bytes;
   const int64_t first = row * p.x.stride;
   for (int64_t q = 0; q < p.quads; ++q) {
     typename D::I w[kVectors];
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) {
-      w[v] = D::Load(weights + q * kGateQuad * kPanelOutputs +
+      w[v] = D::Load(weights + q * kGateQuad * kGatePanel +
                      v / kPerPanel * panel_bytes +
                      v % kPerPanel * D::kLanes * kGateQuad);
     }
@@ -63,7 +61,7 @@ void MultiplyByteTile(const ByteGateProduct& p, int64_t row, int64_t panel) {
       D::Keep(low[i][v]);
     }
   }
-  const int64_t output = panel * kPanelOutputs;
+  const int64_t output = panel * kGatePanel;
 #pragma GCC unroll 4
   for (int i = 0; i < kRows; ++i) {
     float* y = p.y + (row + i) * p.y_stride + output;

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "engine/report/json_report.h"
 #include "engine/report/wording.h"
 #include "engine/tools/comparison.h"
 
@@ -30,12 +31,6 @@ Json SyntheticJson(const QuantizationOptions& options,
                               {"picture", input.picture}});
   }
   return json;
-}
-
-// How biases were corrected; null where they were not.
-Json BiasCorrectionKind(BiasCorrection correction) {
-  if (correction == BiasCorrection::kOff) return nullptr;
-  return std::string(report::Name(correction));
 }
 
 Json RemediesJson(const std::vector<RemedyEffect>& remedies) {
@@ -83,7 +78,8 @@ Json QuantizationJson(const std::string& output,
       {"format", std::string(report::Name(options.format))},
       {"activations", std::string(report::Name(options.activations))},
       {"bias_correction", options.bias_correction != BiasCorrection::kOff},
-      {"bias_correction_kind", BiasCorrectionKind(options.bias_correction)},
+      {"bias_correction_kind",
+       report::BiasCorrectionKind(options.bias_correction)},
       {"samples", result.samples},
       {"synthetic", SyntheticJson(options, result)},
       {"float_bytes", result.float_bytes},

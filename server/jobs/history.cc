@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "engine/base/dtype.h"
+#include "engine/report/json_report.h"
 #include "engine/report/wording.h"
 #include "nlohmann/json.hpp"
 
@@ -53,19 +54,14 @@ Json Head(const HistoryFacts& facts, const char* kind) {
           {"source", Source(facts)}};
 }
 
-// How biases were corrected; null where they were not.
-Json BiasCorrectionKind(BiasCorrection correction) {
-  if (correction == BiasCorrection::kOff) return nullptr;
-  return std::string(report::Name(correction));
-}
-
 Json Settings(const QuantizationRequest& request) {
   const QuantizationOptions& options = request.options;
   Json settings = {
       {"method", std::string(report::Name(options.method))},
       {"activation_scheme", std::string(report::Name(options.activations))},
       {"bias_correction", options.bias_correction != BiasCorrection::kOff},
-      {"bias_correction_kind", BiasCorrectionKind(options.bias_correction)},
+      {"bias_correction_kind",
+       report::BiasCorrectionKind(options.bias_correction)},
       {"format", std::string(report::Name(options.format))},
       {"time_budget_seconds", nullptr},
       {"memory_budget_bytes", nullptr},

@@ -294,6 +294,14 @@ TEST(ImporterTest, FollowsTheRowsThroughTheLargerOfTwoLengths) {
   EXPECT_TRUE(imported.batches) << imported.why_not_batched;
   EXPECT_EQ(OutputDims(imported),
             (Dims{Dim::Rows(), Dim::Fixed(2), Dim::Fixed(3)}));
+  // Of one row -1 is the larger, of nine -5.
+  auto below = OneInput(13, {-1, 2});
+  below.Node("Shape", {"x"}, {"shape"});
+  below.Ints("minus", {-1}).Node("Mul", {"shape", "minus"}, {"less"});
+  below.Ints("fives", {-5, -5}).Node("Max", {"less", "fives"}, {"larger"});
+  below.Node("Mul", {"larger", "minus"}, {"lengths"});
+  below.Node("Reshape", {"x", "lengths"}, {"y"});
+  EXPECT_FALSE(Import(below).batches);
   // With five rows it is five, with nine it is nine.
   auto other = OneInput(13, {-1, 2, 3});
   other.Node("Shape", {"x"}, {"shape"});
