@@ -75,8 +75,12 @@ TEST(KeepFasterFloatTest, WhatIsKeptFloatComputesInFloatAndAnswersAlike) {
   EXPECT_THAT(plain->slower_layers(), IsEmpty());
   for (const SlowerLayers& layers : chosen->slower_layers()) {
     EXPECT_GT(layers.int8_ms, layers.float_ms);
+    // What a busy machine makes look like more than the layers take is no gain.
+    const bool plausible =
+        layers.network_int8_ms - layers.network_float_ms <= layers.int8_ms;
     EXPECT_EQ(layers.kept_float,
-              layers.network_int8_ms >= 1.02 * layers.network_float_ms);
+              plausible && layers.network_int8_ms >=
+                               1.02 * layers.network_float_ms);
     for (const std::string& node : layers.nodes) {
       for (const StepDescription& step : chosen->Steps()) {
         if (step.name != node) continue;
