@@ -114,6 +114,7 @@ struct SlowerLayers {
   double int8_ms = 0;
   double network_int8_ms = 0;   // of the whole network before
   double network_float_ms = 0;  // with these layers float, conversions included
+  // Where the network gains clearly, and no more than these layers take.
   bool kept_float = false;
 };
 
@@ -355,7 +356,8 @@ struct QuantizedTensor {
   float min = 0;                     // observed range, real units
   float max = 0;
   // How the range that the integers span was chosen: "min-max", "lattice" (of
-  // an input that takes few values), "entropy", "percentile 99.99", "mse".
+  // an input that takes few values), "bytes" (those that a normalized picture
+  // was made from, channel by channel), "entropy", "percentile 99.99", "mse".
   std::string threshold;
   double clipped_share = 0;  // of the observed values: beyond that range
   ValueHistogram histogram;  // of the calibration samples

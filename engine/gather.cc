@@ -31,15 +31,28 @@ absl::StatusOr<RowGatherer> RowGatherer::Create(
             type->quantization->scales[0],
             {type->dtype, type->quantization->zero_points[0]}));
   }
-  if (form) {
-    const simd::PixelTarget target = {
-        form->channels, form->channel_pixels,
-        form->model_channels_last || input.conversion.to_channels_last,
-        gatherer.quantizer_};
-    OCTET_ASSIGN_OR_RETURN(gatherer.converter_,
-                           simd::PixelConverter::Create(form->pixels, target));
+  const plan::InputConversion& conversion = input.conversion;
+  if (form || !conversion.scale.empty()) {
+    simd::PixelTarget target;
+    target.channels = form ? form->channels : gatherer.channels_;
+    target.pixels = form ? form->channel_pixels : gatherer.pixels_;
+    target.channels_last =
+        conversion.to_channels_last || (form && form->model_channels_last);
+    target.quantizer = gatherer.quantizer_;
+    if (!conversion.scale.empty()) {
+      target.mean = conversion.mean;
+      target.scale = conversion.scale;
+    }
+    OCTET_ASSIGN_OR_RETURN(
+        gatherer.converter_,
+        simd::PixelConverter::Create(form ? form->pixels : simd::PixelSource(),
+                                     target));
     gatherer.images_ =
         gatherer.row_elements_ / (target.channels * target.pixels);
+    if (conversion.padding) {
+      target.pixels = gatherer.landing_width_;
+      OCTET_RETURN_IF_ERROR(gatherer.MakeBorder(target));
+    }
   }
   return gatherer;
 }
@@ -59,14 +72,68 @@ RowGatherer::RowGatherer(const plan::PlanTensor& input, bool batches)
   if (conversion_.to_channels_last) channels_ = shape[0];
   pixels_ = channels_ == 0 ? 0 : elements / channels_;
   row_elements_ = images_ * elements;
-  landing_row_bytes_ = row_elements_ * SizeOf(conversion_.quantized
-                                                  ? conversion_.quantized->dtype
-                                                  : input.type.dtype);
+  const auto element_bytes = static_cast<int64_t>(SizeOf(
+      conversion_.quantized ? conversion_.quantized->dtype : input.type.dtype));
+  image_bytes_ = landing_image_bytes_ = elements * element_bytes;
+  if (const auto& padding = conversion_.padding) {
+    height_ = shape[1];
+    width_ = shape[2];
+    landing_width_ = padding->left + width_ + padding->right;
+    landing_image_bytes_ = (padding->top + height_ + padding->bottom) *
+                           landing_width_ * channels_ * element_bytes;
+  }
+  landing_row_bytes_ = images_ * landing_image_bytes_;
+}
+
+// What padding with 0 becomes.
+absl::Status RowGatherer::MakeBorder(const simd::PixelTarget& row) {
+  OCTET_ASSIGN_OR_RETURN(const auto converter, simd::PixelConverter::Create(
+                                                   simd::PixelSource(), row));
+  const std::vector<float> zeros(row.channels * row.pixels, 0.0f);
+  border_.resize(zeros.size());
+  converter.Convert(zeros.data(), 1, border_.data());
+  return absl::OkStatus();
+}
+
+void RowGatherer::PadImage(std::byte* image) const {
+  const plan::InputConversion::Padding& padding = *conversion_.padding;
+  const int64_t row = landing_width_ * channels_;
+  const int64_t left = padding.left * channels_;
+  const int64_t within = width_ * channels_;
+  const int64_t right = padding.right * channels_;
+  // Rows move towards the beginning, the first ones first, so that none is
+  // written over before it has moved; then there is room for the border.
+  const std::byte* from = image + landing_image_bytes_ - image_bytes_;
+  std::byte* to = image + padding.top * row;
+  for (int64_t y = 0; y < height_; ++y) {
+    std::memmove(to + y * row + left, from + y * within, within);
+  }
+  for (int64_t y = 0; y < padding.top; ++y) {
+    std::memcpy(image + y * row, border_.data(), row);
+  }
+  for (int64_t y = 0; y < height_; ++y, to += row) {
+    std::memcpy(to, border_.data(), left);
+    std::memcpy(to + left + within, border_.data(), right);
+  }
+  for (int64_t y = 0; y < padding.bottom; ++y, to += row) {
+    std::memcpy(to, border_.data(), row);
+  }
 }
 
 void RowGatherer::Gather(const void* source, int64_t first_row, int64_t rows,
                          std::byte* landing) const {
   std::byte* target = landing + first_row * landing_row_bytes_;
+  if (conversion_.padding) {
+    const size_t source_bytes = converter_->source_bytes();
+    for (int64_t i = 0; i < rows * images_; ++i) {
+      std::byte* image = target + i * landing_image_bytes_;
+      converter_->Convert(
+          static_cast<const std::byte*>(source) + i * source_bytes, 1,
+          image + landing_image_bytes_ - image_bytes_);
+      PadImage(image);
+    }
+    return;
+  }
   if (converter_) {
     converter_->Convert(source, rows * images_, target);
     return;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "engine/input_form.h"
@@ -15,8 +16,9 @@
 namespace octet::internal {
 
 // Moves rows of one model input from callers' memory into a plan's input
-// buffer, converted from the callers' form, quantized and turned to channels
-// last where the plan wants that, in one pass. Immutable and thread-safe.
+// buffer, converted from the callers' form, padded, normalized, quantized and
+// turned to channels last where the plan wants that, in one pass. Immutable and
+// thread-safe.
 class RowGatherer {
  public:
   // `input` is of a plan for any number of rows; `batches` says whether its
@@ -34,14 +36,26 @@ class RowGatherer {
  private:
   RowGatherer(const plan::PlanTensor& input, bool batches);
 
+  absl::Status MakeBorder(const simd::PixelTarget& row);
+  // From where it is dense, at the end of `image`, to within its padding.
+  void PadImage(std::byte* image) const;
+
   plan::InputConversion conversion_;
   std::optional<simd::Quantizer> quantizer_;
-  std::optional<simd::PixelConverter> converter_;  // from another form
-  int64_t images_ = 1;                             // of one row
-  int64_t channels_ = 1;                           // of one image
-  int64_t pixels_ = 1;  // elements of one channel of one image
+  // From another form, or into one.
+  std::optional<simd::PixelConverter> converter_;
+  int64_t images_ = 1;    // of one row
+  int64_t channels_ = 1;  // of one image
+  int64_t pixels_ = 1;    // elements of one channel of one image
   int64_t row_elements_ = 0;
-  size_t landing_row_bytes_ = 0;
+  int64_t image_bytes_ = 0;          // of the plan's type, dense
+  int64_t landing_image_bytes_ = 0;  // with its padding
+  int64_t landing_row_bytes_ = 0;
+  // With padding: the pixels of an image.
+  int64_t height_ = 0;
+  int64_t width_ = 0;
+  int64_t landing_width_ = 0;
+  std::vector<std::byte> border_;  // a row of pixels that 0 becomes
 };
 
 }  // namespace octet::internal

@@ -13,6 +13,7 @@
 #include "engine/base/status_macros.h"
 #include "engine/loaded_model.h"
 #include "engine/output_error.h"
+#include "engine/quant/byte_input.h"
 #include "engine/quant/own_scales.h"
 #include "engine/quant/probe_builder.h"
 #include "engine/quant/quantize_weights.h"
@@ -188,14 +189,40 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Run(
   graph_ = graph;
   stand_in_ = std::move(stand_in);
   Split();
+  // What synthetic samples are made of says nothing of real ones.
+  if (options_.synthetic.empty()) {
+    OCTET_RETURN_IF_ERROR(TakeByteInputs());
+  }
   if (!stand_in_) {
     OCTET_ASSIGN_OR_RETURN(graph_, SeparateScales(graph_));
   }
   OCTET_RETURN_IF_ERROR(Search());
   OCTET_ASSIGN_OR_RETURN(ChosenQuantization chosen, Make(best_, Basis::kAll));
+  chosen.byte_inputs = byte_inputs_;
   chosen.remedies = remedies_;
   chosen.left_out = left_out_;
   return chosen;
+}
+
+absl::Status QuantizationSearch::TakeByteInputs() {
+  for (size_t input : quant::ByteInputCandidates(graph_)) {
+    const ir::Dims& dims = graph_.type(graph_.inputs()[input]).dims;
+    quant::ByteInputObserver observer(dims[1].value);
+    for (int64_t i = 0; i < run_.samples(); ++i) {
+      OCTET_ASSIGN_OR_RETURN(const Sample sample, run_.Read(i));
+      observer.Observe(sample.tensor(input).data<float>(),
+                       dims[2].value * dims[3].value);
+    }
+    const auto lattices = observer.Lattices();
+    if (!lattices) continue;
+    ir::ValueId bytes = 0;
+    std::optional<ir::Graph> graph =
+        quant::WithByteInput(graph_, input, *lattices, &bytes);
+    if (!graph) continue;
+    byte_inputs_.push_back(graph->value(bytes).name);
+    graph_ = *std::move(graph);
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<ir::Graph> QuantizationSearch::SeparateScales(
@@ -413,6 +440,11 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Make(
       const std::optional<quant::Range> lattice =
           quant::LatticeRange(observed->statistics[i].few_values, grid_);
       if (lattice) threshold = {"lattice", *lattice};
+    }
+    const std::string& name =
+        observed->graph.value(observed->sites.rounded[i]).name;
+    if (std::count(byte_inputs_.begin(), byte_inputs_.end(), name) > 0) {
+      threshold = {"bytes", quant::kByteRange};
     }
     chosen.thresholds.push_back(std::move(threshold));
   }

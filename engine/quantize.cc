@@ -119,6 +119,9 @@ std::vector<std::pair<std::string, std::string>> Metadata(
   for (const RemedyEffect& remedy : chosen.remedies) {
     if (remedy.kept) absl::StrAppend(&method, "; ", remedy.name);
   }
+  for (const std::string& name : chosen.byte_inputs) {
+    absl::StrAppend(&method, "; exact bytes as ", name);
+  }
   return {
       {"octet.version", std::string(Version())},
       {"octet.method", std::move(method)},

@@ -2,6 +2,7 @@
 #include "engine/plan/input_conversion.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace octet::plan {
 namespace {
@@ -26,12 +27,90 @@ bool QuantizesPerTensor(const ir::Graph& graph, const ir::Node& node) {
          (type.dtype == DType::kUInt8 || type.dtype == DType::kInt8);
 }
 
+// Whether `node` pads pictures with zeros; where, in `padding`.
+bool PadsPictures(const ir::Node& node, InputConversion::Padding& padding) {
+  const auto* pad = std::get_if<ir::Pad>(&node.op);
+  if (pad == nullptr || pad->begin.size() != 4 || pad->value != 0 ||
+      pad->mode != ir::PadMode::kConstant || pad->begin[0] != 0 ||
+      pad->end[0] != 0 || pad->begin[1] != 0 || pad->end[1] != 0) {
+    return false;
+  }
+  padding = {pad->begin[2], pad->begin[3], pad->end[2], pad->end[3]};
+  return true;
+}
+
+bool AllAre(const ir::Value& value, float expected) {
+  if (!value.is_constant()) return false;
+  const auto numbers = value.constant->data<float>();
+  return std::all_of(numbers.begin(), numbers.end(),
+                     [&](float number) { return number == expected; });
+}
+
+// Whether `node` is (x - mean[c]) * scale[c], as a quantizer writes it that
+// undoes a normalization.
+bool Normalizes(const ir::Graph& graph, const ir::Node& node,
+                InputConversion& conversion) {
+  const auto* norm = std::get_if<ir::BatchNorm>(&node.op);
+  if (norm == nullptr || norm->epsilon != 0 ||
+      graph.type(node.outputs[0]).dtype != DType::kFloat32) {
+    return false;
+  }
+  const ir::Value& scale = graph.value(node.inputs[1]);
+  const ir::Value& mean = graph.value(node.inputs[3]);
+  if (!scale.is_constant() || !mean.is_constant() ||
+      !AllAre(graph.value(node.inputs[2]), 0) ||
+      !AllAre(graph.value(node.inputs[4]), 1)) {
+    return false;
+  }
+  const auto means = mean.constant->data<float>();
+  const auto scales = scale.constant->data<float>();
+  conversion.mean.assign(means.begin(), means.end());
+  conversion.scale.assign(scales.begin(), scales.end());
+  return true;
+}
+
+// Takes [Pad,] BatchNorm, Quantize and Transpose behind `input`, all or none of
+// them; as Take().
+ir::ValueId TakeNormalization(const ir::Graph& graph,
+                              const ir::GraphIndex& index, ir::ValueId input,
+                              InputConversion& conversion,
+                              std::vector<const ir::Node*>& taken) {
+  std::vector<const ir::Node*> nodes;
+  ir::ValueId landing = input;
+  const auto next = [&]() -> const ir::Node* {
+    const ir::Node* reader = index.SoleReader(landing);
+    if (reader != nullptr) {
+      landing = reader->outputs[0];
+      nodes.push_back(reader);
+    }
+    return reader;
+  };
+  InputConversion found;
+  const ir::Node* node = next();
+  InputConversion::Padding padding;
+  if (node != nullptr && PadsPictures(*node, padding)) {
+    found.padding = padding;
+    node = next();
+  }
+  if (node == nullptr || !Normalizes(graph, *node, found)) return input;
+  node = next();
+  if (node == nullptr || !QuantizesPerTensor(graph, *node)) return input;
+  found.quantized = graph.type(landing);
+  node = next();
+  if (node == nullptr || !IsToChannelsLast(*node)) return input;
+  found.to_channels_last = true;
+  conversion = std::move(found);
+  taken.insert(taken.end(), nodes.begin(), nodes.end());
+  return landing;
+}
+
 // Takes what follows `input` into `conversion` for as long as it fits; marks
 // the nodes that are done for. Returns where the input lands.
 ir::ValueId Take(const ir::Graph& graph, const ir::GraphIndex& index,
                  ir::ValueId input, InputConversion& conversion,
                  std::vector<const ir::Node*>& taken) {
-  ir::ValueId landing = input;
+  ir::ValueId landing =
+      TakeNormalization(graph, index, input, conversion, taken);
   while (const ir::Node* reader = index.SoleReader(landing)) {
     const bool quantizes = !conversion.quantized &&
                            !conversion.to_channels_last &&

@@ -11,7 +11,8 @@ namespace octet::plan {
 
 // Takes the Quantize and the channels-last Transpose that follow an input,
 // where nothing else reads it, out of `graph` and notes them in
-// `inputs[i].conversion`
+// `inputs[i].conversion`; so, too, where the Quantize rounds what padding and
+// undoing a normalization made of the input (quant::WithByteInput())
 // (`inputs` has one entry per input of the graph). Returns, per input, the
 // value that the converted rows land in.
 std::vector<ir::ValueId> TakeInputConversions(ir::Graph& graph,

@@ -82,6 +82,8 @@ std::string Plan::Dump() const {
   for (const PlanTensor& input : inputs_) {
     absl::StrAppend(&text, "input at ", input.offset, ": ",
                     TypeToString(input.type),
+                    input.conversion.padding ? ", padded" : "",
+                    input.conversion.scale.empty() ? "" : ", normalized",
                     input.conversion.quantized ? ", quantized" : "",
                     input.conversion.to_channels_last ? ", channels last" : "",
                     " while gathered\n");

@@ -21,6 +21,18 @@ namespace octet::plan {
 // taken out of the graph and done while rows are gathered, so that an input is
 // touched once.
 struct InputConversion {
+  // 0 around each of the pictures [N, C, H, W].
+  struct Padding {
+    int64_t top = 0;
+    int64_t left = 0;
+    int64_t bottom = 0;
+    int64_t right = 0;
+  };
+  std::optional<Padding> padding;
+  // (x - mean[c]) * scale[c]; both empty where there is nothing of the kind.
+  // Where these or the padding are, so are the two that follow.
+  std::vector<float> mean;
+  std::vector<float> scale;
   // float32 -> the 8-bit type with these parameters.
   std::optional<ir::TensorType> quantized;
   // [N, C, spatial...] -> [N, spatial..., C].

@@ -9,6 +9,8 @@ namespace {
 
 // Values nearer than that share of a step are one, computed in two ways.
 constexpr double kSameValue = 0.01;
+// Fewer values may lie in a lattice by chance.
+constexpr size_t kEnoughValues = 16;
 // What float32 may make of a scale.
 constexpr double kRoundedScale = 1e-6;
 // Mean squared error in squared steps, 1/12 being usual: less is exact.
@@ -94,6 +96,25 @@ std::optional<Range> LatticeRange(const std::map<float, int64_t>& counts,
   const Range range = RangeOf(*step / parts, seen, grid);
   if (!HoldsExactly(counts, SchemeFor(range, grid))) return std::nullopt;
   return range;
+}
+
+std::optional<Lattice> ByteLattice(const std::map<float, int64_t>& counts) {
+  if (counts.size() < kEnoughValues) return std::nullopt;
+  const double least = counts.begin()->first;
+  const double span = counts.rbegin()->first - least;
+  const std::optional<double> step = LatticeStep(counts, span / 255);
+  if (!step) return std::nullopt;
+  const double left_over = 255 - std::nearbyint(span / *step);
+  if (left_over < 0) return std::nullopt;
+  double squares = 0;
+  double total = 0;
+  for (const auto& [value, count] : counts) {
+    const double n = (value - least) / *step;
+    squares += static_cast<double>(count) * std::pow(n - std::nearbyint(n), 2);
+    total += static_cast<double>(count);
+  }
+  if (squares > kExact * total) return std::nullopt;
+  return Lattice{least - std::floor(left_over / 2) * *step, *step};
 }
 
 }  // namespace octet::quant

@@ -43,6 +43,17 @@ class FewValues {
 std::optional<Range> LatticeRange(const std::map<float, int64_t>& counts,
                                   Grid grid);
 
+// The values first + n * step, n from 0 to 255.
+struct Lattice {
+  double first = 0;
+  double step = 1;
+};
+
+// One that holds all of `counts`, up to float rounding; what these leave over
+// of its 256 values goes to both ends. Nothing where there is none, or where
+// too few values were seen to tell.
+std::optional<Lattice> ByteLattice(const std::map<float, int64_t>& counts);
+
 }  // namespace octet::quant
 
 #endif  // OCTET_ENGINE_QUANT_LATTICE_H_

@@ -75,7 +75,7 @@ void Quantizer::QuantizePlanes(const Planes& planes, const float* x, void* q,
     const int64_t first = begin % planes.pixels;
     const int64_t count = std::min(end - begin, planes.pixels - first);
     kernels_->quantize_planes(
-        {scale_, type_, count},
+        {scale_, type_, count, planes.mean, planes.factor},
         x + image * planes.channels * planes.pixels + first, planes.pixels,
         planes.channels, static_cast<uint8_t*>(q) + begin * planes.channels);
     begin += count;

@@ -73,6 +73,10 @@ class Quantizer {
   struct Planes {
     int64_t channels = 1;
     int64_t pixels = 1;  // of one image
+    // [C] each, or null: (x - mean[c]) * factor[c] is what is quantized, both
+    // operations rounded.
+    const float* mean = nullptr;
+    const float* factor = nullptr;
   };
   void QuantizePlanes(const Planes& planes, const float* x, void* q,
                       int64_t begin, int64_t end) const;

@@ -117,15 +117,34 @@ struct Divider {
     const __m512 remainder = _mm512_fnmadd_ps(near, scale, bounded);
     return _mm512_fmadd_ps(remainder, reciprocal, near);
   }
-  // The bytes of the first `n` of 64 floats.
-  OCTET_SIMD_INLINE __m512i Quantize(const float* x, int64_t n) const {
+  // The bytes of the first `n` of 64 floats, after `prepare`.
+  template <typename Prepare>
+  OCTET_SIMD_INLINE __m512i Quantize(const float* x, int64_t n,
+                                     const Prepare& prepare) const {
     __m512 v[4];
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
       const auto mask = static_cast<__mmask16>(FirstBytes(n) >> (16 * i));
-      v[i] = Divide(_mm512_maskz_loadu_ps(mask, x + 16 * i));
+      v[i] = Divide(prepare(_mm512_maskz_loadu_ps(mask, x + 16 * i)));
     }
     return GroupOrder<4>::ToMemory(rounder.Pack(v));
+  }
+};
+
+struct AsItIs {
+  OCTET_SIMD_INLINE __m512 operator()(__m512 x) const { return x; }
+};
+
+// What a plane of QuantizePlanes() becomes first.
+struct Normalized {
+  __m512 mean;
+  __m512 factor;
+
+  Normalized(const QuantizeTask& task, int64_t channel)
+      : mean(_mm512_set1_ps(task.mean[channel])),
+        factor(_mm512_set1_ps(task.factor[channel])) {}
+  OCTET_SIMD_INLINE __m512 operator()(__m512 x) const {
+    return _mm512_mul_ps(_mm512_sub_ps(x, mean), factor);
   }
 };
 
@@ -164,6 +183,37 @@ OCTET_SIMD_INLINE void Interleave3(const __m512i (&planes)[3], uint8_t* dst) {
   }
 }
 
+// QuantizePlanes() with what `prepare_of` makes of each plane.
+template <typename PrepareOf>
+OCTET_SIMD_INLINE void InterleavePlanes(const QuantizeTask& task,
+                                        const float* src, int64_t plane_stride,
+                                        int64_t channels, uint8_t* dst,
+                                        const PrepareOf& prepare_of) {
+  const Divider divider(task);
+  int64_t i = 0;
+  if (channels == 3) {
+    const auto first = prepare_of(0);
+    const auto second = prepare_of(1);
+    const auto third = prepare_of(2);
+    for (; i + kGroup <= task.count; i += kGroup) {
+      const __m512i planes[3] = {
+          divider.Quantize(src + i, kGroup, first),
+          divider.Quantize(src + plane_stride + i, kGroup, second),
+          divider.Quantize(src + 2 * plane_stride + i, kGroup, third)};
+      Interleave3(planes, dst + 3 * i);
+    }
+  }
+  for (; i < task.count; i += kGroup) {
+    const int64_t n = task.count - i < kGroup ? task.count - i : kGroup;
+    for (int64_t c = 0; c < channels; ++c) {
+      alignas(64) uint8_t bytes[kGroup];
+      _mm512_store_si512(bytes, divider.Quantize(src + c * plane_stride + i, n,
+                                                 prepare_of(c)));
+      for (int64_t k = 0; k < n; ++k) dst[(i + k) * channels + c] = bytes[k];
+    }
+  }
+}
+
 }  // namespace
 
 void Sum(const SumTask& task) {
@@ -187,12 +237,12 @@ void Quantize(const QuantizeTask& task, const float* src, uint8_t* dst) {
   const Divider divider(task);
   int64_t i = 0;
   for (; i + kGroup <= task.count; i += kGroup) {
-    _mm512_storeu_si512(dst + i, divider.Quantize(src + i, kGroup));
+    _mm512_storeu_si512(dst + i, divider.Quantize(src + i, kGroup, AsItIs()));
   }
   const int64_t left = task.count - i;
   if (left > 0) {
     _mm512_mask_storeu_epi8(dst + i, FirstBytes(left),
-                            divider.Quantize(src + i, left));
+                            divider.Quantize(src + i, left, AsItIs()));
   }
 }
 
@@ -214,24 +264,14 @@ void Dequantize(const QuantizeTask& task, const uint8_t* src, float* dst) {
 
 void QuantizePlanes(const QuantizeTask& task, const float* src,
                     int64_t plane_stride, int64_t channels, uint8_t* dst) {
-  if (channels == 1) return Quantize(task, src, dst);
-  const Divider divider(task);
-  int64_t i = 0;
-  for (; channels == 3 && i + kGroup <= task.count; i += kGroup) {
-    const __m512i planes[3] = {
-        divider.Quantize(src + i, kGroup),
-        divider.Quantize(src + plane_stride + i, kGroup),
-        divider.Quantize(src + 2 * plane_stride + i, kGroup)};
-    Interleave3(planes, dst + 3 * i);
-  }
-  for (; i < task.count; i += kGroup) {
-    const int64_t n = task.count - i < kGroup ? task.count - i : kGroup;
-    for (int64_t c = 0; c < channels; ++c) {
-      alignas(64) uint8_t bytes[kGroup];
-      _mm512_store_si512(bytes,
-                         divider.Quantize(src + c * plane_stride + i, n));
-      for (int64_t k = 0; k < n; ++k) dst[(i + k) * channels + c] = bytes[k];
-    }
+  if (task.factor != nullptr) {
+    InterleavePlanes(task, src, plane_stride, channels, dst,
+                     [&](int64_t c) { return Normalized(task, c); });
+  } else if (channels == 1) {
+    Quantize(task, src, dst);
+  } else {
+    InterleavePlanes(task, src, plane_stride, channels, dst,
+                     [](int64_t /*c*/) { return AsItIs(); });
   }
 }
 

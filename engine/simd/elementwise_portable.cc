@@ -65,8 +65,11 @@ void QuantizePlanes(const QuantizeTask& task, const float* src,
   const float high = High(task.type);
   for (int64_t c = 0; c < channels; ++c) {
     const float* plane = src + c * plane_stride;
+    const float mean = task.mean == nullptr ? 0 : task.mean[c];
+    const float factor = task.factor == nullptr ? 1 : task.factor[c];
     for (int64_t i = 0; i < task.count; ++i) {
-      dst[i * channels + c] = QuantizeOne(plane[i], task, low, high);
+      dst[i * channels + c] =
+          QuantizeOne((plane[i] - mean) * factor, task, low, high);
     }
   }
 }

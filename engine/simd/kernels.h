@@ -138,6 +138,10 @@ struct QuantizeTask {
   float scale = 1;
   ByteType type;
   int64_t count = 0;
+  // Planes only: each becomes (x - mean[c]) * factor[c] first, both operations
+  // rounded. Null: they stay.
+  const float* mean = nullptr;
+  const float* factor = nullptr;
 };
 
 // Bytes to bytes by y = saturate(round(fma(x, multiplier, addend))), whole

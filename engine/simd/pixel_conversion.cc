@@ -31,8 +31,13 @@ absl::Status CheckCount(size_t count, int64_t channels, const char* what) {
       ", expected one for all channels or one for each of the ", channels));
 }
 
-void Normalize(float* values, int64_t count, float mean, float scale) {
-  for (int64_t i = 0; i < count; ++i) values[i] = (values[i] - mean) * scale;
+bool IsAligned(const std::byte* floats) {
+  return reinterpret_cast<uintptr_t>(floats) % alignof(float) == 0;
+}
+
+bool IsAll(const std::vector<float>& numbers, float number) {
+  return std::all_of(numbers.begin(), numbers.end(),
+                     [&](float each) { return each == number; });
 }
 
 // [channels, pixels] -> [pixels, channels], `stride` elements from pixel to
@@ -71,15 +76,12 @@ absl::StatusOr<PixelConverter> PixelConverter::Create(PixelSource source,
         absl::StrCat("an image has ", target.channels, " channels of ",
                      target.pixels, " pixels, expected at least one"));
   }
-  if (absl::Status status =
-          CheckCount(source.mean.size(), target.channels, "the mean");
-      !status.ok()) {
-    return status;
-  }
-  if (absl::Status status =
-          CheckCount(source.scale.size(), target.channels, "the scale");
-      !status.ok()) {
-    return status;
+  for (const auto& [numbers, what] : {std::pair(&source.mean, "the mean"),
+                                      std::pair(&target.mean, "the mean"),
+                                      std::pair(&source.scale, "the scale"),
+                                      std::pair(&target.scale, "the scale")}) {
+    absl::Status status = CheckCount(numbers->size(), target.channels, what);
+    if (!status.ok()) return status;
   }
   return PixelConverter(std::move(source), std::move(target),
                         internal::KernelsFor(isa));
@@ -90,7 +92,15 @@ PixelConverter::PixelConverter(PixelSource source, PixelTarget target,
     : source_(std::move(source)),
       target_(std::move(target)),
       kernels_(&kernels) {
-  const bool uniform = source_.mean.size() == 1 && source_.scale.size() == 1;
+  for (Normalization each : {Normalization{source_.mean, source_.scale},
+                             Normalization{target_.mean, target_.scale}}) {
+    if (!IsAll(each.mean, 0) || !IsAll(each.scale, 1)) {
+      normalizations_.push_back(std::move(each));
+    }
+  }
+  const bool uniform =
+      std::all_of(normalizations_.begin(), normalizations_.end(),
+                  [](const Normalization& each) { return each.uniform(); });
   const bool same_order = source_.channels_last == target_.channels_last &&
                           !source_.reverse_channels;
   if (target_.pixels == 1 && !source_.reverse_channels && uniform) {
@@ -108,6 +118,23 @@ PixelConverter::PixelConverter(PixelSource source, PixelTarget target,
   } else if (source_.channels_last && target_.channels_last &&
              !source_.reverse_channels && target_.channels <= kBlockValues) {
     MakePatterns();
+  } else if (source_.dtype == DType::kFloat32 && target_.quantizer &&
+             !source_.channels_last && target_.channels_last &&
+             !source_.reverse_channels && normalizations_.size() == 1) {
+    of_planes_.emplace();
+    for (int64_t c = 0; c < target_.channels; ++c) {
+      of_planes_->mean.push_back(normalizations_[0].MeanOf(c));
+      of_planes_->scale.push_back(normalizations_[0].ScaleOf(c));
+    }
+  }
+}
+
+// `values` are of channel `c`.
+void PixelConverter::Normalize(int64_t c, float* values, int64_t count) const {
+  for (const Normalization& each : normalizations_) {
+    const float mean = each.MeanOf(c);
+    const float scale = each.ScaleOf(c);
+    for (int64_t i = 0; i < count; ++i) values[i] = (values[i] - mean) * scale;
   }
 }
 
@@ -116,7 +143,7 @@ void PixelConverter::MakeTables() {
   for (int64_t c = 0; c < target_.channels; ++c) {
     float* const table = values.data() + c * kByteValues;
     std::iota(table, table + kByteValues, 0.0f);
-    Normalize(table, kByteValues, MeanOf(c), ScaleOf(c));
+    Normalize(c, table, kByteValues);
   }
   if (!target_.quantizer) {
     float_tables_ = std::move(values);
@@ -125,9 +152,14 @@ void PixelConverter::MakeTables() {
   byte_tables_.resize(values.size());
   target_.quantizer->Quantize(values.data(), byte_tables_.data(), 0,
                               static_cast<int64_t>(values.size()));
-  std::vector<uint8_t> same(kByteValues);
-  std::iota(same.begin(), same.end(), uint8_t{0});
-  copies_ = target_.channels == 1 && byte_tables_ == same;
+  // Pixels that had a normalization undone are bytes again.
+  bool same =
+      !source_.reverse_channels &&
+      (target_.channels == 1 || source_.channels_last == target_.channels_last);
+  for (size_t i = 0; i < byte_tables_.size(); ++i) {
+    same = same && byte_tables_[i] == i % kByteValues;
+  }
+  copies_ = same;
 }
 
 // Looking up is a byte at a time, arithmetic many; but only the table knows
@@ -149,10 +181,15 @@ void PixelConverter::MakeScaling() {
     const int64_t c = lane % channels;
     scaling.order[lane] = static_cast<uint8_t>(
         lane < scaling.step ? lane - c + SourceChannel(c) : lane);
-    const double multiplier = ScaleOf(c) / step;
-    scaling.multiplier[lane] = static_cast<float>(multiplier);
+    double multiplier = 1;
+    double addend = 0;
+    for (const Normalization& each : normalizations_) {
+      multiplier *= each.ScaleOf(c);
+      addend = (addend - each.MeanOf(c)) * each.ScaleOf(c);
+    }
+    scaling.multiplier[lane] = static_cast<float>(multiplier / step);
     scaling.addend[lane] = static_cast<float>(
-        target_.quantizer->type().zero_point - MeanOf(c) * multiplier);
+        target_.quantizer->type().zero_point + addend / step);
   }
   // Every byte in every channel; what the vectors leave over repeats others.
   std::vector<uint8_t> bytes((kByteValues + kLanes) * channels);
@@ -172,10 +209,13 @@ void PixelConverter::MakeScaling() {
 }
 
 void PixelConverter::MakePatterns() {
-  const int64_t count = kBlockValues / target_.channels * target_.channels;
-  for (int64_t i = 0; i < count; ++i) {
-    mean_pattern_.push_back(MeanOf(i % target_.channels));
-    scale_pattern_.push_back(ScaleOf(i % target_.channels));
+  interleaved_ = kBlockValues / target_.channels * target_.channels;
+  for (const Normalization& each : normalizations_) {
+    Normalization& pattern = patterns_.emplace_back();
+    for (int64_t i = 0; i < interleaved_; ++i) {
+      pattern.mean.push_back(each.MeanOf(i % target_.channels));
+      pattern.scale.push_back(each.ScaleOf(i % target_.channels));
+    }
   }
 }
 
@@ -221,12 +261,13 @@ void PixelConverter::ConvertInterleaved(const std::byte* source,
   float values[kBlockValues];
   const auto size = static_cast<int64_t>(SizeOf(source_.dtype));
   const int64_t elements = target_.channels * target_.pixels;
-  const auto block = static_cast<int64_t>(mean_pattern_.size());
-  for (int64_t first = 0; first < elements; first += block) {
-    const int64_t count = std::min(block, elements - first);
+  for (int64_t first = 0; first < elements; first += interleaved_) {
+    const int64_t count = std::min(interleaved_, elements - first);
     ToFloats(source + first * size, count, values);
-    for (int64_t i = 0; i < count; ++i) {
-      values[i] = (values[i] - mean_pattern_[i]) * scale_pattern_[i];
+    for (const Normalization& each : patterns_) {
+      for (int64_t i = 0; i < count; ++i) {
+        values[i] = (values[i] - each.mean[i]) * each.scale[i];
+      }
     }
     if (target_.quantizer) {
       target_.quantizer->Quantize(values, target + first, 0, count);
@@ -281,7 +322,7 @@ void PixelConverter::Load(const std::byte* source, const Block& block,
           SourceChannel(c) * target_.pixels + block.first_pixel;
       float* const plane = values + k * block.pixels;
       ToFloats(source + first * size, block.pixels, plane);
-      Normalize(plane, block.pixels, MeanOf(c), ScaleOf(c));
+      Normalize(c, plane, block.pixels);
     }
     return;
   }
@@ -303,7 +344,7 @@ void PixelConverter::Load(const std::byte* source, const Block& block,
     for (int64_t i = 0; i < block.pixels; ++i) {
       plane[i] = from[i * block.channels];
     }
-    Normalize(plane, block.pixels, MeanOf(c), ScaleOf(c));
+    Normalize(c, plane, block.pixels);
   }
 }
 
@@ -362,8 +403,7 @@ void PixelConverter::Convert(const void* source, int64_t images,
     std::memcpy(target, source, images * elements);
     return;
   }
-  const int64_t from_bytes =
-      elements * static_cast<int64_t>(SizeOf(source_.dtype));
+  const auto from_bytes = static_cast<int64_t>(source_bytes());
   const int64_t to_bytes = target_.quantizer
                                ? elements
                                : elements * static_cast<int64_t>(sizeof(float));
@@ -377,8 +417,13 @@ void PixelConverter::Convert(const void* source, int64_t images,
       LookUp(bytes, byte_tables_, reinterpret_cast<uint8_t*>(to));
     } else if (!float_tables_.empty()) {
       LookUp(bytes, float_tables_, reinterpret_cast<float*>(to));
-    } else if (!mean_pattern_.empty()) {
+    } else if (interleaved_ > 0) {
       ConvertInterleaved(from, to);
+    } else if (of_planes_ && IsAligned(from)) {
+      target_.quantizer->QuantizePlanes(
+          {target_.channels, target_.pixels, of_planes_->mean.data(),
+           of_planes_->scale.data()},
+          reinterpret_cast<const float*>(from), to, 0, target_.pixels);
     } else {
       ConvertImage(from, to);
     }

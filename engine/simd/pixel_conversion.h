@@ -38,6 +38,10 @@ struct PixelTarget {
   int64_t pixels = 1;  // of one channel of one image
   bool channels_last = false;
   std::optional<Quantizer> quantizer;  // none: they stay float32
+  // Before that, (value - mean) * scale in the same way; one for all channels,
+  // or one for each.
+  std::vector<float> mean = {0};
+  std::vector<float> scale = {1};
 };
 
 // Images from the form they arrive in to the form that a plan reads, in one
@@ -45,8 +49,8 @@ struct PixelTarget {
 // quantizing those gives. Immutable and thread-safe.
 class PixelConverter {
  public:
-  // INVALID_ARGUMENT  another dtype, sizes below 1, or neither one nor
-  //                   `channels` means and scales.
+  // INVALID_ARGUMENT  another dtype, sizes below 1, or, in source or target,
+  //                   neither one nor `channels` means and scales.
   static absl::StatusOr<PixelConverter> Create(PixelSource source,
                                                PixelTarget target,
                                                Isa isa = ActiveIsa());
@@ -54,6 +58,11 @@ class PixelConverter {
   // `source` and `target` hold `images` dense images and need no alignment
   // (float targets: that of a float).
   void Convert(const void* source, int64_t images, void* target) const;
+
+  // Of one image.
+  size_t source_bytes() const {
+    return target_.channels * target_.pixels * SizeOf(source_.dtype);
+  }
 
  private:
   // A part of an image: channels (of the target) and pixels from the given
@@ -81,19 +90,26 @@ class PixelConverter {
   void Load(const std::byte* source, const Block& block, float* values) const;
   void Store(const float* values, const Block& block, std::byte* target) const;
 
+  // (x - mean) * scale, one number for all channels or one for each.
+  struct Normalization {
+    std::vector<float> mean;
+    std::vector<float> scale;
+
+    bool uniform() const { return mean.size() == 1 && scale.size() == 1; }
+    float MeanOf(int64_t c) const { return mean[mean.size() == 1 ? 0 : c]; }
+    float ScaleOf(int64_t c) const { return scale[scale.size() == 1 ? 0 : c]; }
+  };
+  void Normalize(int64_t c, float* values, int64_t count) const;
+
   // Which channel of the source is the target's channel `c`.
   int64_t SourceChannel(int64_t c) const {
     return source_.reverse_channels ? target_.channels - 1 - c : c;
   }
-  float MeanOf(int64_t c) const {
-    return source_.mean[source_.mean.size() == 1 ? 0 : c];
-  }
-  float ScaleOf(int64_t c) const {
-    return source_.scale[source_.scale.size() == 1 ? 0 : c];
-  }
 
   PixelSource source_;
   PixelTarget target_;
+  // Those of source and target, in this order, that change anything.
+  std::vector<Normalization> normalizations_;
   const internal::Kernels* kernels_;
   // What each of the 256 bytes becomes, by the target's channel; at most one
   // of them is not empty.
@@ -102,9 +118,13 @@ class PixelConverter {
   bool copies_ = false;  // bytes become themselves, in place
   // Where arithmetic was found to give all of `byte_tables_` and is faster.
   std::shared_ptr<const internal::ByteScaling> scaling_;
-  // Of the elements of a block of whole pixels, where these stay interleaved.
-  std::vector<float> mean_pattern_;
-  std::vector<float> scale_pattern_;
+  // Where pixels stay interleaved: the elements of a block of whole ones (else
+  // 0), and normalizations_ with a number for each of these.
+  int64_t interleaved_ = 0;
+  std::vector<Normalization> patterns_;
+  // Where quantizing planes of floats can normalize them, too: a number for
+  // each channel.
+  std::optional<Normalization> of_planes_;
 };
 
 }  // namespace octet::simd

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "benchmark/benchmark.h"
+#include "engine/base/half_types.h"
 #include "engine/simd/elementwise.h"
 #include "engine/simd/pixel_conversion.h"
 
@@ -24,13 +25,20 @@ Quantizer PlanQuantizer() {
   return *Quantizer::Create(kStep, {DType::kUInt8, kZeroPoint});
 }
 
+// Bytes, or what normalizing such bytes gives.
 std::vector<uint8_t> Picture(DType dtype) {
   std::vector<uint8_t> bytes(kElements * SizeOf(dtype));
   uint32_t state = 1;
-  for (uint8_t& byte : bytes) {
+  for (int64_t i = 0; i < kElements; ++i) {
     state = state * 1664525u + 1013904223u;
-    // Exponents of moderate numbers, whichever type the bytes are read as.
-    byte = static_cast<uint8_t>((state >> 24) & 0x3f);
+    const auto byte = static_cast<uint8_t>(state >> 24);
+    const float value = (static_cast<float>(byte) - 116) * 0.0174f;
+    const uint16_t half = dtype == DType::kFloat16 ? HalfFromFloat(value)
+                                                   : BFloat16FromFloat(value);
+    const void* from = &byte;
+    if (dtype == DType::kFloat32) from = &value;
+    if (SizeOf(dtype) == sizeof(half)) from = &half;
+    std::memcpy(&bytes[i * SizeOf(dtype)], from, SizeOf(dtype));
   }
   return bytes;
 }
@@ -44,6 +52,23 @@ void BenchPlain(benchmark::State& state) {
   for (auto _ : state) {
     quantizer.QuantizePlanes({kChannels, kPixels}, floats.data(), target.data(),
                              0, kPixels);
+    benchmark::ClobberMemory();
+  }
+}
+
+// A plan whose quantizer found the bytes that pictures were made from: it
+// undoes the normalization.
+void BenchUndone(benchmark::State& state) {
+  PixelTarget target = {kChannels, kPixels, true,
+                        Quantizer::Create(1, {DType::kUInt8, 0}).value()};
+  target.mean = {-2.1179f, -2.0357f, -1.8044f};
+  target.scale = {58.395f, 57.12f, 57.375f};
+  const auto converter = PixelConverter::Create(PixelSource(), target);
+  if (!converter.ok()) return state.SkipWithError("form refused");
+  const std::vector<uint8_t> picture = Picture(DType::kFloat32);
+  std::vector<uint8_t> landing(kElements);
+  for (auto _ : state) {
+    converter->Convert(picture.data(), 1, landing.data());
     benchmark::ClobberMemory();
   }
 }
@@ -94,6 +119,8 @@ constexpr Form kForms[] = {
 
 void RegisterAll() {
   benchmark::RegisterBenchmark("float32 planes to int8 plan", BenchPlain);
+  benchmark::RegisterBenchmark("float32 planes to a plan of bytes",
+                               BenchUndone);
   for (const Form& form : kForms) {
     benchmark::RegisterBenchmark(form.name, BenchForm, form);
   }

@@ -72,6 +72,30 @@ std::string Quantized(const std::string& bytes, const Shape& row_shape) {
   return result.ok() ? result->model : "";
 }
 
+// Quantized on pictures that were bytes, (p / 255 - mean) / std by channel: the
+// plan pads them and undoes that while it gathers.
+std::string QuantizedFromBytes(const std::string& bytes, int64_t height,
+                               int64_t width) {
+  const Tensor pictures =
+      RandomIntegers(DType::kUInt8, {60, 3, height, width}, 5, 0, 255);
+  Tensor reals(DType::kFloat32, pictures.shape());
+  for (int64_t i = 0; i < pictures.size(); ++i) {
+    const int64_t c = i / (height * width) % 3;
+    const float part = static_cast<float>(pictures.data<uint8_t>()[i]) / 255;
+    reals.mutable_data<float>()[i] =
+        (part - 0.4f - 0.03f * static_cast<float>(c)) / 0.22f;
+  }
+  const NamedTensor calibration{"x", std::move(reals)};
+  const auto result = Quantize(bytes, {&calibration, 1}, {}, nullptr);
+  EXPECT_TRUE(result.ok()) << result.status();
+  if (!result.ok()) return "";
+  EXPECT_EQ(result->tensors[0].threshold, "bytes");
+  const auto model = Model::FromBytes(result->model, ModelOptions());
+  EXPECT_THAT((*model)->Dump(DumpStage::kPlan),
+              HasSubstr("padded, normalized, quantized, channels last"));
+  return result->model;
+}
+
 std::vector<TestModel> TestModels() {
   std::vector<TestModel> models;
   for (const auto& [c, h, w] :
@@ -85,6 +109,11 @@ std::vector<TestModel> TestModels() {
       models.push_back(
           {absl::StrCat("int8 ", what), Quantized(bytes, row), c, h * w, last});
     }
+  }
+  for (const auto& [h, w] : {std::pair<int64_t, int64_t>{7, 9}, {40, 33}}) {
+    models.push_back({absl::StrCat("int8 bytes 3x", h, "x", w),
+                      QuantizedFromBytes(ConvModel(3, h, w, false), h, w), 3,
+                      h * w, false});
   }
   const std::string features = MatMulModel(RowsAnd({37}), 37);
   models.push_back({"float features", features, 37, 1, false, false});

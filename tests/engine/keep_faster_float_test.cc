@@ -78,9 +78,9 @@ TEST(KeepFasterFloatTest, WhatIsKeptFloatComputesInFloatAndAnswersAlike) {
     // What a busy machine makes look like more than the layers take is no gain.
     const bool plausible =
         layers.network_int8_ms - layers.network_float_ms <= layers.int8_ms;
-    EXPECT_EQ(layers.kept_float,
-              plausible && layers.network_int8_ms >=
-                               1.02 * layers.network_float_ms);
+    EXPECT_EQ(
+        layers.kept_float,
+        plausible && layers.network_int8_ms >= 1.02 * layers.network_float_ms);
     for (const std::string& node : layers.nodes) {
       for (const StepDescription& step : chosen->Steps()) {
         if (step.name != node) continue;

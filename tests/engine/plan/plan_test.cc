@@ -377,6 +377,73 @@ TEST(InputConversionTest, TakesTheTransposeAloneAndLeavesAQuantizeBehindIt) {
   EXPECT_EQ(left.nodes().size(), 1u);
 }
 
+// [Pad,] BatchNorm, Quantize and Transpose behind an input of three channels.
+struct Undone {
+  bool padded = true;
+  float beta = 0;
+  int64_t channel_pad = 0;
+  std::vector<int> perm = {0, 2, 3, 1};
+
+  GraphBuilder Build() const {
+    GraphBuilder b;
+    ValueId x = b.Input("x", ir::FixedDims({1, 3, 4, 5}));
+    if (padded) {
+      x = b.Node(
+          "p",
+          ir::Pad{
+              {0, channel_pad, 1, 2}, {0, 0, 3, 4}, 0, ir::PadMode::kConstant},
+          {x});
+    }
+    const int64_t channels = 3 + channel_pad;
+    const auto numbers = [&](const std::string& name, float first, float step) {
+      Tensor tensor(DType::kFloat32, {channels});
+      for (int64_t c = 0; c < channels; ++c) {
+        tensor.mutable_data<float>()[c] = first + step * static_cast<float>(c);
+      }
+      return b.Constant(name, std::move(tensor));
+    };
+    x = b.Node("n", ir::BatchNorm{0},
+               {x, numbers("gamma", 50, 1), numbers("beta", beta, 0),
+                numbers("mean", -2, 0.25f), numbers("variance", 1, 0)});
+    x = b.Node("q", ir::Quantize{}, {x}, DType::kUInt8,
+               Quantization::PerTensor(1, 0));
+    x = b.Node("t", ir::Transpose{perm}, {x});
+    b.Output(b.Node("y", ir::Dequantize{}, {x}));
+    return b;
+  }
+};
+
+TEST(InputConversionTest, TakesWhatUndoesANormalization) {
+  for (bool padded : {false, true}) {
+    ir::Graph left;
+    const auto conversions = Take(Undone{padded}.Build(), &left);
+    const InputConversion& conversion = conversions[0];
+    EXPECT_THAT(conversion.mean, testing::ElementsAre(-2, -1.75f, -1.5f));
+    EXPECT_THAT(conversion.scale, testing::ElementsAre(50, 51, 52));
+    EXPECT_TRUE(conversion.quantized.has_value());
+    EXPECT_TRUE(conversion.to_channels_last);
+    ASSERT_EQ(conversion.padding.has_value(), padded);
+    if (padded) {
+      EXPECT_EQ(conversion.padding->top, 1);
+      EXPECT_EQ(conversion.padding->left, 2);
+      EXPECT_EQ(conversion.padding->bottom, 3);
+      EXPECT_EQ(conversion.padding->right, 4);
+    }
+    EXPECT_EQ(left.nodes().size(), 1u);
+  }
+}
+
+TEST(InputConversionTest, TakesAllOfThatOrNothing) {
+  for (const Undone& other :
+       {Undone{true, 0.5f}, Undone{true, 0, 1},
+        Undone{true, 0, 0, {0, 3, 2, 1}}, Undone{false, 0, 0, {0, 3, 2, 1}}}) {
+    const GraphBuilder b = other.Build();
+    ir::Graph left;
+    EXPECT_TRUE(Take(b, &left)[0].none());
+    EXPECT_EQ(left.nodes().size(), b.graph().nodes().size());
+  }
+}
+
 TEST(InputConversionTest, LeavesWhatOthersReadToo) {
   GraphBuilder b;
   const ValueId x = b.Input("x", ir::FixedDims({1, 3, 4, 5}));

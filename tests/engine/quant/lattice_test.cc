@@ -18,8 +18,8 @@ using testing::IsEmpty;
 using testing::Pair;
 
 // `count` of each (k - zero) * step, k = first, ..., last.
-std::map<float, int64_t> Lattice(double zero, double step, int first, int last,
-                                 int64_t count = 1) {
+std::map<float, int64_t> Steps(double zero, double step, int first, int last,
+                               int64_t count = 1) {
   std::map<float, int64_t> counts;
   for (int k = first; k <= last; ++k) {
     counts[static_cast<float>((k - zero) * step)] = count;
@@ -63,7 +63,7 @@ TEST(FewValuesTest, KeepsNoneWhereTheyAreTooMany) {
 
 // Codes of 8 bits around 83 whose ends no sample shows.
 TEST(LatticeRangeTest, TakesTheStepOfTheLattice) {
-  const auto counts = Lattice(83, 0.5847029, 4, 251);
+  const auto counts = Steps(83, 0.5847029, 4, 251);
   EXPECT_GT(LargestError(counts, {-79 * 0.5847029f, 168 * 0.5847029f},
                          Grid::kAsymmetric),
             0.4);
@@ -77,7 +77,7 @@ TEST(LatticeRangeTest, TakesTheStepOfTheLattice) {
 
 TEST(LatticeRangeTest, TakesAPartOfAStepThatIsWide) {
   // 100 values 2 apart, of which min-max makes 198 / 255.
-  const auto counts = Lattice(0, 2, 0, 99);
+  const auto counts = Steps(0, 2, 0, 99);
   const auto range = LatticeRange(counts, Grid::kAsymmetric);
   ASSERT_TRUE(range.has_value());
   EXPECT_NEAR(SchemeFor(*range, Grid::kAsymmetric).scale, 1, 1e-6);
@@ -87,7 +87,7 @@ TEST(LatticeRangeTest, TakesAPartOfAStepThatIsWide) {
 TEST(LatticeRangeTest, ZeroStaysAnEnd) {
   for (const auto& [first, last, zero_point] :
        {std::tuple(0, 200, 0), std::tuple(-200, 0, 255)}) {
-    const auto counts = Lattice(0, 0.3, first, last);
+    const auto counts = Steps(0, 0.3, first, last);
     const auto range = LatticeRange(counts, Grid::kAsymmetric);
     ASSERT_TRUE(range.has_value());
     EXPECT_EQ(SchemeFor(*range, Grid::kAsymmetric).zero_point, zero_point);
@@ -96,7 +96,7 @@ TEST(LatticeRangeTest, ZeroStaysAnEnd) {
 }
 
 TEST(LatticeRangeTest, SignedIntegersTakeTheStepToo) {
-  const auto counts = Lattice(100, 0.25, 0, 190);
+  const auto counts = Steps(100, 0.25, 0, 190);
   const auto range = LatticeRange(counts, Grid::kSymmetric);
   ASSERT_TRUE(range.has_value());
   const Scheme scheme = SchemeFor(*range, Grid::kSymmetric);
@@ -107,7 +107,7 @@ TEST(LatticeRangeTest, SignedIntegersTakeTheStepToo) {
 
 TEST(LatticeRangeTest, LeavesMinMaxWhereItIsAsGood) {
   // What min-max holds exactly.
-  EXPECT_FALSE(LatticeRange(Lattice(0, 1 / 255.0, 0, 255), Grid::kAsymmetric));
+  EXPECT_FALSE(LatticeRange(Steps(0, 1 / 255.0, 0, 255), Grid::kAsymmetric));
   EXPECT_FALSE(LatticeRange({{0.0f, 4}, {1.0f, 2}}, Grid::kAsymmetric));
   EXPECT_FALSE(LatticeRange({{3.0f, 4}}, Grid::kAsymmetric));
   EXPECT_FALSE(LatticeRange({}, Grid::kAsymmetric));
@@ -116,14 +116,46 @@ TEST(LatticeRangeTest, LeavesMinMaxWhereItIsAsGood) {
 TEST(LatticeRangeTest, NothingWhereNoStepFits) {
   // p / 127.5 - 1: 0 lies half way between two of the lattice.
   EXPECT_FALSE(
-      LatticeRange(Lattice(127.5, 1 / 127.5, 0, 255), Grid::kAsymmetric));
+      LatticeRange(Steps(127.5, 1 / 127.5, 0, 255), Grid::kAsymmetric));
   // 300 steps.
-  EXPECT_FALSE(LatticeRange(Lattice(0, 0.1, 0, 300), Grid::kAsymmetric));
+  EXPECT_FALSE(LatticeRange(Steps(0, 0.1, 0, 300), Grid::kAsymmetric));
   // 168 steps at one side of 0.
-  EXPECT_FALSE(LatticeRange(Lattice(83, 0.5847029, 4, 251), Grid::kSymmetric));
+  EXPECT_FALSE(LatticeRange(Steps(83, 0.5847029, 4, 251), Grid::kSymmetric));
   // No lattice.
   EXPECT_FALSE(LatticeRange({{0.0f, 1}, {0.31f, 1}, {0.7717f, 1}, {1.13f, 1}},
                             Grid::kAsymmetric));
+}
+
+TEST(ByteLatticeTest, HoldsEveryValueWithWhatIsLeftAtBothEnds) {
+  // ImageNet's red; 0 lies between two steps.
+  const double step = 1 / (255 * 0.229);
+  const auto all = ByteLattice(Steps(123.675, step, 0, 255));
+  ASSERT_TRUE(all.has_value());
+  EXPECT_NEAR(all->step, step, 1e-7);
+  EXPECT_NEAR(all->first, -123.675 * step, 1e-6);
+  const auto some = ByteLattice(Steps(123.675, step, 20, 250));
+  ASSERT_TRUE(some.has_value());
+  EXPECT_NEAR(some->step, step, 1e-7);
+  EXPECT_NEAR(some->first, (8 - 123.675) * step, 1e-6);  // 12 and 13 left
+}
+
+TEST(ByteLatticeTest, GapsBetweenTheValuesSeenAreAllRight) {
+  std::map<float, int64_t> counts;
+  for (int k = 0; k < 256; k += k % 7 == 0 ? 1 : 6) {
+    counts[static_cast<float>(k) * 0.25f - 3] = 1;
+  }
+  const auto lattice = ByteLattice(counts);
+  ASSERT_TRUE(lattice.has_value());
+  EXPECT_NEAR(lattice->step, 0.25, 1e-7);
+}
+
+TEST(ByteLatticeTest, NothingWhereThereIsNoneOrTooLittleToTell) {
+  EXPECT_FALSE(ByteLattice(Steps(0, 0.1, 0, 256)));  // 257 values
+  EXPECT_FALSE(ByteLattice(Steps(0, 0.1, 0, 14)));
+  auto counts = Steps(0, 0.1, 0, 99);
+  counts[0.53f] = 1;
+  EXPECT_FALSE(ByteLattice(counts));
+  EXPECT_FALSE(ByteLattice({}));
 }
 
 }  // namespace

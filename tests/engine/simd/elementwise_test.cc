@@ -230,6 +230,37 @@ TEST(QuantizerTest, QuantizesPlanesToPixels) {
   }
 }
 
+TEST(QuantizerTest, NormalizesPlanesOnTheWay) {
+  Random random(15);
+  for (int64_t channels : {1, 2, 3, 4}) {
+    for (int64_t pixels : {1, 31, 33, 64, 65, 200}) {
+      const ByteType type = RandomByteType(random);
+      const std::vector<float> x =
+          RandomFloats(random, channels * pixels, 0.02f);
+      const std::vector<float> mean = RandomFloats(random, channels, 0.02f);
+      const std::vector<float> factor = RandomFloats(random, channels, 0.01f);
+      std::vector<uint8_t> want;
+      for (int64_t i = 0; i < pixels; ++i) {
+        for (int64_t c = 0; c < channels; ++c) {
+          // Volatile: both operations round, whatever the compiler may think.
+          volatile float less = x[c * pixels + i] - mean[c];
+          volatile float value = less * factor[c];
+          want.push_back(ReferenceQuantize(value, 0.02f, type));
+        }
+      }
+      for (Isa isa : TestedIsas()) {
+        const auto q = Quantizer::Create(0.02f, type, isa);
+        ASSERT_TRUE(q.ok()) << q.status();
+        std::vector<uint8_t> out(want.size(), 0x5A);
+        q->QuantizePlanes({channels, pixels, mean.data(), factor.data()},
+                          x.data(), out.data(), 0, pixels);
+        ASSERT_TRUE(SameBytes(out, want))
+            << IsaName(isa) << " " << channels << "x" << pixels;
+      }
+    }
+  }
+}
+
 TEST(QuantizerTest, DequantizesEveryByte) {
   Random random(6);
   for (int i = 0; i < 10; ++i) {

@@ -24,6 +24,9 @@ struct Case {
   std::optional<ByteType> type;  // none: float
   float step = 0.037f;
   int64_t images = 1;
+  // The target's own.
+  std::vector<float> mean = {0};
+  std::vector<float> scale = {1};
 
   std::string Text() const {
     return absl::StrCat(Name(source.dtype), source.channels_last ? " last" : "",
@@ -91,6 +94,8 @@ std::vector<uint8_t> Reference(const Case& c,
         // Volatile: both operations round, whatever the compiler may think.
         volatile float less = ElementAt(source, c.source.dtype, from) - mean;
         volatile float value = less * scale;
+        less = value - c.mean[c.mean.size() == 1 ? 0 : channel];
+        value = less * c.scale[c.scale.size() == 1 ? 0 : channel];
         const float result = value;
         if (!c.type) {
           std::memcpy(&target[to * 4], &result, 4);
@@ -111,16 +116,20 @@ void Check(const Case& c, Random& random) {
       RandomElements(c.source.dtype, elements, random);
   const std::vector<uint8_t> want = Reference(c, source);
   for (Isa isa : TestedIsas()) {
-    PixelTarget target = {c.channels, c.pixels, c.channels_last, std::nullopt};
+    PixelTarget target = {c.channels,   c.pixels, c.channels_last,
+                          std::nullopt, c.mean,   c.scale};
     if (c.type) target.quantizer = *Quantizer::Create(c.step, *c.type, isa);
     const auto converter = PixelConverter::Create(c.source, target, isa);
     ASSERT_TRUE(converter.ok()) << converter.status();
-    // Exactly sized, and at an odd address.
-    std::vector<uint8_t> moved(source.size() + 1);
-    std::memcpy(moved.data() + 1, source.data(), source.size());
-    std::vector<uint8_t> got(want.size(), 0x5A);
-    converter->Convert(moved.data() + 1, c.images, got.data());
-    ASSERT_TRUE(SameBytes(got, want)) << IsaName(isa) << " " << c.Text();
+    // Exactly sized, at an odd address and at one of a float.
+    for (size_t offset : {1, 0}) {
+      std::vector<uint8_t> moved(source.size() + offset);
+      std::memcpy(moved.data() + offset, source.data(), source.size());
+      std::vector<uint8_t> got(want.size(), 0x5A);
+      converter->Convert(moved.data() + offset, c.images, got.data());
+      ASSERT_TRUE(SameBytes(got, want))
+          << IsaName(isa) << " " << c.Text() << " offset " << offset;
+    }
   }
 }
 
@@ -180,6 +189,59 @@ TEST(PixelConversionTest, MatchesWhereAnImageIsManyBlocks) {
         c.source.scale = {-0.02f};
         Check(c, random);
       }
+    }
+  }
+}
+
+TEST(PixelConversionTest, TheTargetNormalizesOnceMore) {
+  Random random(4);
+  for (DType dtype : kTypes) {
+    for (int bits = 0; bits < 64; ++bits) {
+      for (const auto& [channels, pixels] :
+           {std::pair<int64_t, int64_t>{1, 90}, {3, 70}, {3, 1500}, {5, 33}}) {
+        Case c;
+        c.source.dtype = dtype;
+        c.source.channels_last = (bits & 1) != 0;
+        c.source.reverse_channels = (bits & 2) != 0;
+        c.channels_last = (bits & 4) != 0;
+        if ((bits & 8) != 0) c.type = RandomByteType(random);
+        c.channels = channels;
+        c.pixels = pixels;
+        if ((bits & 16) != 0) {
+          c.source.mean = RandomNumbers(channels, -50, 150, random);
+          c.source.scale = RandomNumbers(channels, 0.01f, 0.05f, random);
+        }
+        const int64_t numbers = (bits & 32) != 0 ? channels : 1;
+        c.mean = RandomNumbers(numbers, -2, 2, random);
+        c.scale = RandomNumbers(numbers, 0.1f, 3, random);
+        Check(c, random);
+      }
+    }
+  }
+}
+
+// Bytes that were normalized channel by channel, and that again undone.
+TEST(PixelConversionTest, WhatIsUndoneMeansItself) {
+  Random random(5);
+  for (bool channels_last : {false, true}) {
+    Case c;
+    c.source.dtype = DType::kUInt8;
+    c.source.channels_last = channels_last;
+    c.source.mean = {123.675f, 116.28f, 103.53f};
+    c.source.scale = {1 / 58.395f, 1 / 57.12f, 1 / 57.375f};
+    c.channels_last = true;
+    c.mean = {-123.675f / 58.395f, -116.28f / 57.12f, -103.53f / 57.375f};
+    c.scale = {58.395f, 57.12f, 57.375f};
+    c.step = 1;
+    c.type = ByteType{DType::kUInt8, 0};
+    c.channels = 3;
+    c.pixels = 77;
+    c.images = 2;
+    Check(c, random);
+    const std::vector<uint8_t> source =
+        RandomElements(DType::kUInt8, 2 * 3 * 77, random);
+    if (channels_last) {
+      EXPECT_EQ(Reference(c, source), source);
     }
   }
 }
