@@ -160,6 +160,8 @@ run_python stress tests/stress "${full[@]}"
 if [[ $sanitize == yes ]]; then
   run_sanitizer asan
   build asan octet-server
+  # The release server had all of them.
+  [[ $everything == yes ]] || export OCTET_STRESS_REQUESTS=3000
   run_python stress-asan tests/stress "${full[@]}" \
     --server build/asan/bin/octet-server mixed_requests_test
   [[ $everything == yes ]] || run_python fuzz tests/fuzz 60 onnx_importer
