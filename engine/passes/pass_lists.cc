@@ -22,6 +22,7 @@ std::vector<Pass> FloatPasses() {
       // The residual before the activation: Conv, Add, Relu is one operator.
       {"fuse_residual_add", FuseResidualAdd},
       {"fuse_activation", FuseActivation},
+      {"recognize_global_pool", RecognizeGlobalPool},
       {"recognize_one_hot_product", RecognizeOneHotProduct},
       // Before anything is quantized: a part of a normalization may look like a
       // residual sum.

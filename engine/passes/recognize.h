@@ -27,6 +27,12 @@ absl::StatusOr<std::optional<ir::GraphPatch>> RecognizeGelu(
 absl::StatusOr<std::optional<ir::GraphPatch>> RecognizeLayerNorm(
     const ir::Graph& graph, const PassContext& context);
 
+// The mean over all places of a picture, which layers alone read, ->
+// GlobalPool: an operator that has an integer form. Where anything else reads
+// it, it may be a part of a normalization, and stays.
+absl::StatusOr<std::optional<ir::GraphPatch>> RecognizeGlobalPool(
+    const ir::Graph& graph, const PassContext& context);
+
 // float(i == [0, 1, 2, ...]) * weights -> Gather: a row of the weights for each
 // integer, zeros for one that has none. Before anything is quantized: the table
 // stays exact.

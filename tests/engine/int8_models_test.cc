@@ -38,7 +38,6 @@ struct Case {
   QuantizationMethod method;
   bool keeps_top1;  // within a point of float
   std::optional<Mark> mark;
-  bool float_mean = false;  // has a step that stays float between integers
 };
 
 std::ostream& operator<<(std::ostream& out, const Case& test) {
@@ -72,7 +71,7 @@ const Case kCases[] = {
     {"mobilenetv2", kHistogram, true, Mark{0.975, 27.0}},
     {"mobilenetv1_025", kHistogram, true, Mark{0.86, 18.0}},
     {"kws_dscnn", kHistogram, true, std::nullopt},
-    {"tinycnn", kHistogram, true, std::nullopt, /*float_mean=*/true},
+    {"tinycnn", kHistogram, true, std::nullopt},
     {"mnist", kHistogram, true, std::nullopt},
 };
 
@@ -209,13 +208,7 @@ TEST_P(Int8ModelsTest, KeepsWhatTheFloatModelAnswers) {
   auto plain = Load(judged->quantization.model, 1, 1);
   ASSERT_TRUE(plain.ok()) << plain.status();
   EXPECT_TRUE((*plain)->batches()) << (*plain)->why_not_batched();
-  if (test.float_mean) {
-    // A ReduceMean over the picture is no pool to the quantizer yet.
-    EXPECT_THAT(FloatStepsBetweenIntegers(**plain),
-                testing::Contains(testing::HasSubstr("ReduceMean")));
-  } else {
-    EXPECT_THAT(FloatStepsBetweenIntegers(**plain), testing::IsEmpty());
-  }
+  EXPECT_THAT(FloatStepsBetweenIntegers(**plain), testing::IsEmpty());
   ExpectRowsIndependent(judged->quantization.model,
                         model->evaluation.Rows(0, 11));
 }

@@ -326,6 +326,72 @@ TEST(RecognizeTest, ProductOfOtherComparisonsStays) {
                                    Tensor::Of<float>({4}, {0, 1, 2, 3}))));
 }
 
+// The mean over places of pictures, then a layer of each reader's kind.
+struct MeanOfPictures {
+  std::vector<int> axes = {2, 3};
+  bool keep_dims = false;
+  bool also_subtracted = false;
+
+  ir::Graph Build() const {
+    GraphBuilder b;
+    const ValueId x = b.Input("x", RowsAnd({4, 5, 6}));
+    const ValueId mean =
+        b.Node("mean", ir::Reduce{ir::ReduceKind::kMean, axes, keep_dims}, {x});
+    if (keep_dims) {
+      ir::Conv conv;
+      conv.window = WindowOf({1, 1});
+      b.Output(b.Node("y", conv,
+                      {mean, b.Constant("w", RandomFloats({3, 4, 1, 1}, 1))}));
+    } else {
+      const int64_t left = b.graph().type(mean).dims.back().value;
+      b.Output(b.Node("y", ir::MatMul{},
+                      {mean, b.Constant("w", RandomFloats({left, 3}, 1))}));
+    }
+    if (also_subtracted) {
+      b.Output(b.Node("less", ir::Binary{BinaryKind::kSub, {}}, {x, mean}));
+    }
+    return b.Build();
+  }
+};
+
+TEST(RecognizeTest, MeanOverPlacesForALayerIsAPool) {
+  for (const bool keep_dims : {false, true}) {
+    for (const std::vector<int>& axes :
+         {std::vector<int>{2, 3}, std::vector<int>{3, 2}}) {
+      const ir::Graph graph = MeanOfPictures{axes, keep_dims}.Build();
+      const Pass pass{"pass", RecognizeGlobalPool};
+      const auto found = RunPasses(graph, {&pass, 1}, ReferenceEvaluation());
+      ASSERT_TRUE(found.ok()) << found.status();
+      EXPECT_EQ(CountOps(*found, "ReduceMean"), 0);
+      EXPECT_EQ(CountOps(*found, "GlobalAveragePool"), 1)
+          << ir::DumpGraph(*found);
+      const Tensor x = RandomFloats({2, 4, 5, 6}, 3);
+      const auto backend = reference::CreateReferenceBackend();
+      const auto expected = Interpret(graph.WithRows(2), *backend, {x});
+      const auto got = Interpret(found->WithRows(2), *backend, {x});
+      ASSERT_TRUE(expected.ok() && got.ok()) << got.status();
+      ASSERT_EQ((*got)[0].shape(), (*expected)[0].shape());
+      for (int64_t i = 0; i < (*got)[0].size(); ++i) {
+        EXPECT_NEAR((*got)[0].data<float>()[i], (*expected)[0].data<float>()[i],
+                    1e-6);
+      }
+    }
+  }
+}
+
+TEST(RecognizeTest, MeanOfANormalizationOrOfAPartStays) {
+  const auto finds = [](const MeanOfPictures& mean) {
+    const auto patch = RecognizeGlobalPool(mean.Build(), ReferenceEvaluation());
+    EXPECT_TRUE(patch.ok()) << patch.status();
+    return patch.ok() && patch->has_value();
+  };
+  EXPECT_TRUE(finds({{2, 3}, true, false}));
+  EXPECT_FALSE(finds({{2, 3}, true, true}));
+  EXPECT_FALSE(finds({{2}, false, false}));
+  EXPECT_FALSE(finds({{1, 2}, false, false}));
+  EXPECT_FALSE(finds({{3}, true, false}));
+}
+
 TEST(RecognizeTest, AttentionTakesItsHeadsAsTheProjectionsLeaveThem) {
   for (const bool masked : {false, true}) {
     for (const int64_t heads : {1, 4}) {
