@@ -209,9 +209,15 @@ absl::Status QuantizationSearch::TakeByteInputs() {
     const ir::Dims& dims = graph_.type(graph_.inputs()[input]).dims;
     quant::ByteInputObserver observer(dims[1].value);
     for (int64_t i = 0; i < run_.samples(); ++i) {
+      if (observer_ != nullptr) {
+        OCTET_RETURN_IF_ERROR(
+            observer_->OnProgress({"calibrate", 0, run_.samples()}));
+      }
       OCTET_ASSIGN_OR_RETURN(const Sample sample, run_.Read(i));
-      observer.Observe(sample.tensor(input).data<float>(),
-                       dims[2].value * dims[3].value);
+      if (!observer.Observe(sample.tensor(input).data<float>(),
+                            dims[2].value * dims[3].value)) {
+        break;
+      }
     }
     const auto lattices = observer.Lattices();
     if (!lattices) continue;

@@ -141,12 +141,14 @@ std::vector<size_t> ByteInputCandidates(const Graph& graph) {
   return candidates;
 }
 
-void ByteInputObserver::Observe(absl::Span<const float> values,
+bool ByteInputObserver::Observe(absl::Span<const float> values,
                                 int64_t pixels) {
   for (size_t first = 0; first < values.size(); first += pixels) {
-    channels_[first / pixels % channels_.size()].Observe(
-        values.subspan(first, pixels));
+    FewValues& channel = channels_[first / pixels % channels_.size()];
+    channel.Observe(values.subspan(first, pixels));
+    if (channel.too_many()) return false;
   }
+  return true;
 }
 
 std::optional<std::vector<Lattice>> ByteInputObserver::Lattices() const {

@@ -34,9 +34,10 @@ class ByteInputObserver {
   // REQUIRES: `channels` > 0.
   explicit ByteInputObserver(int64_t channels) : channels_(channels) {}
 
-  // `values` are pictures, [channels, pixels] each.
+  // `values` are pictures, [channels, pixels] each. Returns false where no
+  // further sample would change anything: Lattices() will be nothing.
   // REQUIRES: finite values, a multiple of `channels` * `pixels`.
-  void Observe(absl::Span<const float> values, int64_t pixels);
+  bool Observe(absl::Span<const float> values, int64_t pixels);
 
   // By channel; nothing where a channel has none, or where all channels lie in
   // one (LatticeRange() sees to those that hold 0).

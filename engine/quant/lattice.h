@@ -30,6 +30,7 @@ class FewValues {
 
   // How often each was seen; empty where they were too many.
   std::map<float, int64_t> counts() const;
+  bool too_many() const { return too_many_; }
 
  private:
   absl::flat_hash_map<float, int64_t> counts_;

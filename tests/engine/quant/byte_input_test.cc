@@ -78,6 +78,15 @@ TEST(ByteInputObserverTest, NothingWhereOneLatticeHoldsAllChannels) {
   EXPECT_FALSE(Saw(reals).Lattices());
 }
 
+TEST(ByteInputObserverTest, TellsWhenThereIsNoHope) {
+  ByteInputObserver observer(3);
+  EXPECT_TRUE(observer.Observe(Normalized(PictureBytes(4, 1)).data<float>(),
+                               kSide * kSide));
+  EXPECT_FALSE(observer.Observe(
+      RandomFloats({1, 3, kSide, kSide}, 5).data<float>(), kSide * kSide));
+  EXPECT_FALSE(observer.Lattices());
+}
+
 TEST(ByteInputObserverTest, NothingWhereAChannelHasNone) {
   EXPECT_FALSE(Saw(RandomFloats({2, 3, kSide, kSide}, 5)).Lattices());
   Tensor pictures = Normalized(PictureBytes(4, 1));
