@@ -2,6 +2,7 @@
 #include "engine/gather.h"
 
 #include <cstring>
+#include <utility>
 
 #include "engine/base/status_macros.h"
 
@@ -50,8 +51,7 @@ absl::StatusOr<RowGatherer> RowGatherer::Create(
     gatherer.images_ =
         gatherer.row_elements_ / (target.channels * target.pixels);
     if (conversion.padding) {
-      target.pixels = gatherer.landing_width_;
-      OCTET_RETURN_IF_ERROR(gatherer.MakeBorder(target));
+      OCTET_RETURN_IF_ERROR(gatherer.MakeBorder(std::move(target)));
     }
   }
   return gatherer;
@@ -85,13 +85,18 @@ RowGatherer::RowGatherer(const plan::PlanTensor& input, bool batches)
   landing_row_bytes_ = images_ * landing_image_bytes_;
 }
 
-// What padding with 0 becomes.
-absl::Status RowGatherer::MakeBorder(const simd::PixelTarget& row) {
-  OCTET_ASSIGN_OR_RETURN(const auto converter, simd::PixelConverter::Create(
-                                                   simd::PixelSource(), row));
-  const std::vector<float> zeros(row.channels * row.pixels, 0.0f);
-  border_.resize(zeros.size());
-  converter.Convert(zeros.data(), 1, border_.data());
+// A row of what padding with 0 becomes.
+absl::Status RowGatherer::MakeBorder(simd::PixelTarget target) {
+  target.pixels = 1;
+  OCTET_ASSIGN_OR_RETURN(
+      const auto converter,
+      simd::PixelConverter::Create(simd::PixelSource(), target));
+  const std::vector<float> zeros(channels_, 0.0f);
+  std::vector<std::byte> pixel(channels_);
+  converter.Convert(zeros.data(), 1, pixel.data());
+  for (int64_t x = 0; x < landing_width_; ++x) {
+    border_.insert(border_.end(), pixel.begin(), pixel.end());
+  }
   return absl::OkStatus();
 }
 

@@ -36,7 +36,7 @@ class RowGatherer {
  private:
   RowGatherer(const plan::PlanTensor& input, bool batches);
 
-  absl::Status MakeBorder(const simd::PixelTarget& row);
+  absl::Status MakeBorder(simd::PixelTarget target);
   // From where it is dense, at the end of `image`, to within its padding.
   void PadImage(std::byte* image) const;
 

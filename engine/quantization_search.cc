@@ -198,7 +198,12 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Run(
   }
   OCTET_RETURN_IF_ERROR(Search());
   OCTET_ASSIGN_OR_RETURN(ChosenQuantization chosen, Make(best_, Basis::kAll));
-  chosen.byte_inputs = byte_inputs_;
+  for (ir::ValueId id : chosen.sites.rounded) {
+    const std::string& name = chosen.graph.value(id).name;
+    if (std::count(byte_inputs_.begin(), byte_inputs_.end(), name) > 0) {
+      chosen.byte_inputs.push_back(name);
+    }
+  }
   chosen.remedies = remedies_;
   chosen.left_out = left_out_;
   return chosen;

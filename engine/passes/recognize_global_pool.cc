@@ -4,7 +4,6 @@
 #include <utility>
 #include <vector>
 
-#include "engine/base/status_macros.h"
 #include "engine/ir/infer_types.h"
 #include "engine/passes/recognize.h"
 
@@ -66,13 +65,13 @@ absl::StatusOr<std::optional<GraphPatch>> RecognizeGlobalPool(
         !LayersAloneRead(index, node.outputs[0])) {
       continue;
     }
+    const ir::GlobalPool pool;
+    const auto pooled = ir::InferType(pool, {&x, 1});
+    if (!pooled.ok()) continue;  // more axes than a pool has, rows elsewhere
     GraphPatch patch(graph);
     const std::string& stem = graph.value(node.outputs[0]).name;
-    const ir::GlobalPool pool;
-    OCTET_ASSIGN_OR_RETURN(const ir::TensorType pooled,
-                           ir::InferType(pool, {&x, 1}));
     ValueId result =
-        patch.AddNode(node.name, pool, {node.inputs[0]}, stem, pooled);
+        patch.AddNode(node.name, pool, {node.inputs[0]}, stem, *pooled);
     if (!reduce->keep_dims) {
       const ir::TensorType& type = graph.type(node.outputs[0]);
       result = patch.AddNode(node.name, ir::Reshape{type.dims}, {result}, stem,

@@ -27,10 +27,16 @@ bool QuantizesPerTensor(const ir::Graph& graph, const ir::Node& node) {
          (type.dtype == DType::kUInt8 || type.dtype == DType::kInt8);
 }
 
+bool ArePictures(const ir::TensorType& type) {
+  return type.dims.size() == 4 &&  // [N, C, H, W]
+         std::all_of(type.dims.begin(), type.dims.end(),
+                     [](const ir::Dim& dim) { return dim.value > 0; });
+}
+
 // Whether `node` pads pictures with zeros; where, in `padding`.
 bool PadsPictures(const ir::Node& node, InputConversion::Padding& padding) {
   const auto* pad = std::get_if<ir::Pad>(&node.op);
-  if (pad == nullptr || pad->begin.size() != 4 || pad->value != 0 ||
+  if (pad == nullptr || pad->value != 0 ||
       pad->mode != ir::PadMode::kConstant || pad->begin[0] != 0 ||
       pad->end[0] != 0 || pad->begin[1] != 0 || pad->end[1] != 0) {
     return false;
@@ -75,6 +81,7 @@ ir::ValueId TakeNormalization(const ir::Graph& graph,
                               const ir::GraphIndex& index, ir::ValueId input,
                               InputConversion& conversion,
                               std::vector<const ir::Node*>& taken) {
+  if (!ArePictures(graph.type(input))) return input;
   std::vector<const ir::Node*> nodes;
   ir::ValueId landing = input;
   const auto next = [&]() -> const ir::Node* {

@@ -30,7 +30,8 @@ struct InputConversion {
   };
   std::optional<Padding> padding;
   // (x - mean[c]) * scale[c]; both empty where there is nothing of the kind.
-  // Where these or the padding are, so are the two that follow.
+  // Where there is padding, these are there, too, and where these are, so are
+  // the two that follow; the input then has pictures, none of them empty.
   std::vector<float> mean;
   std::vector<float> scale;
   // float32 -> the 8-bit type with these parameters.

@@ -20,6 +20,8 @@ using ir::ValueId;
 
 constexpr size_t kPictureRank = 4;  // [rows, C, H, W]
 constexpr double kLastByte = 255;
+// Padding that no window needs would become memory.
+constexpr double kMostPadded = 4;  // times the picture
 
 bool IsConstantFloat(const ir::Value& value) {
   return value.is_constant() && value.type.dtype == DType::kFloat32;
@@ -46,6 +48,19 @@ bool Pads(const ir::Window& window) {
                        [](int64_t pad) { return pad != 0; });
   };
   return any(window.pads_begin) || any(window.pads_end);
+}
+
+// Whether a padded picture is of reasonable size.
+bool PadsWithinReason(const ir::Window& window, const ir::Dims& dims) {
+  double before = 1;
+  double padded = 1;
+  for (size_t i = 0; i < window.pads_begin.size(); ++i) {
+    const auto side = static_cast<double>(dims[i + 2].value);
+    before *= side;
+    padded *= side + static_cast<double>(window.pads_begin[i]) +
+              static_cast<double>(window.pads_end[i]);
+  }
+  return padded <= kMostPadded * before;
 }
 
 // What `window` adds around pictures.
@@ -121,7 +136,8 @@ ValueId Add(Graph& graph, std::vector<Node>& nodes, const std::string& stem,
   OCTET_CHECK(type.ok());
   const ValueId result =
       graph.AddValue({graph.FreshName(stem), *std::move(type), std::nullopt});
-  nodes.push_back({stem, std::move(op), std::move(inputs), {result}});
+  nodes.push_back(
+      {graph.value(result).name, std::move(op), std::move(inputs), {result}});
   return result;
 }
 
@@ -133,8 +149,14 @@ std::vector<size_t> ByteInputCandidates(const Graph& graph) {
   for (size_t i = 0; i < graph.inputs().size(); ++i) {
     const ValueId id = graph.inputs()[i];
     const ir::TensorType& type = graph.type(id);
-    if (type.dtype == DType::kFloat32 && type.dims.size() == kPictureRank &&
-        FirstLayer(graph, index, id) != nullptr) {
+    if (type.dtype != DType::kFloat32 || type.dims.size() != kPictureRank ||
+        std::any_of(type.dims.begin(), type.dims.end(),
+                    [](const ir::Dim& dim) { return dim.value < 1; })) {
+      continue;
+    }
+    const Node* layer = FirstLayer(graph, index, id);
+    if (layer != nullptr &&
+        PadsWithinReason(std::get<ir::Conv>(layer->op).window, type.dims)) {
       candidates.push_back(i);
     }
   }

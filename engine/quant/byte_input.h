@@ -25,7 +25,7 @@ inline constexpr Range kByteRange = {0, 255};
 
 // The inputs of `graph` (optimized, float, channels first), by index, that can
 // be rounded to bytes: pictures that one Conv of one group alone reads, its
-// weights and bias constant.
+// weights and bias constant, its padding no more than three pictures' worth.
 std::vector<size_t> ByteInputCandidates(const ir::Graph& graph);
 
 // Watches the samples of one input. Thread-compatible.

@@ -392,6 +392,27 @@ TEST(RecognizeTest, MeanOfANormalizationOrOfAPartStays) {
   EXPECT_FALSE(finds({{3}, true, false}));
 }
 
+// Of more axes than a pool has, and with the rows behind another axis.
+TEST(RecognizeTest, MeanOfWhatIsNoPictureStays) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", RowsAnd({4, 2, 2, 2, 2}));
+  const ValueId mean = b.Node(
+      "mean", ir::Reduce{ir::ReduceKind::kMean, {2, 3, 4, 5}, false}, {x});
+  b.Output(b.Node("y", ir::MatMul{},
+                  {mean, b.Constant("w", RandomFloats({4, 3}, 1))}));
+  const ValueId pictures = b.Input("pictures", RowsAnd({4, 5, 6}));
+  const ValueId turned =
+      b.Node("turned", ir::Transpose{{1, 0, 2, 3}}, {pictures});
+  const ValueId means = b.Node(
+      "means", ir::Reduce{ir::ReduceKind::kMean, {2, 3}, true}, {turned});
+  b.Output(b.Node("z", ir::MatMul{},
+                  {means, b.Constant("v", RandomFloats({1, 5}, 1))}));
+  const Pass pass{"pass", RecognizeGlobalPool};
+  const auto found = RunPasses(b.Build(), {&pass, 1}, ReferenceEvaluation());
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(CountOps(*found, "ReduceMean"), 2);
+}
+
 TEST(RecognizeTest, AttentionTakesItsHeadsAsTheProjectionsLeaveThem) {
   for (const bool masked : {false, true}) {
     for (const int64_t heads : {1, 4}) {

@@ -383,10 +383,11 @@ struct Undone {
   float beta = 0;
   int64_t channel_pad = 0;
   std::vector<int> perm = {0, 2, 3, 1};
+  Shape shape = {1, 3, 4, 5};
 
   GraphBuilder Build() const {
     GraphBuilder b;
-    ValueId x = b.Input("x", ir::FixedDims({1, 3, 4, 5}));
+    ValueId x = b.Input("x", ir::FixedDims(shape));
     if (padded) {
       x = b.Node(
           "p",
@@ -394,7 +395,7 @@ struct Undone {
               {0, channel_pad, 1, 2}, {0, 0, 3, 4}, 0, ir::PadMode::kConstant},
           {x});
     }
-    const int64_t channels = 3 + channel_pad;
+    const int64_t channels = shape[1] + channel_pad;
     const auto numbers = [&](const std::string& name, float first, float step) {
       Tensor tensor(DType::kFloat32, {channels});
       for (int64_t c = 0; c < channels; ++c) {

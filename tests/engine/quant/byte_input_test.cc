@@ -118,6 +118,11 @@ TEST(ByteInputCandidatesTest, AreWhatOneConvAloneReads) {
   conv("c", grouped, 3, {3, 3});
   conv("d", series, 1, {3});
   conv("e", alone, 1, {3, 3});
+  ir::Conv wide;
+  wide.window = WindowOf({3, 3}, 9, 5);
+  b.Output(b.Node("f", wide,
+                  {b.Input("padded_wide", RowsAnd({3, 8, 8})),
+                   b.Constant("f_w", RandomFloats({6, 3, 3, 3}, 1))}));
   EXPECT_THAT(ByteInputCandidates(b.Build()), ElementsAre(3));
 }
 
