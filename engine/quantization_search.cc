@@ -11,6 +11,7 @@
 #include "absl/time/clock.h"
 #include "engine/base/check.h"
 #include "engine/base/status_macros.h"
+#include "engine/byte_inputs.h"
 #include "engine/loaded_model.h"
 #include "engine/output_error.h"
 #include "engine/quant/byte_input.h"
@@ -191,49 +192,17 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Run(
   Split();
   // What synthetic samples are made of says nothing of real ones.
   if (options_.synthetic.empty()) {
-    OCTET_RETURN_IF_ERROR(TakeByteInputs());
+    OCTET_ASSIGN_OR_RETURN(byte_inputs_,
+                           TakeByteInputs(run_, observer_, graph_));
   }
   if (!stand_in_) {
     OCTET_ASSIGN_OR_RETURN(graph_, SeparateScales(graph_));
   }
   OCTET_RETURN_IF_ERROR(Search());
   OCTET_ASSIGN_OR_RETURN(ChosenQuantization chosen, Make(best_, Basis::kAll));
-  for (ir::ValueId id : chosen.sites.rounded) {
-    const std::string& name = chosen.graph.value(id).name;
-    if (std::count(byte_inputs_.begin(), byte_inputs_.end(), name) > 0) {
-      chosen.byte_inputs.push_back(name);
-    }
-  }
   chosen.remedies = remedies_;
   chosen.left_out = left_out_;
   return chosen;
-}
-
-absl::Status QuantizationSearch::TakeByteInputs() {
-  for (size_t input : quant::ByteInputCandidates(graph_)) {
-    const ir::Dims& dims = graph_.type(graph_.inputs()[input]).dims;
-    quant::ByteInputObserver observer(dims[1].value);
-    for (int64_t i = 0; i < run_.samples(); ++i) {
-      if (observer_ != nullptr) {
-        OCTET_RETURN_IF_ERROR(
-            observer_->OnProgress({"calibrate", 0, run_.samples()}));
-      }
-      OCTET_ASSIGN_OR_RETURN(const Sample sample, run_.Read(i));
-      if (!observer.Observe(sample.tensor(input).data<float>(),
-                            dims[2].value * dims[3].value)) {
-        break;
-      }
-    }
-    const auto lattices = observer.Lattices();
-    if (!lattices) continue;
-    ir::ValueId bytes = 0;
-    std::optional<ir::Graph> graph =
-        quant::WithByteInput(graph_, input, *lattices, &bytes);
-    if (!graph) continue;
-    byte_inputs_.push_back(graph->value(bytes).name);
-    graph_ = *std::move(graph);
-  }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<ir::Graph> QuantizationSearch::SeparateScales(
@@ -452,10 +421,9 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Make(
           quant::LatticeRange(observed->statistics[i].few_values, grid_);
       if (lattice) threshold = {"lattice", *lattice};
     }
-    const std::string& name =
-        observed->graph.value(observed->sites.rounded[i]).name;
-    if (std::count(byte_inputs_.begin(), byte_inputs_.end(), name) > 0) {
-      threshold = {"bytes", quant::kByteRange};
+    if (byte_inputs_.contains(
+            observed->graph.value(observed->sites.rounded[i]).name)) {
+      threshold = {kBytesThreshold, quant::kByteRange};
     }
     chosen.thresholds.push_back(std::move(threshold));
   }

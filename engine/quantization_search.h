@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,7 +33,6 @@ struct ChosenQuantization {
   std::vector<quant::Threshold> thresholds;  // by site
   std::vector<quant::SiteStatistics> statistics;
   std::vector<ScaledChannels> scaled_channels;
-  std::vector<std::string> byte_inputs;  // names of values that are exact bytes
   std::vector<RemedyEffect> remedies;
   std::vector<std::string> left_out;  // remedies that there was no time for
 };
@@ -97,9 +97,6 @@ class QuantizationSearch {
   // those that judge them.
   enum class Basis { kFit, kTrials, kAll };
 
-  // Gives graph_ the bytes that its inputs were made from, where the samples
-  // show that they were.
-  absl::Status TakeByteInputs();
   // `graph` with scales of their own where inputs of a Concat would lose by
   // sharing one.
   absl::StatusOr<ir::Graph> SeparateScales(const ir::Graph& graph);
@@ -155,8 +152,7 @@ class QuantizationSearch {
   std::vector<int64_t> all_;
   std::vector<std::vector<Tensor>> answers_;  // of the float model, held out
   ir::Graph graph_;
-  std::vector<std::string>
-      byte_inputs_;  // names of values, see TakeByteInputs()
+  std::set<std::string> byte_inputs_;  // TakeByteInputs()
   std::optional<ir::Graph> stand_in_;
   std::map<std::pair<quant::EqualizationScope, Basis>, Observed> observed_;
   Recipe best_;

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
 #include "engine/base/status_macros.h"
+#include "engine/byte_inputs.h"
 #include "engine/calibration_run.h"
 #include "engine/compile.h"
 #include "engine/engine.h"
@@ -119,8 +120,11 @@ std::vector<std::pair<std::string, std::string>> Metadata(
   for (const RemedyEffect& remedy : chosen.remedies) {
     if (remedy.kept) absl::StrAppend(&method, "; ", remedy.name);
   }
-  for (const std::string& name : chosen.byte_inputs) {
-    absl::StrAppend(&method, "; exact bytes as ", name);
+  for (size_t i = 0; i < chosen.thresholds.size(); ++i) {
+    if (chosen.thresholds[i].name == internal::kBytesThreshold) {
+      absl::StrAppend(&method, "; exact bytes as ",
+                      chosen.graph.value(chosen.sites.rounded[i]).name);
+    }
   }
   return {
       {"octet.version", std::string(Version())},

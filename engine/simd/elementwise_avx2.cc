@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "engine/simd/epilogue_avx2.h"
+#include "engine/simd/interleave_planes.h"
 #include "engine/simd/kernels_avx2.h"
 
 namespace octet::simd::internal::avx2 {
@@ -38,75 +39,9 @@ OCTET_SIMD_INLINE void SumGroups(const SumTask& task, const PanelOutput& out,
   StoreTile<kPixels, 2>(out, i / kGroup, value);
 }
 
-struct Divider {
-  __m256 scale;
-  ByteRounder rounder;
-
-  static OutputSpec FullRange(const ByteType& type) {
-    OutputSpec spec;
-    spec.dtype = type.dtype;
-    spec.zero_point = type.zero_point;
-    spec.lo = type.dtype == DType::kInt8 ? -128 : 0;
-    spec.hi = type.dtype == DType::kInt8 ? 127 : 255;
-    return spec;
-  }
-  explicit Divider(const QuantizeTask& task)
-      : scale(_mm256_set1_ps(task.scale)), rounder(FullRange(task.type)) {}
-
-  // x / scale, 0 for NaN, no more than what rounds to an int32 (what is too low
-  // for one rounds to INT_MIN, which is as good).
-  OCTET_SIMD_INLINE __m256 Divide(__m256 x) const {
-    const __m256 v = _mm256_div_ps(x, scale);
-    const __m256 real = _mm256_and_ps(v, _mm256_cmp_ps(v, v, _CMP_ORD_Q));
-    return _mm256_min_ps(real, _mm256_set1_ps(1e6f));
-  }
-  // After `prepare`.
-  template <typename Prepare>
-  OCTET_SIMD_INLINE __m256i Quantize32(const float* x,
-                                       const Prepare& prepare) const {
-    __m256 v[4];
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) {
-      v[i] = Divide(prepare(_mm256_loadu_ps(x + 8 * i)));
-    }
-    const __m256i bytes =
-        rounder.Pack(rounder.Round(v[0], v[1]), rounder.Round(v[2], v[3]));
-    return _mm256_permutevar8x32_epi32(
-        bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
-  }
-  // 1 to 31 floats.
-  template <typename Prepare>
-  void QuantizeTail(const float* x, int64_t n, const Prepare& prepare,
-                    uint8_t* q) const {
-    alignas(32) float in[32] = {};
-    alignas(32) uint8_t result[32];
-    memcpy(in, x, n * sizeof(float));
-    _mm256_store_si256(reinterpret_cast<__m256i*>(result),
-                       Quantize32(in, prepare));
-    memcpy(q, result, n);
-  }
-};
-
-struct AsItIs {
-  OCTET_SIMD_INLINE __m256 operator()(__m256 x) const { return x; }
-};
-
-// What a plane of QuantizePlanes() becomes first.
-struct Normalized {
-  __m256 mean;
-  __m256 factor;
-
-  Normalized(const QuantizeTask& task, int64_t channel)
-      : mean(_mm256_set1_ps(task.mean[channel])),
-        factor(_mm256_set1_ps(task.factor[channel])) {}
-  OCTET_SIMD_INLINE __m256 operator()(__m256 x) const {
-    return _mm256_mul_ps(_mm256_sub_ps(x, mean), factor);
-  }
-};
-
 // 32 pixels of three planes to 96 bytes r g b r g b ...
-OCTET_SIMD_INLINE void Interleave3(__m256i r, __m256i g, __m256i b,
-                                   uint8_t* dst) {
+OCTET_SIMD_INLINE void InterleaveColours(__m256i r, __m256i g, __m256i b,
+                                         uint8_t* dst) {
   const auto spread = [](__m128i v, int phase, int lane) {
     // Output byte 16 * lane + i holds channel (16 * lane + i) % 3 of pixel
     // (16 * lane + i) / 3; bytes of other channels become 0.
@@ -136,34 +71,77 @@ OCTET_SIMD_INLINE void Interleave3(__m256i r, __m256i g, __m256i b,
   }
 }
 
-// QuantizePlanes() with what `prepare_of` makes of each plane.
-template <typename PrepareOf>
-OCTET_SIMD_INLINE void InterleavePlanes(const QuantizeTask& task,
-                                        const float* src, int64_t plane_stride,
-                                        int64_t channels, uint8_t* dst,
-                                        const PrepareOf& prepare_of) {
-  const Divider divider(task);
-  int64_t i = 0;
-  if (channels == 3) {
-    const auto first = prepare_of(0);
-    const auto second = prepare_of(1);
-    const auto third = prepare_of(2);
-    for (; i + 32 <= task.count; i += 32) {
-      Interleave3(divider.Quantize32(src + i, first),
-                  divider.Quantize32(src + plane_stride + i, second),
-                  divider.Quantize32(src + 2 * plane_stride + i, third),
-                  dst + 3 * i);
-    }
+struct Divider {
+  static constexpr int64_t kPixels = 32;
+
+  __m256 scale;
+  ByteRounder rounder;
+
+  static OutputSpec FullRange(const ByteType& type) {
+    OutputSpec spec;
+    spec.dtype = type.dtype;
+    spec.zero_point = type.zero_point;
+    spec.lo = type.dtype == DType::kInt8 ? -128 : 0;
+    spec.hi = type.dtype == DType::kInt8 ? 127 : 255;
+    return spec;
   }
-  for (; i < task.count; i += 32) {
-    const int64_t n = task.count - i < 32 ? task.count - i : 32;
-    for (int64_t c = 0; c < channels; ++c) {
-      uint8_t bytes[32];
-      divider.QuantizeTail(src + c * plane_stride + i, n, prepare_of(c), bytes);
-      for (int64_t k = 0; k < n; ++k) dst[(i + k) * channels + c] = bytes[k];
-    }
+  explicit Divider(const QuantizeTask& task)
+      : scale(_mm256_set1_ps(task.scale)), rounder(FullRange(task.type)) {}
+
+  // x / scale, 0 for NaN, no more than what rounds to an int32 (what is too low
+  // for one rounds to INT_MIN, which is as good).
+  OCTET_SIMD_INLINE __m256 Divide(__m256 x) const {
+    const __m256 v = _mm256_div_ps(x, scale);
+    const __m256 real = _mm256_and_ps(v, _mm256_cmp_ps(v, v, _CMP_ORD_Q));
+    return _mm256_min_ps(real, _mm256_set1_ps(1e6f));
   }
-}
+  // After `prepare`.
+  template <typename Prepare>
+  OCTET_SIMD_INLINE __m256i Quantize(const float* x,
+                                     const Prepare& prepare) const {
+    __m256 v[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      v[i] = Divide(prepare(_mm256_loadu_ps(x + 8 * i)));
+    }
+    const __m256i bytes =
+        rounder.Pack(rounder.Round(v[0], v[1]), rounder.Round(v[2], v[3]));
+    return _mm256_permutevar8x32_epi32(
+        bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+  }
+  // 1 to 31 floats.
+  template <typename Prepare>
+  void QuantizePart(const float* x, int64_t n, const Prepare& prepare,
+                    uint8_t* q) const {
+    alignas(32) float in[32] = {};
+    alignas(32) uint8_t result[32];
+    memcpy(in, x, n * sizeof(float));
+    _mm256_store_si256(reinterpret_cast<__m256i*>(result),
+                       Quantize(in, prepare));
+    memcpy(q, result, n);
+  }
+  OCTET_SIMD_INLINE static void Interleave3(__m256i a, __m256i b, __m256i c,
+                                            uint8_t* dst) {
+    InterleaveColours(a, b, c, dst);
+  }
+};
+
+struct AsItIs {
+  OCTET_SIMD_INLINE __m256 operator()(__m256 x) const { return x; }
+};
+
+// What a plane of QuantizePlanes() becomes first.
+struct Normalized {
+  __m256 mean;
+  __m256 factor;
+
+  Normalized(const QuantizeTask& task, int64_t channel)
+      : mean(_mm256_set1_ps(task.mean[channel])),
+        factor(_mm256_set1_ps(task.factor[channel])) {}
+  OCTET_SIMD_INLINE __m256 operator()(__m256 x) const {
+    return _mm256_mul_ps(_mm256_sub_ps(x, mean), factor);
+  }
+};
 
 }  // namespace
 
@@ -189,10 +167,10 @@ void Quantize(const QuantizeTask& task, const float* src, uint8_t* dst) {
   int64_t i = 0;
   for (; i + 32 <= task.count; i += 32) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst + i),
-                        divider.Quantize32(src + i, AsItIs()));
+                        divider.Quantize(src + i, AsItIs()));
   }
   if (i < task.count) {
-    divider.QuantizeTail(src + i, task.count - i, AsItIs(), dst + i);
+    divider.QuantizePart(src + i, task.count - i, AsItIs(), dst + i);
   }
 }
 
@@ -219,13 +197,13 @@ void Dequantize(const QuantizeTask& task, const uint8_t* src, float* dst) {
 void QuantizePlanes(const QuantizeTask& task, const float* src,
                     int64_t plane_stride, int64_t channels, uint8_t* dst) {
   if (task.factor != nullptr) {
-    InterleavePlanes(task, src, plane_stride, channels, dst,
-                     [&](int64_t c) { return Normalized(task, c); });
+    InterleavePlanes<Divider>(task, src, plane_stride, channels, dst,
+                              [&](int64_t c) { return Normalized(task, c); });
   } else if (channels == 1) {
     Quantize(task, src, dst);
   } else {
-    InterleavePlanes(task, src, plane_stride, channels, dst,
-                     [](int64_t /*c*/) { return AsItIs(); });
+    InterleavePlanes<Divider>(task, src, plane_stride, channels, dst,
+                              [](int64_t /*c*/) { return AsItIs(); });
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "engine/simd/epilogue_avx512.h"
+#include "engine/simd/interleave_planes.h"
 #include "engine/simd/kernels_avx512.h"
 
 namespace octet::simd::internal::avx512 {
@@ -74,6 +75,42 @@ struct Adder {
   }
 };
 
+// The shuffle that leaves the bytes of one plane of three where they belong in
+// part `part` (of 3) of 16 pixels, and zeros elsewhere.
+OCTET_SIMD_INLINE __m512i PlaneOrder(int plane, int part) {
+  alignas(16) int8_t order[16];
+  for (int i = 0; i < 16; ++i) {
+    const int at = 16 * part + i;
+    order[i] = static_cast<int8_t>(at % 3 == plane ? at / 3 : -1);
+  }
+  return _mm512_broadcast_i32x4(
+      _mm_load_si128(reinterpret_cast<const __m128i*>(order)));
+}
+
+// 64 pixels of three planes to 192 bytes.
+OCTET_SIMD_INLINE void InterleaveColours(const __m512i (&planes)[3],
+                                         uint8_t* dst) {
+  __m512i parts[3];
+#pragma GCC unroll 3
+  for (int part = 0; part < 3; ++part) {
+    parts[part] = _mm512_or_si512(
+        _mm512_or_si512(_mm512_shuffle_epi8(planes[0], PlaneOrder(0, part)),
+                        _mm512_shuffle_epi8(planes[1], PlaneOrder(1, part))),
+        _mm512_shuffle_epi8(planes[2], PlaneOrder(2, part)));
+  }
+#pragma GCC unroll 3
+  for (int part = 0; part < 3; ++part) {
+    const auto store = [&](int lane, __m128i bytes) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + 48 * lane + 16 * part),
+                       bytes);
+    };
+    store(0, _mm512_castsi512_si128(parts[part]));
+    store(1, _mm512_extracti32x4_epi32(parts[part], 1));
+    store(2, _mm512_extracti32x4_epi32(parts[part], 2));
+    store(3, _mm512_extracti32x4_epi32(parts[part], 3));
+  }
+}
+
 // Divides exactly, by multiplications. The quotient of `near`, within less than
 // a unit in the last place, is corrected by its remainder: as the reciprocal is
 // the nearest float, the result is the nearest too (Markstein, "Computation of
@@ -81,6 +118,8 @@ struct Adder {
 // for division). Where the quotient is less than 1/4, or beyond all bytes, it
 // need only stay there.
 struct Divider {
+  static constexpr int64_t kPixels = kGroup;
+
   __m512 scale;
   __m512 reciprocal;
   __m512 reciprocal_rest;  // what `reciprocal` lacks
@@ -119,8 +158,8 @@ struct Divider {
   }
   // The bytes of the first `n` of 64 floats, after `prepare`.
   template <typename Prepare>
-  OCTET_SIMD_INLINE __m512i Quantize(const float* x, int64_t n,
-                                     const Prepare& prepare) const {
+  OCTET_SIMD_INLINE __m512i Quantize(const float* x, const Prepare& prepare,
+                                     int64_t n = kPixels) const {
     __m512 v[4];
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
@@ -128,6 +167,16 @@ struct Divider {
       v[i] = Divide(prepare(_mm512_maskz_loadu_ps(mask, x + 16 * i)));
     }
     return GroupOrder<4>::ToMemory(rounder.Pack(v));
+  }
+  template <typename Prepare>
+  OCTET_SIMD_INLINE void QuantizePart(const float* x, int64_t n,
+                                      const Prepare& prepare,
+                                      uint8_t* q) const {
+    _mm512_mask_storeu_epi8(q, FirstBytes(n), Quantize(x, prepare, n));
+  }
+  OCTET_SIMD_INLINE static void Interleave3(__m512i a, __m512i b, __m512i c,
+                                            uint8_t* dst) {
+    InterleaveColours({a, b, c}, dst);
   }
 };
 
@@ -147,72 +196,6 @@ struct Normalized {
     return _mm512_mul_ps(_mm512_sub_ps(x, mean), factor);
   }
 };
-
-// The shuffle that leaves the bytes of one plane of three where they belong in
-// part `part` (of 3) of 16 pixels, and zeros elsewhere.
-OCTET_SIMD_INLINE __m512i PlaneOrder(int plane, int part) {
-  alignas(16) int8_t order[16];
-  for (int i = 0; i < 16; ++i) {
-    const int at = 16 * part + i;
-    order[i] = static_cast<int8_t>(at % 3 == plane ? at / 3 : -1);
-  }
-  return _mm512_broadcast_i32x4(
-      _mm_load_si128(reinterpret_cast<const __m128i*>(order)));
-}
-
-// 64 pixels of three planes to 192 bytes.
-OCTET_SIMD_INLINE void Interleave3(const __m512i (&planes)[3], uint8_t* dst) {
-  __m512i parts[3];
-#pragma GCC unroll 3
-  for (int part = 0; part < 3; ++part) {
-    parts[part] = _mm512_or_si512(
-        _mm512_or_si512(_mm512_shuffle_epi8(planes[0], PlaneOrder(0, part)),
-                        _mm512_shuffle_epi8(planes[1], PlaneOrder(1, part))),
-        _mm512_shuffle_epi8(planes[2], PlaneOrder(2, part)));
-  }
-#pragma GCC unroll 3
-  for (int part = 0; part < 3; ++part) {
-    const auto store = [&](int lane, __m128i bytes) {
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + 48 * lane + 16 * part),
-                       bytes);
-    };
-    store(0, _mm512_castsi512_si128(parts[part]));
-    store(1, _mm512_extracti32x4_epi32(parts[part], 1));
-    store(2, _mm512_extracti32x4_epi32(parts[part], 2));
-    store(3, _mm512_extracti32x4_epi32(parts[part], 3));
-  }
-}
-
-// QuantizePlanes() with what `prepare_of` makes of each plane.
-template <typename PrepareOf>
-OCTET_SIMD_INLINE void InterleavePlanes(const QuantizeTask& task,
-                                        const float* src, int64_t plane_stride,
-                                        int64_t channels, uint8_t* dst,
-                                        const PrepareOf& prepare_of) {
-  const Divider divider(task);
-  int64_t i = 0;
-  if (channels == 3) {
-    const auto first = prepare_of(0);
-    const auto second = prepare_of(1);
-    const auto third = prepare_of(2);
-    for (; i + kGroup <= task.count; i += kGroup) {
-      const __m512i planes[3] = {
-          divider.Quantize(src + i, kGroup, first),
-          divider.Quantize(src + plane_stride + i, kGroup, second),
-          divider.Quantize(src + 2 * plane_stride + i, kGroup, third)};
-      Interleave3(planes, dst + 3 * i);
-    }
-  }
-  for (; i < task.count; i += kGroup) {
-    const int64_t n = task.count - i < kGroup ? task.count - i : kGroup;
-    for (int64_t c = 0; c < channels; ++c) {
-      alignas(64) uint8_t bytes[kGroup];
-      _mm512_store_si512(bytes, divider.Quantize(src + c * plane_stride + i, n,
-                                                 prepare_of(c)));
-      for (int64_t k = 0; k < n; ++k) dst[(i + k) * channels + c] = bytes[k];
-    }
-  }
-}
 
 }  // namespace
 
@@ -237,12 +220,10 @@ void Quantize(const QuantizeTask& task, const float* src, uint8_t* dst) {
   const Divider divider(task);
   int64_t i = 0;
   for (; i + kGroup <= task.count; i += kGroup) {
-    _mm512_storeu_si512(dst + i, divider.Quantize(src + i, kGroup, AsItIs()));
+    _mm512_storeu_si512(dst + i, divider.Quantize(src + i, AsItIs()));
   }
-  const int64_t left = task.count - i;
-  if (left > 0) {
-    _mm512_mask_storeu_epi8(dst + i, FirstBytes(left),
-                            divider.Quantize(src + i, left, AsItIs()));
+  if (i < task.count) {
+    divider.QuantizePart(src + i, task.count - i, AsItIs(), dst + i);
   }
 }
 
@@ -265,13 +246,13 @@ void Dequantize(const QuantizeTask& task, const uint8_t* src, float* dst) {
 void QuantizePlanes(const QuantizeTask& task, const float* src,
                     int64_t plane_stride, int64_t channels, uint8_t* dst) {
   if (task.factor != nullptr) {
-    InterleavePlanes(task, src, plane_stride, channels, dst,
-                     [&](int64_t c) { return Normalized(task, c); });
+    InterleavePlanes<Divider>(task, src, plane_stride, channels, dst,
+                              [&](int64_t c) { return Normalized(task, c); });
   } else if (channels == 1) {
     Quantize(task, src, dst);
   } else {
-    InterleavePlanes(task, src, plane_stride, channels, dst,
-                     [](int64_t /*c*/) { return AsItIs(); });
+    InterleavePlanes<Divider>(task, src, plane_stride, channels, dst,
+                              [](int64_t /*c*/) { return AsItIs(); });
   }
 }
 

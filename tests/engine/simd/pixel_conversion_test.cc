@@ -143,17 +143,23 @@ std::vector<float> RandomNumbers(int64_t count, float low, float high,
   return numbers;
 }
 
+// Four of `bits` choose the layouts and what comes out.
+Case CaseOf(DType dtype, int bits, Random& random) {
+  Case c;
+  c.source.dtype = dtype;
+  c.source.channels_last = (bits & 1) != 0;
+  c.source.reverse_channels = (bits & 2) != 0;
+  c.channels_last = (bits & 4) != 0;
+  if ((bits & 8) != 0) c.type = RandomByteType(random);
+  return c;
+}
+
 TEST(PixelConversionTest, MatchesTheElementwiseFormInEveryCombination) {
   Random random(1);
   for (DType dtype : kTypes) {
     for (int bits = 0; bits < 32; ++bits) {
       for (int64_t channels : {1, 2, 3, 4, 17}) {
-        Case c;
-        c.source.dtype = dtype;
-        c.source.channels_last = (bits & 1) != 0;
-        c.source.reverse_channels = (bits & 2) != 0;
-        c.channels_last = (bits & 4) != 0;
-        if ((bits & 8) != 0) c.type = RandomByteType(random);
+        Case c = CaseOf(dtype, bits, random);
         c.channels = channels;
         c.pixels = Uniform(random, 1, 150);
         c.images = Uniform(random, 1, 3);
@@ -177,12 +183,7 @@ TEST(PixelConversionTest, MatchesWhereAnImageIsManyBlocks) {
                                            {3000, 1},
                                            {16, 300}}) {
       for (int bits = 0; bits < 16; ++bits) {
-        Case c;
-        c.source.dtype = dtype;
-        c.source.channels_last = (bits & 1) != 0;
-        c.source.reverse_channels = (bits & 2) != 0;
-        c.channels_last = (bits & 4) != 0;
-        if ((bits & 8) != 0) c.type = RandomByteType(random);
+        Case c = CaseOf(dtype, bits, random);
         c.channels = channels;
         c.pixels = pixels;
         c.source.mean = RandomNumbers(channels, -50, 150, random);
@@ -199,12 +200,7 @@ TEST(PixelConversionTest, TheTargetNormalizesOnceMore) {
     for (int bits = 0; bits < 64; ++bits) {
       for (const auto& [channels, pixels] :
            {std::pair<int64_t, int64_t>{1, 90}, {3, 70}, {3, 1500}, {5, 33}}) {
-        Case c;
-        c.source.dtype = dtype;
-        c.source.channels_last = (bits & 1) != 0;
-        c.source.reverse_channels = (bits & 2) != 0;
-        c.channels_last = (bits & 4) != 0;
-        if ((bits & 8) != 0) c.type = RandomByteType(random);
+        Case c = CaseOf(dtype, bits, random);
         c.channels = channels;
         c.pixels = pixels;
         if ((bits & 16) != 0) {
