@@ -88,6 +88,33 @@ struct DepthwiseQuads {
   int64_t row_stride = 0;           // to the second row, elements
 };
 
+// Rows of outputs of a depthwise convolution with 3x3 taps, no dilation and the
+// same stride, 1 or 2, along both axes, of a block of out.width = 32 or 16
+// channels in their own order. Columns are read from the image as they come and
+// woven in registers: of four rows, which two output rows share, or of three
+// with a stride of 2. Results are bytes; no residual is added.
+struct Depthwise3x3 {
+  const uint8_t* image = nullptr;  // at the block's first channel
+  // A row of padding, of as many zero points as the image's rows have bytes
+  // from the block's first channel on.
+  const uint8_t* padding = nullptr;
+  int64_t height = 0;  // of the image
+  int64_t width = 0;
+  int64_t pixel_bytes = 0;  // from column to column of it
+  int64_t pad_top = 0;
+  int64_t pad_left = 0;
+  int stride = 1;
+  ByteType type;
+  // [rows][3 columns][out.width][4], rows: 2 with a stride of 1, else 1. The
+  // taps of a second output row lie one image row lower.
+  const int8_t* weights = nullptr;
+  int64_t first_row = 0;   // of outputs
+  int64_t last_row = 0;    // the one after
+  int64_t pixels = 0;      // of an output row
+  QuadOutput out;          // of first_row
+  int64_t row_stride = 0;  // from output row to output row, elements
+};
+
 // Rows of pixels times a block of `out.width` output channels. The inputs of
 // pixel x of row y are `runs` runs of 4 * run_quads bytes, at
 // pixels + y * row_step + x * pixel_step + run_offset[r]; quad q of all runs,

@@ -119,6 +119,11 @@ absl::StatusOr<Conv> Conv::Create(const ConvParams& params,
   const internal::Kernels& kernels = internal::KernelsFor(
       AllFitRounding(params, constants) ? isa : Isa::kPortable);
   if (internal::IsDepthwise(params) &&
+      internal::Depthwise3x3Fits(params, kernels)) {
+    return Conv(params,
+                internal::MakeDepthwise3x3Conv(params, constants, kernels));
+  }
+  if (internal::IsDepthwise(params) &&
       internal::QuadDepthwiseFits(params, kernels)) {
     return Conv(params,
                 internal::MakeQuadDepthwiseConv(params, constants, kernels));

@@ -54,12 +54,6 @@ bool PairingFills(const ConvParams& params);
 // they should be.
 ConvParams RowwiseParams(ConvParams p);
 
-// Output rows of a depthwise convolution that one item of work makes, at least
-// 4: fewer would weave too many input rows twice. Every block of channels reads
-// and writes its part of the same cache lines, so what all blocks touch of
-// these rows should fill a part of an L2 cache.
-int64_t DepthwiseBlockRows(const ConvParams& params);
-
 // Whether one run can go through all taps of a kernel row.
 bool RowIsOneRun(const ConvParams& p);
 
@@ -82,6 +76,16 @@ std::shared_ptr<const ConvKernel> MakeQuadDepthwiseConv(
 // Whether `kernels` have the dot products, and stride and kernel are of usual
 // sizes. Does not depend on the image.
 bool QuadDepthwiseFits(const ConvParams& params, const Kernels& kernels);
+
+// The same of 3x3 taps, with all of a block's weights in registers. REQUIRES:
+// IsDepthwise(params) and Depthwise3x3Fits().
+std::shared_ptr<const ConvKernel> MakeDepthwise3x3Conv(
+    const ConvParams& params, const ConvConstants& constants,
+    const Kernels& kernels);
+
+// Whether `kernels` have that, and the convolution is one it can do. Does not
+// depend on the image.
+bool Depthwise3x3Fits(const ConvParams& params, const Kernels& kernels);
 
 // Winograd's algorithm in integers. REQUIRES: WinogradIsExact().
 std::shared_ptr<const ConvKernel> MakeWinogradConv(

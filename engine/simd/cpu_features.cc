@@ -51,6 +51,7 @@ CpuFeatures Detect() {
   f.avx512_core = zmm && Bit(leaf7.ebx, 16) && Bit(leaf7.ebx, 17) &&
                   Bit(leaf7.ebx, 30) && Bit(leaf7.ebx, 31);
   f.avx512_vnni = f.avx512_core && Bit(leaf7.ecx, 11);
+  f.avx512_vbmi = f.avx512_core && Bit(leaf7.ecx, 1);
   f.amx_int8 = tiles && Bit(leaf7.edx, 24) && Bit(leaf7.edx, 25);
   return f;
 }
@@ -100,6 +101,7 @@ CpuFeatures LimitFeatures(CpuFeatures features, Isa limit) {
   features.avx_vnni |= features.avx512_vnni;
   features.amx_int8 &= limit >= Isa::kAmxInt8;
   features.avx512_vnni &= limit >= Isa::kAvx512Vnni;
+  features.avx512_vbmi &= limit >= Isa::kAvx512Vnni;
   features.avx512_core &= limit >= Isa::kAvx512;
   features.avx_vnni &= limit >= Isa::kAvxVnni;
   features.avx2 &= limit >= Isa::kAvx2;

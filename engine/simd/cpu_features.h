@@ -16,6 +16,7 @@ struct CpuFeatures {
   bool avx_vnni = false;
   bool avx512_core = false;  // F, BW, DQ, VL
   bool avx512_vnni = false;
+  bool avx512_vbmi = false;  // all that have AVX-512 VNNI but the first
   bool amx_int8 = false;
 
   bool operator==(const CpuFeatures&) const = default;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/rounding.h"
 #include "engine/simd/conv_kernel.h"
+#include "engine/simd/depthwise_work.h"
 
 namespace octet::simd::internal {
 namespace {
@@ -85,7 +86,12 @@ class DepthwiseConv : public ConvKernel {
   DepthwiseConv(const ConvParams& params,
                 std::shared_ptr<const WovenWeights> weights,
                 const Kernels& kernels)
-      : params_(params), kernels_(kernels), weights_(std::move(weights)) {
+      : params_(params),
+        kernels_(kernels),
+        weights_(std::move(weights)),
+        work_(params, weights_->blocks(), kPanelWidth,
+              // Rows a dilation apart are woven for one output row only.
+              params.dilation_h > 1 ? 1 : DepthwiseBlockRows(params)) {
     Plan();
   }
 
@@ -93,9 +99,7 @@ class DepthwiseConv : public ConvKernel {
       const ConvParams& params) const override {
     return std::make_shared<DepthwiseConv>(params, weights_, kernels_);
   }
-  int64_t work_items() const override {
-    return params_.batch * row_blocks_ * channel_groups_;
-  }
+  int64_t work_items() const override { return work_.items(); }
   size_t scratch_bytes() const override {
     ScratchLayout layout(nullptr);
     Scratch scratch(*this, layout);
@@ -117,13 +121,7 @@ class DepthwiseConv : public ConvKernel {
     const int16_t** pairs;  // of the output row at work
   };
 
-  // Output rows [first, last) of one image and block of channels.
-  struct Block {
-    int64_t image;
-    int64_t first;
-    int64_t last;
-    int64_t channels;
-  };
+  using Block = DepthwiseWork::Block;
 
   int64_t pair_elements() const { return columns_ * kColumn; }
   void Plan();
@@ -137,15 +135,12 @@ class DepthwiseConv : public ConvKernel {
   ConvParams params_;
   const Kernels& kernels_;
   std::shared_ptr<const WovenWeights> weights_;
+  const DepthwiseWork work_;
 
   int64_t columns_ = 0;     // of a woven row, padding included
   int64_t slots_ = 0;       // pairs of rows kept
   int64_t row_step_ = 1;    // image rows between woven rows
   int64_t row_stride_ = 1;  // woven rows between output rows of a block
-  int64_t block_rows_ = 1;
-  int64_t row_blocks_ = 1;
-  int64_t group_blocks_ = 1;  // blocks of channels of an item
-  int64_t channel_groups_ = 1;
 };
 
 void DepthwiseConv::Plan() {
@@ -153,20 +148,11 @@ void DepthwiseConv::Plan() {
   columns_ =
       (p.out_width() - 1) * p.stride_w + (p.kernel_w - 1) * p.dilation_w + 1;
   slots_ = weights_->pairs(1);
-  const int64_t row_macs =
-      p.out_width() * p.kernel_h * p.kernel_w * kPanelWidth;
   row_stride_ = p.stride_h;
-  block_rows_ = std::min(DepthwiseBlockRows(p), p.out_height());
   if (p.dilation_h > 1) {
-    // Rows a dilation apart are woven together, for one output row only.
     row_step_ = p.dilation_h;
     row_stride_ = 0;
-    block_rows_ = 1;
   }
-  row_blocks_ = CeilDiv(p.out_height(), block_rows_);
-  group_blocks_ = std::clamp(kItemMacs / (row_macs * block_rows_), int64_t{1},
-                             weights_->blocks());
-  channel_groups_ = CeilDiv(weights_->blocks(), group_blocks_);
 }
 
 void DepthwiseConv::WeavePair(const ConvArgs& args, const Block& block,
@@ -253,18 +239,8 @@ void DepthwiseConv::Run(const ConvArgs& args, int64_t begin, int64_t end,
                         std::byte* scratch_bytes) const {
   ScratchLayout layout(scratch_bytes);
   const Scratch scratch(*this, layout);
-  for (int64_t item = begin; item < end; ++item) {
-    const int64_t rows = item / channel_groups_;
-    Block block;
-    block.image = rows / row_blocks_;
-    block.first = rows % row_blocks_ * block_rows_;
-    block.last = std::min(block.first + block_rows_, params_.out_height());
-    const int64_t first = item % channel_groups_ * group_blocks_;
-    const int64_t last = std::min(first + group_blocks_, weights_->blocks());
-    for (block.channels = first; block.channels < last; ++block.channels) {
-      RunBlock(args, block, scratch);
-    }
-  }
+  work_.ForEachBlock(
+      begin, end, [&](const Block& block) { RunBlock(args, block, scratch); });
 }
 
 }  // namespace

@@ -243,14 +243,6 @@ ConvParams RowwiseParams(ConvParams p) {
   return p;
 }
 
-int64_t DepthwiseBlockRows(const ConvParams& p) {
-  constexpr int64_t kBytes = int64_t{1} << 17;
-  constexpr int64_t kLeast = 4;
-  const int64_t row_bytes =
-      p.in_channels * (p.width * p.stride_h + p.out_width());
-  return std::max(kBytes / row_bytes, kLeast);
-}
-
 bool RowIsOneRun(const ConvParams& p) {
   return p.groups == 1 && (p.dilation_w == 1 || p.kernel_w == 1);
 }

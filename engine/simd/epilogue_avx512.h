@@ -38,17 +38,25 @@ struct QuadRounder {
   __m512i high;  // 64 x 8 bit
   bool is_signed;
   bool clamps;  // to less than the dtype's range
+  bool plain;   // unsigned, of zero point 0, and not clamped
 
   explicit QuadRounder(const OutputSpec& spec)
       : zero(_mm512_set1_epi16(static_cast<int16_t>(spec.zero_point))),
         low(_mm512_set1_epi8(static_cast<char>(spec.lo))),
         high(_mm512_set1_epi8(static_cast<char>(spec.hi))),
         is_signed(spec.dtype == DType::kInt8),
-        clamps(spec.hi - spec.lo < 255) {}
+        clamps(spec.hi - spec.lo < 255),
+        plain(!is_signed && !clamps && spec.zero_point == 0) {}
 
+  OCTET_SIMD_INLINE static __m512i Pair(__m512 a, __m512 b) {
+    return _mm512_packs_epi32(_mm512_cvtps_epi32(a), _mm512_cvtps_epi32(b));
+  }
   OCTET_SIMD_INLINE __m512i Round(__m512 a, __m512 b) const {
-    return _mm512_adds_epi16(
-        _mm512_packs_epi32(_mm512_cvtps_epi32(a), _mm512_cvtps_epi32(b)), zero);
+    return _mm512_adds_epi16(Pair(a, b), zero);
+  }
+  // REQUIRES: plain.
+  OCTET_SIMD_INLINE static __m512i PackPlain(const __m512 (&v)[4]) {
+    return _mm512_packus_epi16(Pair(v[0], v[1]), Pair(v[2], v[3]));
   }
 
   // In lane l, bytes 4v to 4v + 3 come from vector v's lane l.

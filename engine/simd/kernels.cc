@@ -19,6 +19,7 @@ constexpr Kernels kPortableKernels = {
     .quad_width = 0,
     .weave_quads = nullptr,
     .depthwise_quads = nullptr,
+    .depthwise_3x3 = nullptr,
     .gemm_quads = nullptr,
     .flip_top_bits = nullptr,
     .winograd_patch = nullptr,
@@ -45,6 +46,7 @@ constexpr Kernels kAvx2Kernels = {
     .quad_width = 0,
     .weave_quads = nullptr,
     .depthwise_quads = nullptr,
+    .depthwise_3x3 = nullptr,
     .gemm_quads = nullptr,
     .flip_top_bits = nullptr,
     .winograd_patch = avx2::TransformPatch,
@@ -86,24 +88,29 @@ constexpr Kernels WithAvx512(Kernels kernels) {
   return kernels;
 }
 
-constexpr Kernels WithVnni(Kernels kernels) {
+Kernels WithVnni(Kernels kernels) {
   kernels.isa = Isa::kAvx512Vnni;
   kernels.product_isa = Isa::kAvx512Vnni;
   kernels.quad_width = kQuadGroup;
   kernels.weave_quads = vnni::WeaveQuads;
   kernels.depthwise_quads = vnni::Depthwise;
+  kernels.depthwise_3x3 = DetectedCpuFeatures().avx512_vbmi
+                              ? vbmi::Depthwise3x3Rows
+                              : vnni::Depthwise3x3Rows;
   kernels.gemm_quads = vnni::Gemm;
   kernels.flip_top_bits = vnni::FlipTopBits;
   return kernels;
 }
 
 constexpr Kernels kAvx512Kernels = WithAvx512(kAvx2Kernels);
-constexpr Kernels kAvx512VnniKernels = WithVnni(kAvx512Kernels);
 
 }  // namespace
 
 const Kernels& KernelsFor(Isa isa) {
-  if (isa >= Isa::kAvx512Vnni) return kAvx512VnniKernels;
+  if (isa >= Isa::kAvx512Vnni) {
+    static const Kernels kernels = WithVnni(kAvx512Kernels);
+    return kernels;
+  }
   if (isa >= Isa::kAvx512) return kAvx512Kernels;
   if (isa >= Isa::kAvxVnni) {
     static const Kernels kernels = WithVnni256(kAvx2Kernels);

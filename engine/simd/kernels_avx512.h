@@ -28,9 +28,17 @@ namespace octet::simd::internal::vnni {
 
 void WeaveQuads(const QuadWeave& weave, uint8_t* dst);
 void Depthwise(const DepthwiseQuads& task);
+void Depthwise3x3Rows(const Depthwise3x3& task);
 void Gemm(const QuadGemm& gemm);
 void FlipTopBits(const void* src, int64_t n, uint8_t* dst);
 
 }  // namespace octet::simd::internal::vnni
+
+// The same with VBMI, in the *_vbmi.cc files.
+namespace octet::simd::internal::vbmi {
+
+void Depthwise3x3Rows(const Depthwise3x3& task);
+
+}  // namespace octet::simd::internal::vbmi
 
 #endif  // OCTET_ENGINE_SIMD_KERNELS_AVX512_H_

@@ -9,6 +9,7 @@
 #include "engine/simd/aligned_vector.h"
 #include "engine/simd/byte_quads.h"
 #include "engine/simd/conv_kernel.h"
+#include "engine/simd/depthwise_work.h"
 #include "engine/simd/quad_panels.h"
 
 namespace octet::simd::internal {
@@ -157,7 +158,9 @@ class QuadDepthwiseConv : public ConvKernel {
         out_height_(params.out_height()),
         out_width_(params.out_width()),
         kernels_(kernels),
-        weights_(std::move(weights)) {
+        weights_(std::move(weights)),
+        work_(params, static_cast<int64_t>(weights_->blocks().size()),
+              kQuadGroup, DepthwiseBlockRows(params) / 2 * 2) {
     Plan();
   }
 
@@ -165,9 +168,7 @@ class QuadDepthwiseConv : public ConvKernel {
       const ConvParams& params) const override {
     return std::make_shared<QuadDepthwiseConv>(params, weights_, kernels_);
   }
-  int64_t work_items() const override {
-    return params_.batch * row_blocks_ * block_groups_;
-  }
+  int64_t work_items() const override { return work_.items(); }
   size_t scratch_bytes() const override {
     ScratchLayout layout(nullptr);
     Scratch scratch(*this, layout);
@@ -199,13 +200,7 @@ class QuadDepthwiseConv : public ConvKernel {
     uint8_t* woven;
   };
 
-  // Output rows [first, last) of one image and block of channels.
-  struct Block {
-    int64_t image;
-    int64_t first;
-    int64_t last;
-    int64_t channels;
-  };
+  using Block = DepthwiseWork::Block;
 
   int64_t row_bytes() const { return params_.width * params_.in_channels; }
   const QuadShape& shape() const { return weights_->shape(); }
@@ -244,13 +239,10 @@ class QuadDepthwiseConv : public ConvKernel {
   const int64_t out_width_;
   const Kernels& kernels_;
   const std::shared_ptr<const QuadWeights> weights_;
+  const DepthwiseWork work_;
 
   Strip strips_[3] = {};  // of widths 64, 32 and 16
   int64_t woven_bytes_ = 0;
-  int64_t block_rows_ = 1;
-  int64_t row_blocks_ = 1;
-  int64_t group_blocks_ = 1;  // blocks of channels of an item
-  int64_t block_groups_ = 1;
 };
 
 QuadDepthwiseConv::Strip QuadDepthwiseConv::PlanStrip(int width) const {
@@ -277,19 +269,11 @@ QuadDepthwiseConv::Strip QuadDepthwiseConv::PlanStrip(int width) const {
 }
 
 void QuadDepthwiseConv::Plan() {
-  const ConvParams& p = params_;
   for (const ChannelBlock& block : weights_->blocks()) {
     Strip strip = PlanStrip(block.width);
     woven_bytes_ = std::max(woven_bytes_, shape().taps_h * strip.quad_bytes);
     strips_[StripIndex(block.width)] = std::move(strip);
   }
-  block_rows_ = std::min(DepthwiseBlockRows(p) / 2 * 2, out_height_);
-  row_blocks_ = CeilDiv(out_height_, block_rows_);
-  const int64_t macs =
-      out_width_ * p.kernel_h * p.kernel_w * kQuadGroup * block_rows_;
-  const auto blocks = static_cast<int64_t>(weights_->blocks().size());
-  group_blocks_ = std::clamp(kItemMacs / macs, int64_t{1}, blocks);
-  block_groups_ = CeilDiv(blocks, group_blocks_);
 }
 
 QuadDepthwiseConv::StripRun QuadDepthwiseConv::BeginStrip(
@@ -406,22 +390,13 @@ void QuadDepthwiseConv::Run(const ConvArgs& args, int64_t begin, int64_t end,
   const Scratch scratch(*this, layout);
   std::memset(scratch.padding, params_.input.zero_point, row_bytes());
   const auto blocks = static_cast<int64_t>(weights_->blocks().size());
-  for (int64_t item = begin; item < end; ++item) {
-    const int64_t rows = item / block_groups_;
-    Block block;
-    block.image = rows / row_blocks_;
-    block.first = rows % row_blocks_ * block_rows_;
-    block.last = std::min(block.first + block_rows_, out_height_);
-    const int64_t first = item % block_groups_ * group_blocks_;
-    const int64_t last = std::min(first + group_blocks_, blocks);
-    for (block.channels = first; block.channels < last; ++block.channels) {
-      const int width = weights_->blocks()[block.channels].width;
-      for (int64_t pixel = 0; pixel < out_width_;
-           pixel += strip(width).pixels) {
-        RunStrip(args, block, pixel, scratch);
-      }
+  work_.ForEachBlock(begin, end, [&](const Block& block) {
+    const int64_t strip_pixels =
+        strip(weights_->blocks()[block.channels].width).pixels;
+    for (int64_t pixel = 0; pixel < out_width_; pixel += strip_pixels) {
+      RunStrip(args, block, pixel, scratch);
     }
-  }
+  });
 }
 
 }  // namespace

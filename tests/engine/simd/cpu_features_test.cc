@@ -56,6 +56,7 @@ TEST(CpuFeaturesTest, AgreesWithTheCompilersDetection) {
   EXPECT_EQ(f.avx2, __builtin_cpu_supports("avx2") != 0);
   EXPECT_EQ(f.fma, __builtin_cpu_supports("fma") != 0);
   EXPECT_EQ(f.avx512_vnni, __builtin_cpu_supports("avx512vnni") != 0);
+  EXPECT_EQ(f.avx512_vbmi, __builtin_cpu_supports("avx512vbmi") != 0);
   EXPECT_LE(ActiveIsa(), BestIsa(f));
 }
 

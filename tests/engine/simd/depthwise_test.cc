@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <vector>
 
+#include "engine/simd/conv_kernel.h"
+#include "engine/simd/kernels_avx512.h"
 #include "tests/engine/simd/oracle.h"
 
 namespace octet::simd {
@@ -46,6 +51,64 @@ TEST(DepthwiseTest, MatchesTheOracleOnBlocksOfEveryWidth) {
       CheckShape(Depthwise(7, channels, 3, stride), seed++);
       CheckShape(Depthwise(6, channels, 5, stride), seed++);
     }
+  }
+}
+
+// 3x3 kernels with byte results, as most networks have them: whole blocks and
+// not, u8 as behind a ReLU and all else, and every edge.
+std::vector<ConvCase> CommonCases() {
+  std::vector<ConvCase> cases;
+  Random random(700);
+  for (int64_t channels : {16, 24, 32, 48, 64, 72, 144}) {
+    for (int64_t width : {1, 2, 3, 4, 5, 6, 7, 8, 9, 14, 17}) {
+      for (int64_t stride : {1, 2}) {
+        ConvCase c;
+        ConvParams& p = c.params;
+        p = Depthwise(Uniform(random, 1, 9), channels, 3, stride);
+        p.width = width;
+        p.batch = Uniform(random, 1, 2);
+        p.pad_top = Uniform(random, 0, 3);
+        p.pad_left = Uniform(random, 0, 3);
+        p.pad_bottom = Uniform(random, 2, 3);
+        p.pad_right = Uniform(random, 2, 3);
+        if (Uniform(random, 0, 1) == 0) {
+          p.input = {DType::kUInt8, static_cast<int>(Uniform(random, 0, 255))};
+        } else {
+          p.input = RandomByteType(random);
+          do {
+            p.output = RandomOutput(random);
+          } while (p.output.dtype == DType::kFloat32);
+        }
+        FillRandom(random, &c);
+        cases.push_back(std::move(c));
+      }
+    }
+  }
+  return cases;
+}
+
+TEST(DepthwiseTest, MatchesTheOracleOnCommonLayers) {
+  Random random(701);
+  for (const ConvCase& c : CommonCases()) ExpectExact(c, random);
+}
+
+// Conv takes the kernels of VBMI where they are.
+TEST(DepthwiseTest, MatchesTheOracleWithoutVbmi) {
+  if (ActiveIsa() < Isa::kAvx512Vnni) {
+    GTEST_SKIP() << "this machine has no AVX-512 VNNI";
+  }
+  internal::Kernels kernels = internal::KernelsFor(Isa::kAvx512Vnni);
+  kernels.depthwise_3x3 = internal::vnni::Depthwise3x3Rows;
+  for (const ConvCase& c : CommonCases()) {
+    ASSERT_TRUE(internal::Depthwise3x3Fits(c.params, kernels));
+    const auto conv =
+        internal::MakeDepthwise3x3Conv(c.params, c.constants(), kernels);
+    std::vector<std::byte> scratch(conv->scratch_bytes());
+    const std::vector<uint8_t> expected = ReferenceConv(c);
+    std::vector<uint8_t> output(expected.size());
+    conv->Run({.input = c.input.data(), .output = output.data()}, 0,
+              conv->work_items(), scratch.data());
+    EXPECT_TRUE(SameBytes(output, expected)) << Describe(c.params);
   }
 }
 
