@@ -104,6 +104,9 @@ struct Depthwise3x3 {
   int64_t pad_top = 0;
   int64_t pad_left = 0;
   int stride = 1;
+  // Neighbouring pixels that make up a block: 1, or 2 of an image of 8
+  // channels, for which out.width and out.channels are 16 and the stride is 1.
+  int side_by_side = 1;
   ByteType type;
   // [rows][3 columns][out.width][4], rows: 2 with a stride of 1, else 1. The
   // taps of a second output row lie one image row lower.

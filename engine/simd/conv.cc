@@ -136,8 +136,8 @@ absl::StatusOr<Conv> Conv::Create(const ConvParams& params,
                     internal::KernelsFor(std::min(kernels.isa, Isa::kAvx2))));
   }
   if (kernels.gemm_quads != nullptr) {
-    const auto make = internal::PairingFills(params)
-                          ? internal::MakePairedConv
+    const auto make = internal::SideBySideFills(params)
+                          ? internal::MakeSideBySideConv
                           : internal::MakeQuadDirectConv;
     return Conv(params, make(params, constants, kernels));
   }

@@ -41,12 +41,14 @@ std::shared_ptr<const ConvKernel> MakeQuadDirectConv(
     const ConvParams& params, const ConvConstants& constants,
     const Kernels& kernels);
 
-// The same for few output channels, two pixels at a time so that they fill a
-// vector. REQUIRES: `kernels` have the dot products, and PairingFills().
-std::shared_ptr<const ConvKernel> MakePairedConv(const ConvParams& params,
-                                                 const ConvConstants& constants,
-                                                 const Kernels& kernels);
-bool PairingFills(const ConvParams& params);
+// The same for few output channels, several pixels at a time so that they fill
+// a vector. REQUIRES: `kernels` have the dot products, and SideBySideFills().
+std::shared_ptr<const ConvKernel> MakeSideBySideConv(
+    const ConvParams& params, const ConvConstants& constants,
+    const Kernels& kernels);
+
+// Whether there are few enough of them. Does not depend on the image.
+bool SideBySideFills(const ConvParams& params);
 
 // What direct convolutions share. An equal convolution of the shape that works
 // best: pixels of a pointwise one, rows of a matrix product and steps of a

@@ -21,11 +21,21 @@ constexpr int kWidest = 32;
 // Output rows that one row of weights makes at a time.
 int64_t RowsOf(const ConvParams& p) { return p.stride_h == 1 ? 2 : 1; }
 
+// See Depthwise3x3.
+int PixelsSideBySide(const ConvParams& p) {
+  return p.in_channels == 8 && p.stride_w == 1 ? 2 : 1;
+}
+
+std::vector<ChannelBlock> BlocksOf(const ConvParams& p) {
+  const int pixels = PixelsSideBySide(p);
+  return SplitChannels(p.in_channels * pixels, kWidest);
+}
+
 // The constants of every block of channels, as Depthwise3x3 has them.
 class BlockWeights {
  public:
   BlockWeights(const ConvParams& p, const ConvConstants& constants)
-      : blocks_(SplitChannels(p.in_channels, kWidest)),
+      : blocks_(BlocksOf(p)),
         block_bytes_(RowsOf(p) * kTaps * kWidest * 4),
         weights_(blocks_.size() * block_bytes_),
         start_(blocks_.size() * kWidest),
@@ -50,7 +60,7 @@ class BlockWeights {
  private:
   void Fill(const ConvParams& p, const ConvConstants& constants, size_t b,
             int c) {
-    const int64_t channel = blocks_[b].first + c;
+    const int64_t channel = (blocks_[b].first + c) % p.in_channels;
     const int8_t* const kernel =
         constants.weights.data() + channel * kTaps * kTaps;
     int8_t* const to = weights_.data() + b * block_bytes_;
@@ -131,6 +141,7 @@ void Depthwise3x3Conv::RunBlock(const ConvArgs& args,
   task.pad_top = p.pad_top;
   task.pad_left = p.pad_left;
   task.stride = static_cast<int>(p.stride_w);
+  task.side_by_side = PixelsSideBySide(p);
   task.type = p.input;
   task.weights = weights_->weights(block.channels);
   task.first_row = block.first;

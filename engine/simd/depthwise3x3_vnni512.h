@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 
 #include "engine/simd/epilogue_avx512.h"
 
@@ -165,18 +166,20 @@ class ColumnReader {
   __m512i quads_[kVectors];
 };
 
-// Sums come four vectors at a time: of kRows output rows, kPixels pixels of
-// each, and kVectors vectors of channels, in this order.
-template <int kWidth, int kStride, BlockBytes kBytes>
+// Sums come four vectors at a time: of kRows output rows, kPlaces places of
+// each, and kVectors vectors of channels, in this order. A place has a pixel,
+// or with kSide = 2 two neighbouring ones of half as many channels.
+template <int kWidth, int kStride, BlockBytes kBytes, int kSide>
 class Block3x3 {
   static constexpr int kTaps = 3;  // columns of a kernel
   static constexpr int kVectors = kWidth / 16;
   static constexpr int kRows = kStride == 1 ? 2 : 1;
   static constexpr int kImageRows = kRows + kTaps - 1;
-  static constexpr int kPixels = 4 / kVectors / kRows;
-  // Columns that a group of pixels shares with the next one, and new ones.
-  static constexpr int kShared = kTaps - kStride;
-  static constexpr int kNew = kStride * kPixels;
+  static constexpr int kPlaces = 4 / kVectors / kRows;
+  static constexpr int kStep = kStride * kSide;  // columns, of a place
+  // Columns that a group of places shares with the next one, and new ones.
+  static constexpr int kShared = kTaps - kStep;
+  static constexpr int kNew = kStep * kPlaces;
 
  public:
   OCTET_SIMD_INLINE explicit Block3x3(const Depthwise3x3& task,
@@ -204,6 +207,7 @@ class Block3x3 {
 
  private:
   static constexpr int kWeights = kRows * kTaps * kVectors;
+  // As many columns as pixels are side by side.
   struct Column {
     __m512i quads[kVectors];
   };
@@ -224,8 +228,10 @@ class Block3x3 {
     int64_t column = -task_.pad_left;
 #pragma GCC unroll 2
     for (int i = 0; i < kShared; ++i) columns[i] = At(rows, column++);
+    constexpr int kPixels = kPlaces * kSide;
     int64_t left = task_.pixels;
-    for (; left >= kPixels && column >= 0 && column + kNew <= task_.width;
+    for (; left >= kPixels && column >= 0 &&
+           column + kNew + kSide - 1 <= task_.width;
          left -= kPixels) {
 #pragma GCC unroll 8
       for (int i = 0; i < kNew; ++i, ++column) {
@@ -242,10 +248,29 @@ class Block3x3 {
   }
 
   OCTET_SIMD_INLINE Column At(const Rows& rows, int64_t column) const {
-    if (column < 0 || column >= task_.width) return padding_;
+    if (column + kSide <= 0 || column >= task_.width) return padding_;
     Column result;
-    reader_.Read(rows, column * task_.pixel_bytes, result.quads);
+    if (kSide == 1 || (column >= 0 && column + kSide <= task_.width)) {
+      reader_.Read(rows, column * task_.pixel_bytes, result.quads);
+    } else {
+      ReadEdge(rows, column, result);
+    }
     return result;
+  }
+
+  // Two columns of which one is padding.
+  __attribute__((noinline)) void ReadEdge(const Rows& rows, int64_t column,
+                                          Column& result) const {
+    uint8_t bytes[4][kWidth];
+    Rows at = {};
+    for (int r = 0; r < kImageRows; ++r) {
+      memset(bytes[r], task_.type.zero_point, kWidth);
+      const int64_t real = column < 0 ? column + 1 : column;
+      memcpy(bytes[r] + (real - column) * task_.pixel_bytes,
+             rows[r] + real * task_.pixel_bytes, kWidth / kSide);
+      at[r] = bytes[r];
+    }
+    reader_.Read(at, 0, result.quads);
   }
 
   // Stores what a group's columns give, of its first `pixels` and `rows`, and
@@ -256,14 +281,27 @@ class Block3x3 {
 #pragma GCC unroll 2
     for (int r = 0; r < kRows && r < rows; ++r) {
 #pragma GCC unroll 4
-      for (int p = 0; p < kPixels && p < pixels; ++p) {
-        reader_.Store(to + r * task_.row_stride + p * task_.out.stride, bytes,
-                      r * kPixels + p);
+      for (int p = 0; p < kPlaces && p * kSide < pixels; ++p) {
+        uint8_t* const place =
+            to + r * task_.row_stride + p * kSide * task_.out.stride;
+        if (kSide == 1 || p * kSide + kSide <= pixels) {
+          reader_.Store(place, bytes, r * kPlaces + p);
+        } else {
+          StoreFirst(place, bytes, r * kPlaces + p);
+        }
       }
     }
 #pragma GCC unroll 2
     for (int i = 0; i < kShared; ++i) columns[i] = columns[kNew + i];
-    return to + kPixels * task_.out.stride;
+    return to + kPlaces * kSide * task_.out.stride;
+  }
+
+  // Of a place's pixels the first.
+  __attribute__((noinline)) void StoreFirst(uint8_t* to, __m512i bytes,
+                                            int i) const {
+    alignas(kVectorBytes) uint8_t all[kVectorBytes];
+    _mm512_store_si512(all, bytes);
+    memcpy(to, all + i * kWidth, kWidth / kSide);
   }
 
   OCTET_SIMD_INLINE __m512i Results(const Columns& columns) const {
@@ -277,9 +315,9 @@ class Block3x3 {
 #pragma GCC unroll 4
       for (int i = 0; i < 4; ++i) {
         const int v = i % kVectors;
-        const int p = i / kVectors % kPixels;
-        const int r = i / kVectors / kPixels;
-        acc[i] = _mm512_dpbusd_epi32(acc[i], columns[p * kStride + t].quads[v],
+        const int p = i / kVectors % kPlaces;
+        const int r = i / kVectors / kPlaces;
+        acc[i] = _mm512_dpbusd_epi32(acc[i], columns[p * kStep + t].quads[v],
                                      weights_[(r * kTaps + t) * kVectors + v]);
       }
     }
@@ -302,20 +340,26 @@ class Block3x3 {
   __m512i weights_[kWeights];
 };
 
-template <int kWidth, int kStride>
+template <int kWidth, int kStride, int kSide = 1>
 void RunBlock(const Depthwise3x3& task) {
   const QuadRounder rounder(*task.out.spec);
-  if (task.out.channels < kWidth) {
-    Block3x3<kWidth, kStride, BlockBytes::kPart>(task, rounder).Run();
-  } else if (task.type.dtype == DType::kUInt8 && rounder.plain) {
-    Block3x3<kWidth, kStride, BlockBytes::kPlain>(task, rounder).Run();
+  if constexpr (kSide == 1) {
+    if (task.out.channels < kWidth) {
+      Block3x3<kWidth, kStride, BlockBytes::kPart, kSide>(task, rounder).Run();
+      return;
+    }
+  }
+  if (task.type.dtype == DType::kUInt8 && rounder.plain) {
+    Block3x3<kWidth, kStride, BlockBytes::kPlain, kSide>(task, rounder).Run();
   } else {
-    Block3x3<kWidth, kStride, BlockBytes::kWhole>(task, rounder).Run();
+    Block3x3<kWidth, kStride, BlockBytes::kWhole, kSide>(task, rounder).Run();
   }
 }
 
 inline void RunDepthwise3x3(const Depthwise3x3& task) {
-  if (task.out.width == 32) {
+  if (task.side_by_side == 2) {
+    RunBlock<16, 1, 2>(task);
+  } else if (task.out.width == 32) {
     task.stride == 1 ? RunBlock<32, 1>(task) : RunBlock<32, 2>(task);
   } else {
     task.stride == 1 ? RunBlock<16, 1>(task) : RunBlock<16, 2>(task);

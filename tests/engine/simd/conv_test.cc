@@ -72,7 +72,26 @@ TEST(ConvTest, MatchesTheOracleAtEveryRowLength) {
   }
 }
 
-// Few output channels are computed two pixels at a time where rows are even.
+// Few output channels are computed up to 16 pixels at a time, as many as divide
+// a row.
+TEST(ConvTest, MatchesTheOracleOnFewChannels) {
+  uint32_t seed = 800;
+  for (int64_t channels = 1; channels <= 9; ++channels) {
+    for (int64_t width : {1, 2, 4, 6, 8, 12, 16, 24, 32, 48}) {
+      ConvParams p = Square(3, 5, channels, 1, 1);
+      p.width = width;
+      CheckShape(p, seed++);
+      p = Square(3, 4, channels, 3, 1 + seed % 2);
+      p.width = width;
+      CheckShape(p, seed++);
+    }
+    // Of weights that pixels side by side would multiply.
+    CheckShape(Square(4, 400, channels, 1, 1), seed++);
+    CheckShape(Square(4, 300, channels, 3, 1), seed++);
+  }
+}
+
+// The same weights for rows of other lengths.
 TEST(ConvTest, FewChannelsStayExactForOtherWidths) {
   for (Isa isa : TestedIsas()) {
     for (int64_t width : {9, 10}) {

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "engine/simd/conv_kernel.h"
+
+namespace octet::simd::internal {
+namespace {
+
+constexpr int64_t kVectorSums = 16;
+// Of weights beyond the two pixels' that only the zeros between them make:
+// little enough to stay in an L1 cache.
+constexpr int64_t kMostBytes = int64_t{16} << 10;
+
+// `count` neighbouring pixels of `p.out_channels` channels are one pixel of so
+// many times as many, of a kernel that is wider by count - 1 strides and moves
+// by `count` of them.
+ConvParams SideBySide(ConvParams p, int64_t count) {
+  p.kernel_w += (count - 1) * p.stride_w;
+  p.stride_w *= count;
+  p.out_channels *= count;
+  return p;
+}
+
+int64_t WeightBytes(const ConvParams& p) {
+  return p.kernel_h * p.kernel_w * p.in_channels * kVectorSums;
+}
+
+// How many pixels' sums fill a vector best: a power of 2, 1 if no more are
+// worth it.
+int64_t FillingPixels(const ConvParams& p) {
+  const bool dense = p.groups == 1 && p.dilation_w == 1;
+  if (!dense || p.stride_w > p.kernel_w) return 1;
+  int64_t count = 1;
+  while (2 * count * p.out_channels <= kVectorSums) count *= 2;
+  // Kernels of several columns share some between two pixels, which is always
+  // a gain.
+  const int64_t least = p.kernel_w > 1 ? 2 : 1;
+  while (count > least && WeightBytes(SideBySide(p, count)) > kMostBytes) {
+    count /= 2;
+  }
+  return count;
+}
+
+// The constants of SideBySide(): each pixel's taps lie a stride further.
+struct SideBySideConstants {
+  SideBySideConstants(const ConvParams& p, const ConvConstants& constants,
+                      int64_t count) {
+    const ConvParams wide = SideBySide(p, count);
+    const int64_t from_row = p.kernel_w * p.in_channels;
+    const int64_t to_row = wide.kernel_w * p.in_channels;
+    weights.resize(wide.out_channels * p.kernel_h * to_row);
+    for (int64_t pixel = 0; pixel < count; ++pixel) {
+      for (int64_t row = 0; row < p.out_channels * p.kernel_h; ++row) {
+        const int64_t to = row + pixel * p.out_channels * p.kernel_h;
+        std::copy_n(&constants.weights[row * from_row], from_row,
+                    &weights[to * to_row + pixel * p.stride_w * p.in_channels]);
+      }
+      bias.insert(bias.end(), constants.bias.begin(), constants.bias.end());
+      multipliers.insert(multipliers.end(), constants.multipliers.begin(),
+                         constants.multipliers.end());
+    }
+  }
+
+  std::vector<int8_t> weights;
+  std::vector<int32_t> bias;
+  std::vector<float> multipliers;
+};
+
+// Computes as many pixels at a time as divide a row of them.
+class SideBySideConv : public ConvKernel {
+ public:
+  // Of `count` pixels at a time, count / 2, ... 1.
+  using Kernels = std::vector<std::shared_ptr<const ConvKernel>>;
+
+  SideBySideConv(const ConvParams& params, Kernels kernels)
+      : kernels_(std::move(kernels)), active_(*kernels_[IndexFor(params)]) {}
+
+  std::shared_ptr<const ConvKernel> ForParams(
+      const ConvParams& params) const override {
+    Kernels kernels;
+    for (size_t i = 0; i < kernels_.size(); ++i) {
+      kernels.push_back(
+          i == IndexFor(params)
+              ? kernels_[i]->ForParams(SideBySide(params, PixelsOf(i)))
+              : kernels_[i]);
+    }
+    return std::make_shared<SideBySideConv>(params, std::move(kernels));
+  }
+  int64_t work_items() const override { return active_.work_items(); }
+  size_t scratch_bytes() const override { return active_.scratch_bytes(); }
+  void Run(const ConvArgs& args, int64_t begin, int64_t end,
+           std::byte* scratch) const override {
+    active_.Run(args, begin, end, scratch);
+  }
+  std::string name() const override { return active_.name(); }
+  int64_t weight_bytes() const override {
+    int64_t bytes = 0;
+    for (const auto& kernel : kernels_) bytes += kernel->weight_bytes();
+    return bytes;
+  }
+
+ private:
+  int64_t PixelsOf(size_t index) const {
+    return int64_t{1} << (kernels_.size() - 1 - index);
+  }
+  size_t IndexFor(const ConvParams& params) const {
+    size_t index = 0;
+    while (params.out_width() % PixelsOf(index) != 0) ++index;
+    return index;
+  }
+
+  const Kernels kernels_;
+  const ConvKernel& active_;
+};
+
+}  // namespace
+
+bool SideBySideFills(const ConvParams& p) { return FillingPixels(p) > 1; }
+
+std::shared_ptr<const ConvKernel> MakeSideBySideConv(
+    const ConvParams& params, const ConvConstants& constants,
+    const Kernels& kernels) {
+  SideBySideConv::Kernels made;
+  for (int64_t count = FillingPixels(params); count >= 1; count /= 2) {
+    const SideBySideConstants wide(params, constants, count);
+    made.push_back(MakeQuadDirectConv(
+        SideBySide(params, count), {wide.weights, wide.bias, wide.multipliers},
+        kernels));
+  }
+  return std::make_shared<SideBySideConv>(params, std::move(made));
+}
+
+}  // namespace octet::simd::internal
