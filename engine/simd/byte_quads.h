@@ -88,12 +88,13 @@ struct DepthwiseQuads {
   int64_t row_stride = 0;           // to the second row, elements
 };
 
-// Rows of outputs of a depthwise convolution with 3x3 taps, no dilation and the
-// same stride, 1 or 2, along both axes, of a block of out.width = 32 or 16
-// channels in their own order. Columns are read from the image as they come and
-// woven in registers: of four rows, which two output rows share, or of three
-// with a stride of 2. Results are bytes; no residual is added.
-struct Depthwise3x3 {
+// Rows of outputs of a depthwise convolution with 3x3 or 5x5 taps, no dilation
+// and the same stride, 1 or 2, along both axes, of a block of out.width = 32 or
+// 16 channels in their own order. Columns are read from the image as they come
+// and woven in registers: quads of four rows, of all that two output rows read,
+// or with 3 taps and a stride of 2 one. Results are bytes; no residual is
+// added.
+struct DirectDepthwise {
   const uint8_t* image = nullptr;  // at the block's first channel
   // A row of padding, of as many zero points as the image's rows have bytes
   // from the block's first channel on.
@@ -103,13 +104,14 @@ struct Depthwise3x3 {
   int64_t pixel_bytes = 0;  // from column to column of it
   int64_t pad_top = 0;
   int64_t pad_left = 0;
+  int taps = 3;  // 3 or 5
   int stride = 1;
   // Neighbouring pixels that make up a block: 1, or 2 of an image of 8
   // channels, for which out.width and out.channels are 16 and the stride is 1.
   int side_by_side = 1;
   ByteType type;
-  // [rows][3 columns][out.width][4], rows: 2 with a stride of 1, else 1. The
-  // taps of a second output row lie one image row lower.
+  // [output rows][taps][quads][out.width][4], quads: 1 with 3 taps, 2 with 5.
+  // The taps of a second output row lie a stride lower.
   const int8_t* weights = nullptr;
   int64_t first_row = 0;   // of outputs
   int64_t last_row = 0;    // the one after

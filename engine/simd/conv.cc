@@ -119,9 +119,9 @@ absl::StatusOr<Conv> Conv::Create(const ConvParams& params,
   const internal::Kernels& kernels = internal::KernelsFor(
       AllFitRounding(params, constants) ? isa : Isa::kPortable);
   if (internal::IsDepthwise(params) &&
-      internal::Depthwise3x3Fits(params, kernels)) {
+      internal::DirectDepthwiseFits(params, kernels)) {
     return Conv(params,
-                internal::MakeDepthwise3x3Conv(params, constants, kernels));
+                internal::MakeDirectDepthwiseConv(params, constants, kernels));
   }
   if (internal::IsDepthwise(params) &&
       internal::QuadDepthwiseFits(params, kernels)) {

@@ -79,15 +79,15 @@ std::shared_ptr<const ConvKernel> MakeQuadDepthwiseConv(
 // sizes. Does not depend on the image.
 bool QuadDepthwiseFits(const ConvParams& params, const Kernels& kernels);
 
-// The same of 3x3 taps, with all of a block's weights in registers. REQUIRES:
-// IsDepthwise(params) and Depthwise3x3Fits().
-std::shared_ptr<const ConvKernel> MakeDepthwise3x3Conv(
+// The same of 3x3 and 5x5 taps, woven in registers. REQUIRES:
+// IsDepthwise(params) and DirectDepthwiseFits().
+std::shared_ptr<const ConvKernel> MakeDirectDepthwiseConv(
     const ConvParams& params, const ConvConstants& constants,
     const Kernels& kernels);
 
 // Whether `kernels` have that, and the convolution is one it can do. Does not
 // depend on the image.
-bool Depthwise3x3Fits(const ConvParams& params, const Kernels& kernels);
+bool DirectDepthwiseFits(const ConvParams& params, const Kernels& kernels);
 
 // Winograd's algorithm in integers. REQUIRES: WinogradIsExact().
 std::shared_ptr<const ConvKernel> MakeWinogradConv(

@@ -19,7 +19,7 @@ constexpr Kernels kPortableKernels = {
     .quad_width = 0,
     .weave_quads = nullptr,
     .depthwise_quads = nullptr,
-    .depthwise_3x3 = nullptr,
+    .direct_depthwise = nullptr,
     .gemm_quads = nullptr,
     .flip_top_bits = nullptr,
     .winograd_patch = nullptr,
@@ -46,7 +46,7 @@ constexpr Kernels kAvx2Kernels = {
     .quad_width = 0,
     .weave_quads = nullptr,
     .depthwise_quads = nullptr,
-    .depthwise_3x3 = nullptr,
+    .direct_depthwise = nullptr,
     .gemm_quads = nullptr,
     .flip_top_bits = nullptr,
     .winograd_patch = avx2::TransformPatch,
@@ -94,9 +94,9 @@ Kernels WithVnni(Kernels kernels) {
   kernels.quad_width = kQuadGroup;
   kernels.weave_quads = vnni::WeaveQuads;
   kernels.depthwise_quads = vnni::Depthwise;
-  kernels.depthwise_3x3 = DetectedCpuFeatures().avx512_vbmi
-                              ? vbmi::Depthwise3x3Rows
-                              : vnni::Depthwise3x3Rows;
+  kernels.direct_depthwise = DetectedCpuFeatures().avx512_vbmi
+                                 ? vbmi::DirectDepthwiseRows
+                                 : vnni::DirectDepthwiseRows;
   kernels.gemm_quads = vnni::Gemm;
   kernels.flip_top_bits = vnni::FlipTopBits;
   return kernels;

@@ -197,7 +197,7 @@ struct EverySecondTask {
 // Of byte_quads.h.
 struct QuadWeave;
 struct DepthwiseQuads;
-struct Depthwise3x3;
+struct DirectDepthwise;
 struct QuadGemm;
 
 struct Kernels {
@@ -213,7 +213,7 @@ struct Kernels {
   int quad_width;
   void (*weave_quads)(const QuadWeave& weave, uint8_t* dst);
   void (*depthwise_quads)(const DepthwiseQuads& task);
-  void (*depthwise_3x3)(const Depthwise3x3& task);  // null with 256 bits
+  void (*direct_depthwise)(const DirectDepthwise& task);  // null with 256 bits
   void (*gemm_quads)(const QuadGemm& gemm);
   // dst[i] = src[i] + 128, from s8 to u8.
   void (*flip_top_bits)(const void* src, int64_t n, uint8_t* dst);

@@ -28,7 +28,7 @@ namespace octet::simd::internal::vnni {
 
 void WeaveQuads(const QuadWeave& weave, uint8_t* dst);
 void Depthwise(const DepthwiseQuads& task);
-void Depthwise3x3Rows(const Depthwise3x3& task);
+void DirectDepthwiseRows(const DirectDepthwise& task);
 void Gemm(const QuadGemm& gemm);
 void FlipTopBits(const void* src, int64_t n, uint8_t* dst);
 
@@ -37,7 +37,7 @@ void FlipTopBits(const void* src, int64_t n, uint8_t* dst);
 // The same with VBMI, in the *_vbmi.cc files.
 namespace octet::simd::internal::vbmi {
 
-void Depthwise3x3Rows(const Depthwise3x3& task);
+void DirectDepthwiseRows(const DirectDepthwise& task);
 
 }  // namespace octet::simd::internal::vbmi
 

@@ -54,23 +54,24 @@ TEST(DepthwiseTest, MatchesTheOracleOnBlocksOfEveryWidth) {
   }
 }
 
-// 3x3 kernels with byte results, as most networks have them: whole blocks and
-// not, u8 as behind a ReLU and all else, and every edge.
+// 3x3 and 5x5 kernels with byte results, as most networks have them: whole
+// blocks and not, u8 as behind a ReLU and all else, and every edge.
 std::vector<ConvCase> CommonCases() {
   std::vector<ConvCase> cases;
   Random random(700);
   for (int64_t channels : {8, 16, 24, 32, 48, 64, 72, 144}) {
     for (int64_t width : {1, 2, 3, 4, 5, 6, 7, 8, 9, 14, 17}) {
-      for (int64_t stride : {1, 2}) {
+      for (int64_t stride : {1, 1, 2, 2}) {
+        const int64_t kernel = cases.size() % 2 == 0 ? 3 : 5;
         ConvCase c;
         ConvParams& p = c.params;
-        p = Depthwise(Uniform(random, 1, 9), channels, 3, stride);
+        p = Depthwise(Uniform(random, 1, 9), channels, kernel, stride);
         p.width = width;
         p.batch = Uniform(random, 1, 2);
-        p.pad_top = Uniform(random, 0, 3);
-        p.pad_left = Uniform(random, 0, 3);
-        p.pad_bottom = Uniform(random, 2, 3);
-        p.pad_right = Uniform(random, 2, 3);
+        p.pad_top = Uniform(random, 0, kernel);
+        p.pad_left = Uniform(random, 0, kernel);
+        p.pad_bottom = Uniform(random, kernel - 1, kernel);
+        p.pad_right = Uniform(random, kernel - 1, kernel);
         if (Uniform(random, 0, 1) == 0) {
           p.input = {DType::kUInt8, static_cast<int>(Uniform(random, 0, 255))};
         } else {
@@ -98,11 +99,11 @@ TEST(DepthwiseTest, MatchesTheOracleWithoutVbmi) {
     GTEST_SKIP() << "this machine has no AVX-512 VNNI";
   }
   internal::Kernels kernels = internal::KernelsFor(Isa::kAvx512Vnni);
-  kernels.depthwise_3x3 = internal::vnni::Depthwise3x3Rows;
+  kernels.direct_depthwise = internal::vnni::DirectDepthwiseRows;
   for (const ConvCase& c : CommonCases()) {
-    ASSERT_TRUE(internal::Depthwise3x3Fits(c.params, kernels));
+    ASSERT_TRUE(internal::DirectDepthwiseFits(c.params, kernels));
     const auto conv =
-        internal::MakeDepthwise3x3Conv(c.params, c.constants(), kernels);
+        internal::MakeDirectDepthwiseConv(c.params, c.constants(), kernels);
     std::vector<std::byte> scratch(conv->scratch_bytes());
     const std::vector<uint8_t> expected = ReferenceConv(c);
     std::vector<uint8_t> output(expected.size());

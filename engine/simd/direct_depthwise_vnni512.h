@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef OCTET_ENGINE_SIMD_DEPTHWISE3X3_VNNI512_H_
-#define OCTET_ENGINE_SIMD_DEPTHWISE3X3_VNNI512_H_
+#ifndef OCTET_ENGINE_SIMD_DIRECT_DEPTHWISE_VNNI512_H_
+#define OCTET_ENGINE_SIMD_DIRECT_DEPTHWISE_VNNI512_H_
 
 #include <immintrin.h>
 
@@ -11,29 +11,29 @@
 
 #include "engine/simd/epilogue_avx512.h"
 
-// Depthwise3x3 with AVX-512 VNNI, and with VBMI where it is compiled for that.
-// Included by the files of kernels_avx512.h alone, in an unnamed namespace for
-// the reason that epilogue_avx2.h gives.
+// DirectDepthwise with AVX-512 VNNI, and with VBMI where it is compiled for
+// that. Included by the files of kernels_avx512.h alone, in an unnamed
+// namespace for the reason that epilogue_avx2.h gives.
 namespace octet::simd::internal {
 namespace {
 
 // What a block's bytes are: 32 or 16 u8 whose results are u8 with the zero
-// point 0 and no clamp, as behind most ReLUs; as many, u8 or s8, with any
-// result; or fewer.
-enum class BlockBytes { kPlain, kWhole, kPart };
+// point 0 and no clamp, as behind most ReLUs; or as many or fewer, u8 or s8,
+// with any result.
+enum class BlockBytes { kPlain, kAny };
 
 // Reads columns of a block, as quads: of every channel a byte of each of four
-// rows, or of three.
-template <int kWidth, int kRows, BlockBytes kBytes>
+// rows.
+template <int kWidth, BlockBytes kBytes>
 class ColumnReader {
  public:
   static constexpr int kVectors = kWidth / 16;
 
-  explicit ColumnReader(const Depthwise3x3& task)
+  explicit ColumnReader(const DirectDepthwise& task)
       : mask_(static_cast<__mmask32>(FirstBytes(task.out.channels))),
         flip_(_mm512_set1_epi8(task.type.dtype == DType::kInt8 ? -128 : 0)) {
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) quads_[v] = LoadVector(&kOrder[v]);
+    for (int v = 0; v < kVectors; ++v) order_[v] = LoadVector(&kOrder[v]);
 #ifndef __AVX512VBMI__
     in_lanes_ = _mm512_broadcast_i32x4(
         _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
@@ -43,35 +43,43 @@ class ColumnReader {
   // Keeps what Read() needs in registers from here on.
   OCTET_SIMD_INLINE void Keep() {
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) KeepInRegister(quads_[v]);
+    for (int v = 0; v < kVectors; ++v) KeepInRegister(order_[v]);
 #ifndef __AVX512VBMI__
     KeepInRegister(in_lanes_);
 #endif
     if constexpr (kBytes != BlockBytes::kPlain) KeepInRegister(flip_);
   }
 
-  // Those of channels 16 v to 16 v + 15 of the column at offset `at`.
-  OCTET_SIMD_INLINE void Read(const uint8_t* const (&rows)[4], int64_t at,
+  // Those of channels 16 v to 16 v + 15 of the column at offset `at`, of the
+  // first kRows of `rows`, 2 to 4; with fewer than 4 the others are anything,
+  // and meet weights of 0.
+  template <int kRows>
+  OCTET_SIMD_INLINE void Read(const uint8_t* const* rows, int64_t at,
                               __m512i (&quads)[kVectors]) const {
     if constexpr (kWidth == 32) {
       const __m512i a = Flipped(
           _mm512_inserti64x4(_mm512_castsi256_si512(Load32(rows[0] + at)),
                              Load32(rows[1] + at), 1));
-      __m512i b = _mm512_castsi256_si512(Load32(rows[2] + at));
-      if constexpr (kRows == 4) {
+      __m512i b = a;
+      if constexpr (kRows > 2) {
+        b = _mm512_castsi256_si512(Load32(rows[2] + at));
+      }
+      if constexpr (kRows > 3) {
         b = _mm512_inserti64x4(b, Load32(rows[3] + at), 1);
       }
-      b = Flipped(b);
+      if constexpr (kRows > 2) b = Flipped(b);
 #pragma GCC unroll 2
-      for (int v = 0; v < kVectors; ++v) quads[v] = Permuted(a, quads_[v], b);
+      for (int v = 0; v < kVectors; ++v) quads[v] = Permuted(a, order_[v], b);
     } else {
       __m512i x = _mm512_castsi128_si512(Load16(rows[0] + at));
       x = _mm512_inserti32x4(x, Load16(rows[1] + at), 1);
-      x = _mm512_inserti32x4(x, Load16(rows[2] + at), 2);
-      if constexpr (kRows == 4) {
+      if constexpr (kRows > 2) {
+        x = _mm512_inserti32x4(x, Load16(rows[2] + at), 2);
+      }
+      if constexpr (kRows > 3) {
         x = _mm512_inserti32x4(x, Load16(rows[3] + at), 3);
       }
-      quads[0] = Permuted(Flipped(x), quads_[0]);
+      quads[0] = Permuted(Flipped(x), order_[0]);
     }
   }
 
@@ -85,7 +93,7 @@ class ColumnReader {
     if constexpr (kWidth == 32) {
       const __m256i part = i == 0 ? _mm512_castsi512_si256(bytes)
                                   : _mm512_extracti64x4_epi64(bytes, 1);
-      if constexpr (kBytes == BlockBytes::kPart) {
+      if constexpr (kBytes == BlockBytes::kAny) {
         _mm256_mask_storeu_epi8(to, mask_, part);
       } else {
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), part);
@@ -95,7 +103,7 @@ class ColumnReader {
                            : i == 1 ? _mm512_extracti32x4_epi32(bytes, 1)
                            : i == 2 ? _mm512_extracti32x4_epi32(bytes, 2)
                                     : _mm512_extracti32x4_epi32(bytes, 3);
-      if constexpr (kBytes == BlockBytes::kPart) {
+      if constexpr (kBytes == BlockBytes::kAny) {
         _mm_mask_storeu_epi8(to, static_cast<__mmask16>(mask_), part);
       } else {
         _mm_storeu_si128(reinterpret_cast<__m128i*>(to), part);
@@ -106,13 +114,12 @@ class ColumnReader {
  private:
 #ifdef __AVX512VBMI__
   // For every byte of the quads of each vector, where it is among the rows'.
-  // The fourth of three rows meets weights of 0: the third will do.
   using Order = std::array<uint8_t, kVectorBytes>;
   static constexpr std::array<Order, kVectors> kOrder = [] {
     std::array<Order, kVectors> order{};
     for (int i = 0; i < kVectors * kVectorBytes; ++i) {
       const int channel = i / 4;
-      const int row = std::min(i % 4, kRows - 1);
+      const int row = i % 4;
       order[i / kVectorBytes][i % kVectorBytes] =
           static_cast<uint8_t>(row * kWidth + channel);
     }
@@ -132,7 +139,7 @@ class ColumnReader {
     std::array<Order, kVectors> order{};
     for (int i = 0; i < kVectors * 16; ++i) {
       const int channels = i / 4;
-      const int row = std::min(i % 4, kRows - 1);
+      const int row = i % 4;
       order[i / 16][i % 16] = row * kWidth / 4 + channels;
     }
     return order;
@@ -149,13 +156,13 @@ class ColumnReader {
 #endif
 
   OCTET_SIMD_INLINE __m256i Load32(const uint8_t* p) const {
-    if constexpr (kBytes == BlockBytes::kPart) {
+    if constexpr (kBytes == BlockBytes::kAny) {
       return _mm256_maskz_loadu_epi8(mask_, p);
     }
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
   }
   OCTET_SIMD_INLINE __m128i Load16(const uint8_t* p) const {
-    if constexpr (kBytes == BlockBytes::kPart) {
+    if constexpr (kBytes == BlockBytes::kAny) {
       return _mm_maskz_loadu_epi8(static_cast<__mmask16>(mask_), p);
     }
     return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
@@ -163,36 +170,41 @@ class ColumnReader {
 
   const __mmask32 mask_;  // of the channels that there are
   __m512i flip_;
-  __m512i quads_[kVectors];
+  __m512i order_[kVectors];
 };
 
 // Sums come four vectors at a time: of kRows output rows, kPlaces places of
 // each, and kVectors vectors of channels, in this order. A place has a pixel,
 // or with kSide = 2 two neighbouring ones of half as many channels.
-template <int kWidth, int kStride, BlockBytes kBytes, int kSide>
-class Block3x3 {
-  static constexpr int kTaps = 3;  // columns of a kernel
+template <int kTaps, int kWidth, int kStride, BlockBytes kBytes, int kSide>
+class DepthwiseBlock {
   static constexpr int kVectors = kWidth / 16;
-  static constexpr int kRows = kStride == 1 ? 2 : 1;
-  static constexpr int kImageRows = kRows + kTaps - 1;
+  // Three image rows make one quad; those of a second output row would not.
+  static constexpr int kRows = kTaps == 3 && kStride == 2 ? 1 : 2;
+  static constexpr int kImageRows = kTaps + (kRows - 1) * kStride;
+  static constexpr int kQuads = (kImageRows + 3) / 4;  // of a column
   static constexpr int kPlaces = 4 / kVectors / kRows;
   static constexpr int kStep = kStride * kSide;  // columns, of a place
   // Columns that a group of places shares with the next one, and new ones.
   static constexpr int kShared = kTaps - kStep;
   static constexpr int kNew = kStep * kPlaces;
+  static constexpr int kWeights = kRows * kTaps * kQuads * kVectors;
+  // Else there are too many, and they come from the L1 cache.
+  static constexpr bool kKeepsWeights = kWeights <= 12;
 
  public:
-  OCTET_SIMD_INLINE explicit Block3x3(const Depthwise3x3& task,
-                                      const QuadRounder& rounder)
+  OCTET_SIMD_INLINE explicit DepthwiseBlock(const DirectDepthwise& task,
+                                            const QuadRounder& rounder)
       : task_(task), reader_(task), rounder_(rounder) {
     const __m512i zero =
         _mm512_set1_epi8(static_cast<char>(task.type.zero_point));
-#pragma GCC unroll 2
-    for (__m512i& quads : padding_.quads) quads = reader_.Flipped(zero);
+    padding_ = reader_.Flipped(zero);
+    if constexpr (kKeepsWeights) {
 #pragma GCC unroll 12
-    for (int i = 0; i < kWeights; ++i) {
-      weights_[i] = LoadVector(task.weights + i * kVectorBytes);
-      KeepInRegister(weights_[i]);
+      for (int i = 0; i < kWeights; ++i) {
+        weights_[i] = LoadVector(task.weights + i * kVectorBytes);
+        KeepInRegister(weights_[i]);
+      }
     }
     reader_.Keep();
   }
@@ -206,17 +218,16 @@ class Block3x3 {
   }
 
  private:
-  static constexpr int kWeights = kRows * kTaps * kVectors;
   // As many columns as pixels are side by side.
   struct Column {
-    __m512i quads[kVectors];
+    __m512i quads[kQuads][kVectors];
   };
-  using Rows = const uint8_t* [4];
+  using Rows = const uint8_t* [kImageRows];
   using Columns = Column[kShared + kNew];
 
   OCTET_SIMD_INLINE void RunRow(int64_t row, uint8_t* to) const {
     Rows rows = {};
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int r = 0; r < kImageRows; ++r) {
       const int64_t y = row * kStride - task_.pad_top + r;
       rows[r] = y < 0 || y >= task_.height
@@ -226,7 +237,7 @@ class Block3x3 {
     const int stored = row + 1 < task_.last_row ? kRows : 1;
     Columns columns;
     int64_t column = -task_.pad_left;
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int i = 0; i < kShared; ++i) columns[i] = At(rows, column++);
     constexpr int kPixels = kPlaces * kSide;
     int64_t left = task_.pixels;
@@ -235,8 +246,7 @@ class Block3x3 {
          left -= kPixels) {
 #pragma GCC unroll 8
       for (int i = 0; i < kNew; ++i, ++column) {
-        reader_.Read(rows, column * task_.pixel_bytes,
-                     columns[kShared + i].quads);
+        columns[kShared + i] = Read(rows, column * task_.pixel_bytes);
       }
       to = StoreGroup(columns, kPixels, stored, to);
     }
@@ -247,21 +257,35 @@ class Block3x3 {
     }
   }
 
-  OCTET_SIMD_INLINE Column At(const Rows& rows, int64_t column) const {
-    if (column + kSide <= 0 || column >= task_.width) return padding_;
-    Column result;
-    if (kSide == 1 || (column >= 0 && column + kSide <= task_.width)) {
-      reader_.Read(rows, column * task_.pixel_bytes, result.quads);
-    } else {
-      ReadEdge(rows, column, result);
+  OCTET_SIMD_INLINE Column Read(const Rows& rows, int64_t at) const {
+    Column column;
+    reader_.template Read<std::min(kImageRows, 4)>(rows, at, column.quads[0]);
+    if constexpr (kQuads == 2) {
+      reader_.template Read<kImageRows - 4>(rows + 4, at, column.quads[1]);
     }
-    return result;
+    return column;
+  }
+
+  OCTET_SIMD_INLINE Column At(const Rows& rows, int64_t column) const {
+    if (column + kSide <= 0 || column >= task_.width) {
+      Column padding;
+#pragma GCC unroll 2
+      for (int q = 0; q < kQuads; ++q) {
+#pragma GCC unroll 2
+        for (int v = 0; v < kVectors; ++v) padding.quads[q][v] = padding_;
+      }
+      return padding;
+    }
+    if (kSide == 1 || (column >= 0 && column + kSide <= task_.width)) {
+      return Read(rows, column * task_.pixel_bytes);
+    }
+    return ReadEdge(rows, column);
   }
 
   // Two columns of which one is padding.
-  __attribute__((noinline)) void ReadEdge(const Rows& rows, int64_t column,
-                                          Column& result) const {
-    uint8_t bytes[4][kWidth];
+  __attribute__((noinline)) Column ReadEdge(const Rows& rows,
+                                            int64_t column) const {
+    uint8_t bytes[kImageRows][kWidth];
     Rows at = {};
     for (int r = 0; r < kImageRows; ++r) {
       memset(bytes[r], task_.type.zero_point, kWidth);
@@ -270,7 +294,7 @@ class Block3x3 {
              rows[r] + real * task_.pixel_bytes, kWidth / kSide);
       at[r] = bytes[r];
     }
-    reader_.Read(at, 0, result.quads);
+    return Read(at, 0);
   }
 
   // Stores what a group's columns give, of its first `pixels` and `rows`, and
@@ -278,20 +302,20 @@ class Block3x3 {
   OCTET_SIMD_INLINE uint8_t* StoreGroup(Columns& columns, int64_t pixels,
                                         int rows, uint8_t* to) const {
     const __m512i bytes = Results(columns);
-#pragma GCC unroll 2
-    for (int r = 0; r < kRows && r < rows; ++r) {
 #pragma GCC unroll 4
-      for (int p = 0; p < kPlaces && p * kSide < pixels; ++p) {
-        uint8_t* const place =
-            to + r * task_.row_stride + p * kSide * task_.out.stride;
-        if (kSide == 1 || p * kSide + kSide <= pixels) {
-          reader_.Store(place, bytes, r * kPlaces + p);
-        } else {
-          StoreFirst(place, bytes, r * kPlaces + p);
-        }
+    for (int i = 0; i < kRows * kPlaces; ++i) {
+      const int r = i / kPlaces;
+      const int first = i % kPlaces * kSide;  // pixel
+      if (r >= rows || first >= pixels) continue;
+      uint8_t* const place =
+          to + r * task_.row_stride + first * task_.out.stride;
+      if (kSide == 1 || first + kSide <= pixels) {
+        reader_.Store(place, bytes, i);
+      } else {
+        StoreFirst(place, bytes, i);
       }
     }
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int i = 0; i < kShared; ++i) columns[i] = columns[kNew + i];
     return to + kPlaces * kSide * task_.out.stride;
   }
@@ -310,15 +334,19 @@ class Block3x3 {
     for (int i = 0; i < 4; ++i) {
       acc[i] = LoadVector(task_.out.start + 16 * (i % kVectors));
     }
-#pragma GCC unroll 3
+#pragma GCC unroll 5
     for (int t = 0; t < kTaps; ++t) {
+#pragma GCC unroll 2
+      for (int q = 0; q < kQuads; ++q) {
 #pragma GCC unroll 4
-      for (int i = 0; i < 4; ++i) {
-        const int v = i % kVectors;
-        const int p = i / kVectors % kPlaces;
-        const int r = i / kVectors / kPlaces;
-        acc[i] = _mm512_dpbusd_epi32(acc[i], columns[p * kStep + t].quads[v],
-                                     weights_[(r * kTaps + t) * kVectors + v]);
+        for (int i = 0; i < 4; ++i) {
+          const int v = i % kVectors;
+          const int p = i / kVectors % kPlaces;
+          const int r = i / kVectors / kPlaces;
+          acc[i] = _mm512_dpbusd_epi32(
+              acc[i], columns[p * kStep + t].quads[q][v],
+              Weights(((r * kTaps + t) * kQuads + q) * kVectors + v));
+        }
       }
     }
     __m512 scaled[4];
@@ -333,40 +361,51 @@ class Block3x3 {
                                        : rounder_.Pack(scaled));
   }
 
-  const Depthwise3x3& task_;
-  ColumnReader<kWidth, kImageRows, kBytes> reader_;
+  OCTET_SIMD_INLINE __m512i Weights(int i) const {
+    if constexpr (kKeepsWeights) return weights_[i];
+    return LoadVector(task_.weights + i * kVectorBytes);
+  }
+
+  const DirectDepthwise& task_;
+  ColumnReader<kWidth, kBytes> reader_;
   const QuadRounder& rounder_;
-  Column padding_;
-  __m512i weights_[kWeights];
+  __m512i padding_;
+  __m512i weights_[kKeepsWeights ? kWeights : 1];
 };
 
-template <int kWidth, int kStride, int kSide = 1>
-void RunBlock(const Depthwise3x3& task) {
+template <int kTaps, int kWidth, int kStride, int kSide = 1>
+void RunBlock(const DirectDepthwise& task) {
   const QuadRounder rounder(*task.out.spec);
-  if constexpr (kSide == 1) {
-    if (task.out.channels < kWidth) {
-      Block3x3<kWidth, kStride, BlockBytes::kPart, kSide>(task, rounder).Run();
-      return;
-    }
-  }
-  if (task.type.dtype == DType::kUInt8 && rounder.plain) {
-    Block3x3<kWidth, kStride, BlockBytes::kPlain, kSide>(task, rounder).Run();
+  if (task.out.channels == kWidth && task.type.dtype == DType::kUInt8 &&
+      rounder.plain) {
+    DepthwiseBlock<kTaps, kWidth, kStride, BlockBytes::kPlain, kSide>(task,
+                                                                      rounder)
+        .Run();
   } else {
-    Block3x3<kWidth, kStride, BlockBytes::kWhole, kSide>(task, rounder).Run();
+    DepthwiseBlock<kTaps, kWidth, kStride, BlockBytes::kAny, kSide>(task,
+                                                                    rounder)
+        .Run();
   }
 }
 
-inline void RunDepthwise3x3(const Depthwise3x3& task) {
+template <int kTaps>
+void RunTaps(const DirectDepthwise& task) {
   if (task.side_by_side == 2) {
-    RunBlock<16, 1, 2>(task);
+    RunBlock<kTaps, 16, 1, 2>(task);
   } else if (task.out.width == 32) {
-    task.stride == 1 ? RunBlock<32, 1>(task) : RunBlock<32, 2>(task);
+    task.stride == 1 ? RunBlock<kTaps, 32, 1>(task)
+                     : RunBlock<kTaps, 32, 2>(task);
   } else {
-    task.stride == 1 ? RunBlock<16, 1>(task) : RunBlock<16, 2>(task);
+    task.stride == 1 ? RunBlock<kTaps, 16, 1>(task)
+                     : RunBlock<kTaps, 16, 2>(task);
   }
+}
+
+inline void DirectDepthwiseOf(const DirectDepthwise& task) {
+  task.taps == 3 ? RunTaps<3>(task) : RunTaps<5>(task);
 }
 
 }  // namespace
 }  // namespace octet::simd::internal
 
-#endif  // OCTET_ENGINE_SIMD_DEPTHWISE3X3_VNNI512_H_
+#endif  // OCTET_ENGINE_SIMD_DIRECT_DEPTHWISE_VNNI512_H_

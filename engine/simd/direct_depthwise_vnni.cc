@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/simd/depthwise3x3_vnni512.h"
+#include "engine/simd/direct_depthwise_vnni512.h"
 #include "engine/simd/kernels_avx512.h"
 
 namespace octet::simd::internal::vnni {
 
-void Depthwise3x3Rows(const Depthwise3x3& task) { RunDepthwise3x3(task); }
+void DirectDepthwiseRows(const DirectDepthwise& task) {
+  DirectDepthwiseOf(task);
+}
 
 }  // namespace octet::simd::internal::vnni

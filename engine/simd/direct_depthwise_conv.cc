@@ -15,13 +15,16 @@
 namespace octet::simd::internal {
 namespace {
 
-constexpr int64_t kTaps = 3;
 constexpr int kWidest = 32;
 
-// Output rows that one row of weights makes at a time.
-int64_t RowsOf(const ConvParams& p) { return p.stride_h == 1 ? 2 : 1; }
+// See DirectDepthwise: output rows that read the same columns, and quads that
+// make up a column.
+int64_t RowsOf(const ConvParams& p) {
+  return p.kernel_h == 3 && p.stride_h == 2 ? 1 : 2;
+}
+int64_t QuadsOf(const ConvParams& p) { return p.kernel_h == 3 ? 1 : 2; }
 
-// See Depthwise3x3.
+// See DirectDepthwise.
 int PixelsSideBySide(const ConvParams& p) {
   return p.in_channels == 8 && p.stride_w == 1 ? 2 : 1;
 }
@@ -31,12 +34,12 @@ std::vector<ChannelBlock> BlocksOf(const ConvParams& p) {
   return SplitChannels(p.in_channels * pixels, kWidest);
 }
 
-// The constants of every block of channels, as Depthwise3x3 has them.
+// The constants of every block of channels, as DirectDepthwise has them.
 class BlockWeights {
  public:
   BlockWeights(const ConvParams& p, const ConvConstants& constants)
       : blocks_(BlocksOf(p)),
-        block_bytes_(RowsOf(p) * kTaps * kWidest * 4),
+        block_bytes_(RowsOf(p) * p.kernel_w * QuadsOf(p) * kWidest * 4),
         weights_(blocks_.size() * block_bytes_),
         start_(blocks_.size() * kWidest),
         multipliers_(blocks_.size() * kWidest) {
@@ -62,15 +65,17 @@ class BlockWeights {
             int c) {
     const int64_t channel = (blocks_[b].first + c) % p.in_channels;
     const int8_t* const kernel =
-        constants.weights.data() + channel * kTaps * kTaps;
+        constants.weights.data() + channel * p.kernel_h * p.kernel_w;
     int8_t* const to = weights_.data() + b * block_bytes_;
     int64_t sum = 0;
-    for (int64_t y = 0; y < kTaps; ++y) {
-      for (int64_t x = 0; x < kTaps; ++x) {
-        const int8_t weight = kernel[y * kTaps + x];
+    for (int64_t y = 0; y < p.kernel_h; ++y) {
+      for (int64_t x = 0; x < p.kernel_w; ++x) {
+        const int8_t weight = kernel[y * p.kernel_w + x];
         sum += weight;
         for (int64_t r = 0; r < RowsOf(p); ++r) {
-          to[((r * kTaps + x) * blocks_[b].width + c) * 4 + y + r] = weight;
+          const int64_t row = y + r * p.stride_h;
+          const int64_t quad = (r * p.kernel_w + x) * QuadsOf(p) + row / 4;
+          to[(quad * blocks_[b].width + c) * 4 + row % 4] = weight;
         }
       }
     }
@@ -87,11 +92,11 @@ class BlockWeights {
   AlignedVector<float> multipliers_;
 };
 
-class Depthwise3x3Conv : public ConvKernel {
+class DirectDepthwiseConv : public ConvKernel {
  public:
-  Depthwise3x3Conv(const ConvParams& params,
-                   std::shared_ptr<const BlockWeights> weights,
-                   const Kernels& kernels)
+  DirectDepthwiseConv(const ConvParams& params,
+                      std::shared_ptr<const BlockWeights> weights,
+                      const Kernels& kernels)
       : params_(params),
         kernels_(kernels),
         weights_(std::move(weights)),
@@ -100,7 +105,7 @@ class Depthwise3x3Conv : public ConvKernel {
 
   std::shared_ptr<const ConvKernel> ForParams(
       const ConvParams& params) const override {
-    return std::make_shared<Depthwise3x3Conv>(params, weights_, kernels_);
+    return std::make_shared<DirectDepthwiseConv>(params, weights_, kernels_);
   }
   int64_t work_items() const override { return work_.items(); }
   size_t scratch_bytes() const override {
@@ -126,12 +131,12 @@ class Depthwise3x3Conv : public ConvKernel {
   const DepthwiseWork work_;
 };
 
-void Depthwise3x3Conv::RunBlock(const ConvArgs& args,
-                                const DepthwiseWork::Block& block,
-                                const uint8_t* padding) const {
+void DirectDepthwiseConv::RunBlock(const ConvArgs& args,
+                                   const DepthwiseWork::Block& block,
+                                   const uint8_t* padding) const {
   const ConvParams& p = params_;
   const ChannelBlock& channels = weights_->blocks()[block.channels];
-  Depthwise3x3 task;
+  DirectDepthwise task;
   task.image = static_cast<const uint8_t*>(args.input) +
                block.image * p.height * row_bytes() + channels.first;
   task.padding = padding;
@@ -140,6 +145,7 @@ void Depthwise3x3Conv::RunBlock(const ConvArgs& args,
   task.pixel_bytes = p.in_channels;
   task.pad_top = p.pad_top;
   task.pad_left = p.pad_left;
+  task.taps = static_cast<int>(p.kernel_w);
   task.stride = static_cast<int>(p.stride_w);
   task.side_by_side = PixelsSideBySide(p);
   task.type = p.input;
@@ -158,11 +164,11 @@ void Depthwise3x3Conv::RunBlock(const ConvArgs& args,
   out.output = static_cast<uint8_t*>(args.output) +
                (block.image * p.out_height() + block.first) * task.row_stride +
                channels.first;
-  kernels_.depthwise_3x3(task);
+  kernels_.direct_depthwise(task);
 }
 
-void Depthwise3x3Conv::Run(const ConvArgs& args, int64_t begin, int64_t end,
-                           std::byte* scratch) const {
+void DirectDepthwiseConv::Run(const ConvArgs& args, int64_t begin, int64_t end,
+                              std::byte* scratch) const {
   ScratchLayout layout(scratch);
   auto* const padding = layout.Take<uint8_t>(row_bytes());
   std::memset(padding, params_.input.zero_point, row_bytes());
@@ -173,17 +179,17 @@ void Depthwise3x3Conv::Run(const ConvArgs& args, int64_t begin, int64_t end,
 
 }  // namespace
 
-bool Depthwise3x3Fits(const ConvParams& p, const Kernels& kernels) {
-  return kernels.depthwise_3x3 != nullptr && p.kernel_h == kTaps &&
-         p.kernel_w == kTaps && p.dilation_h == 1 && p.dilation_w == 1 &&
-         p.stride_h == p.stride_w && p.stride_h <= 2 &&
+bool DirectDepthwiseFits(const ConvParams& p, const Kernels& kernels) {
+  return kernels.direct_depthwise != nullptr && p.kernel_h == p.kernel_w &&
+         (p.kernel_h == 3 || p.kernel_h == 5) && p.dilation_h == 1 &&
+         p.dilation_w == 1 && p.stride_h == p.stride_w && p.stride_h <= 2 &&
          !p.residual.has_value() && p.output.dtype != DType::kFloat32;
 }
 
-std::shared_ptr<const ConvKernel> MakeDepthwise3x3Conv(
+std::shared_ptr<const ConvKernel> MakeDirectDepthwiseConv(
     const ConvParams& params, const ConvConstants& constants,
     const Kernels& kernels) {
-  return std::make_shared<Depthwise3x3Conv>(
+  return std::make_shared<DirectDepthwiseConv>(
       params, std::make_shared<BlockWeights>(params, constants), kernels);
 }
 
