@@ -122,6 +122,17 @@ def _rows_of(name: str, path: pathlib.Path, batches: bool) -> Callable:
     return rows
 
 
+def octet_rows(model: "Model", count: int) -> dict[str, np.ndarray]:
+    """The rows as octet takes them: where a model does not batch, a leading 1
+    of its own is the axis of rows."""
+    return {
+        name: values[:, 0]
+        if not model.batches and values.shape[1] == 1
+        else values
+        for name, values in model.rows(count).items()
+    }
+
+
 def open_batch(path: pathlib.Path, to: pathlib.Path) -> None:
     """Writes a model with the leading dimension of its inputs and outputs left
     open: exporters often write a 1 there."""

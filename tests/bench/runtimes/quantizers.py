@@ -13,7 +13,7 @@ from onnxruntime import quantization
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from contenders import OCTET_MODEL, Refused
-from models import Model
+from models import Model, octet_rows
 
 SAMPLES = 32
 
@@ -21,7 +21,7 @@ SAMPLES = 32
 def with_octet(model: Model, folder: pathlib.Path) -> pathlib.Path:
     path = folder / "octet_int8.onnx"
     command = [OCTET_MODEL, "quantize", str(model.path), f"--output={path}"]
-    for name, rows in model.rows(SAMPLES).items():
+    for name, rows in octet_rows(model, SAMPLES).items():
         np.save(folder / f"{name.replace('/', '_')}.npy", rows)
         command.append(
             f"--calibration={name}={folder / name.replace('/', '_')}.npy"

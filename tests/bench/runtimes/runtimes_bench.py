@@ -89,12 +89,12 @@ def measure(
             source = files[file]
             if file == "nncf":
                 source = source.clone()
-            if model.batches or kind is not contenders.Octet:
-                running[column] = kind(source, rows, threads)
-            else:
-                running[column] = kind(
-                    source, {k: v[None] for k, v in rows.items()}, threads
-                )
+            octet = kind is contenders.Octet
+            running[column] = kind(
+                source,
+                models.octet_rows(model, batch) if octet else rows,
+                threads,
+            )
         except contenders.Refused as refusal:
             results[column] = {"refused": str(refusal)}
     times: dict = {column: [] for column in running}
