@@ -116,7 +116,7 @@ struct DirectDepthwise {
   int64_t first_row = 0;   // of outputs
   int64_t last_row = 0;    // the one after
   int64_t pixels = 0;      // of an output row
-  QuadOutput out;          // of first_row
+  QuadOutput out;          // of first_row; constants [out.width]
   int64_t row_stride = 0;  // from output row to output row, elements
 };
 

@@ -47,7 +47,8 @@ std::shared_ptr<const ConvKernel> MakeSideBySideConv(
     const ConvParams& params, const ConvConstants& constants,
     const Kernels& kernels);
 
-// Whether there are few enough of them. Does not depend on the image.
+// Whether there are few enough of them, and the kernel is dense, with no
+// dilation or gap between pixels along a row. Does not depend on the image.
 bool SideBySideFills(const ConvParams& params);
 
 // What direct convolutions share. An equal convolution of the shape that works

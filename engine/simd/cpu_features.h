@@ -16,7 +16,7 @@ struct CpuFeatures {
   bool avx_vnni = false;
   bool avx512_core = false;  // F, BW, DQ, VL
   bool avx512_vnni = false;
-  bool avx512_vbmi = false;  // all that have AVX-512 VNNI but the first
+  bool avx512_vbmi = false;  // missing in the first with AVX-512 VNNI
   bool amx_int8 = false;
 
   bool operator==(const CpuFeatures&) const = default;

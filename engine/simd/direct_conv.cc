@@ -249,7 +249,9 @@ bool RowIsOneRun(const ConvParams& p) {
 
 PanelSource DirectPanels(const ConvParams& params,
                          const ConvConstants& constants) {
-  const ConvParams p = RowwiseParams(params);
+  // Not RowwiseParams(), for those depend on the image: what they make rows is
+  // one run all the same.
+  const ConvParams& p = params;
   PanelSource source;
   source.weights = constants.weights.data();
   const int64_t inputs = p.in_channels / p.groups;

@@ -4,8 +4,6 @@
 
 #include <immintrin.h>
 
-#include <algorithm>
-#include <array>
 #include <cstdint>
 #include <cstring>
 
@@ -33,7 +31,7 @@ class ColumnReader {
       : mask_(static_cast<__mmask32>(FirstBytes(task.out.channels))),
         flip_(_mm512_set1_epi8(task.type.dtype == DType::kInt8 ? -128 : 0)) {
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) order_[v] = LoadVector(&kOrder[v]);
+    for (int v = 0; v < kVectors; ++v) order_[v] = LoadVector(kOrder.of[v]);
 #ifndef __AVX512VBMI__
     in_lanes_ = _mm512_broadcast_i32x4(
         _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
@@ -114,13 +112,15 @@ class ColumnReader {
  private:
 #ifdef __AVX512VBMI__
   // For every byte of the quads of each vector, where it is among the rows'.
-  using Order = std::array<uint8_t, kVectorBytes>;
-  static constexpr std::array<Order, kVectors> kOrder = [] {
-    std::array<Order, kVectors> order{};
+  struct Order {
+    uint8_t of[kVectors][kVectorBytes];
+  };
+  static constexpr Order kOrder = [] {
+    Order order{};
     for (int i = 0; i < kVectors * kVectorBytes; ++i) {
       const int channel = i / 4;
       const int row = i % 4;
-      order[i / kVectorBytes][i % kVectorBytes] =
+      order.of[i / kVectorBytes][i % kVectorBytes] =
           static_cast<uint8_t>(row * kWidth + channel);
     }
     return order;
@@ -134,13 +134,15 @@ class ColumnReader {
   }
 #else
   // The same of four channels at a time, whose bytes `in_lanes_` sorts.
-  using Order = std::array<int32_t, 16>;
-  static constexpr std::array<Order, kVectors> kOrder = [] {
-    std::array<Order, kVectors> order{};
+  struct Order {
+    int32_t of[kVectors][16];
+  };
+  static constexpr Order kOrder = [] {
+    Order order{};
     for (int i = 0; i < kVectors * 16; ++i) {
       const int channels = i / 4;
       const int row = i % 4;
-      order[i / 16][i % 16] = row * kWidth / 4 + channels;
+      order.of[i / 16][i % 16] = row * kWidth / 4 + channels;
     }
     return order;
   }();
@@ -259,7 +261,8 @@ class DepthwiseBlock {
 
   OCTET_SIMD_INLINE Column Read(const Rows& rows, int64_t at) const {
     Column column;
-    reader_.template Read<std::min(kImageRows, 4)>(rows, at, column.quads[0]);
+    reader_.template Read<(kImageRows < 4 ? kImageRows : 4)>(rows, at,
+                                                             column.quads[0]);
     if constexpr (kQuads == 2) {
       reader_.template Read<kImageRows - 4>(rows + 4, at, column.quads[1]);
     }

@@ -389,7 +389,6 @@ void QuadDepthwiseConv::Run(const ConvArgs& args, int64_t begin, int64_t end,
   ScratchLayout layout(scratch_bytes);
   const Scratch scratch(*this, layout);
   std::memset(scratch.padding, params_.input.zero_point, row_bytes());
-  const auto blocks = static_cast<int64_t>(weights_->blocks().size());
   work_.ForEachBlock(begin, end, [&](const Block& block) {
     const int64_t strip_pixels =
         strip(weights_->blocks()[block.channels].width).pixels;

@@ -9,14 +9,29 @@ namespace octet::simd::internal {
 namespace {
 
 constexpr int64_t kVectorSums = 16;
-// Of weights beyond the two pixels' that only the zeros between them make:
-// little enough to stay in an L1 cache.
+// The zeros between the taps of pixels side by side are multiplied, too: the
+// weights should stay in an L1 cache.
 constexpr int64_t kMostBytes = int64_t{16} << 10;
+
+// All pixels in one row where they follow each other without padding.
+ConvParams InOneRow(ConvParams p) {
+  const bool pads = p.pad_top != 0 || p.pad_left != 0 || p.pad_bottom != 0 ||
+                    p.pad_right != 0;
+  if (p.kernel_h != 1 || p.kernel_w != 1 || p.stride_h != 1 ||
+      p.stride_w != 1 || pads) {
+    return p;
+  }
+  p.width *= p.batch * p.height;
+  p.height = 1;
+  p.batch = 1;
+  return p;
+}
 
 // `count` neighbouring pixels of `p.out_channels` channels are one pixel of so
 // many times as many, of a kernel that is wider by count - 1 strides and moves
 // by `count` of them.
-ConvParams SideBySide(ConvParams p, int64_t count) {
+ConvParams SideBySide(const ConvParams& params, int64_t count) {
+  ConvParams p = InOneRow(params);
   p.kernel_w += (count - 1) * p.stride_w;
   p.stride_w *= count;
   p.out_channels *= count;
@@ -34,9 +49,8 @@ int64_t FillingPixels(const ConvParams& p) {
   if (!dense || p.stride_w > p.kernel_w) return 1;
   int64_t count = 1;
   while (2 * count * p.out_channels <= kVectorSums) count *= 2;
-  // Kernels of several columns share some between two pixels, which is always
-  // a gain.
-  const int64_t least = p.kernel_w > 1 ? 2 : 1;
+  // Two pixels that share columns of their kernels are always a gain.
+  const int64_t least = p.stride_w < p.kernel_w ? 2 : 1;
   while (count > least && WeightBytes(SideBySide(p, count)) > kMostBytes) {
     count /= 2;
   }
@@ -68,25 +82,23 @@ struct SideBySideConstants {
   std::vector<float> multipliers;
 };
 
-// Computes as many pixels at a time as divide a row of them.
+// Computes as many pixels at a time as divide a row of them. Of the variants
+// for other numbers only the weights matter.
 class SideBySideConv : public ConvKernel {
  public:
   // Of `count` pixels at a time, count / 2, ... 1.
-  using Kernels = std::vector<std::shared_ptr<const ConvKernel>>;
+  using Variants = std::vector<std::shared_ptr<const ConvKernel>>;
 
-  SideBySideConv(const ConvParams& params, Kernels kernels)
-      : kernels_(std::move(kernels)), active_(*kernels_[IndexFor(params)]) {}
+  SideBySideConv(const ConvParams& params, Variants variants)
+      : variants_(std::move(variants)), active_(*variants_[IndexFor(params)]) {}
 
   std::shared_ptr<const ConvKernel> ForParams(
       const ConvParams& params) const override {
-    Kernels kernels;
-    for (size_t i = 0; i < kernels_.size(); ++i) {
-      kernels.push_back(
-          i == IndexFor(params)
-              ? kernels_[i]->ForParams(SideBySide(params, PixelsOf(i)))
-              : kernels_[i]);
-    }
-    return std::make_shared<SideBySideConv>(params, std::move(kernels));
+    Variants variants = variants_;
+    const size_t used = IndexFor(params);
+    variants[used] =
+        variants[used]->ForParams(SideBySide(params, PixelsOf(used)));
+    return std::make_shared<SideBySideConv>(params, std::move(variants));
   }
   int64_t work_items() const override { return active_.work_items(); }
   size_t scratch_bytes() const override { return active_.scratch_bytes(); }
@@ -97,21 +109,22 @@ class SideBySideConv : public ConvKernel {
   std::string name() const override { return active_.name(); }
   int64_t weight_bytes() const override {
     int64_t bytes = 0;
-    for (const auto& kernel : kernels_) bytes += kernel->weight_bytes();
+    for (const auto& variant : variants_) bytes += variant->weight_bytes();
     return bytes;
   }
 
  private:
   int64_t PixelsOf(size_t index) const {
-    return int64_t{1} << (kernels_.size() - 1 - index);
+    return int64_t{1} << (variants_.size() - 1 - index);
   }
   size_t IndexFor(const ConvParams& params) const {
+    const int64_t pixels = InOneRow(params).out_width();
     size_t index = 0;
-    while (params.out_width() % PixelsOf(index) != 0) ++index;
+    while (pixels % PixelsOf(index) != 0) ++index;
     return index;
   }
 
-  const Kernels kernels_;
+  const Variants variants_;
   const ConvKernel& active_;
 };
 
@@ -122,7 +135,7 @@ bool SideBySideFills(const ConvParams& p) { return FillingPixels(p) > 1; }
 std::shared_ptr<const ConvKernel> MakeSideBySideConv(
     const ConvParams& params, const ConvConstants& constants,
     const Kernels& kernels) {
-  SideBySideConv::Kernels made;
+  SideBySideConv::Variants made;
   for (int64_t count = FillingPixels(params); count >= 1; count /= 2) {
     const SideBySideConstants wide(params, constants, count);
     made.push_back(MakeQuadDirectConv(

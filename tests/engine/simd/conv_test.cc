@@ -119,6 +119,46 @@ TEST(ConvTest, FewChannelsStayExactForOtherWidths) {
   }
 }
 
+// What is one row of pixels may be laid out as a column of them, whatever the
+// weights were packed for.
+TEST(ConvTest, SharesItsWeightsWithImagesOfOneRow) {
+  Random random(14);
+  for (Isa isa : TestedIsas()) {
+    for (int64_t kernel : {1, 2, 3, 5}) {
+      for (int64_t out : {1, 2, 4, 8, 20}) {
+        for (int64_t in : {3, 8}) {
+          ConvCase c;
+          c.params = Square(1, in, out, 1, 1);
+          c.params.kernel_w = kernel;
+          c.params.width = 16 + kernel - 1;
+          c.params.input.zero_point = 9;
+          FillRandom(random, &c);
+          for (int64_t first : {1, 4}) {
+            ConvParams params = c.params;
+            params.height = first;
+            const auto conv = Conv::Create(params, c.constants(), isa);
+            ASSERT_TRUE(conv.ok()) << conv.status();
+            for (int64_t height : {1, 3, 4}) {
+              for (int64_t batch : {1, 2}) {
+                const auto other = conv->ForInput(batch, height, params.width);
+                ASSERT_TRUE(other.ok()) << other.status();
+                ConvCase d = c;
+                d.params = other->params();
+                d.input =
+                    RandomBytes(random, batch * height * params.width * in);
+                EXPECT_TRUE(
+                    SameBytes(RunConv(*other, d, 2, random), ReferenceConv(d)))
+                    << other->name() << " " << Describe(d.params) << " from "
+                    << first << " rows";
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(ConvTest, MatchesTheOracleAtEveryPixelTail) {
   uint32_t seed = 100;
   for (int64_t size = 1; size <= 14; ++size) {

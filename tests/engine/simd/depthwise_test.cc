@@ -191,24 +191,28 @@ TEST(DepthwiseTest, MatchesTheOracleOnUnusualSizes) {
 
 // The sums of one size are computed with the weights packed for another.
 TEST(DepthwiseTest, SharesItsWeightsWithOtherSizes) {
+  Random random(9);
   for (Isa isa : TestedIsas()) {
-    Random random(9);
-    ConvCase small;
-    small.params = Depthwise(9, 70, 3, 1);
-    small.params.height = 1;
-    small.params.pad_top = small.params.pad_bottom = 1;
-    FillRandom(random, &small);
-    const auto conv = Conv::Create(small.params, small.constants(), isa);
-    ASSERT_TRUE(conv.ok()) << conv.status();
-    ConvCase large = small;
-    large.params.height = 8;
-    large.params.width = 11;
-    large.params.batch = 2;
-    large.input = RandomBytes(random, 2 * 8 * 11 * 70);
-    const auto other = conv->ForInput(2, 8, 11);
-    ASSERT_TRUE(other.ok()) << other.status();
-    EXPECT_TRUE(
-        SameBytes(RunConv(*other, large, 2, random), ReferenceConv(large)));
+    for (int64_t kernel : {3, 5, 7}) {
+      for (int64_t channels : {8, 70}) {
+        ConvCase small;
+        small.params = Depthwise(9, channels, kernel, 1);
+        small.params.height = 1;
+        FillRandom(random, &small);
+        const auto conv = Conv::Create(small.params, small.constants(), isa);
+        ASSERT_TRUE(conv.ok()) << conv.status();
+        ConvCase large = small;
+        large.params.height = 8;
+        large.params.width = 11;
+        large.params.batch = 2;
+        large.input = RandomBytes(random, 2 * 8 * 11 * channels);
+        const auto other = conv->ForInput(2, 8, 11);
+        ASSERT_TRUE(other.ok()) << other.status();
+        EXPECT_TRUE(
+            SameBytes(RunConv(*other, large, 2, random), ReferenceConv(large)))
+            << other->name() << " " << Describe(large.params);
+      }
+    }
   }
 }
 
