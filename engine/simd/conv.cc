@@ -135,15 +135,15 @@ absl::StatusOr<Conv> Conv::Create(const ConvParams& params,
                     params, constants,
                     internal::KernelsFor(std::min(kernels.isa, Isa::kAvx2))));
   }
+  if (internal::WinogradIsExact(params, constants, kernels) &&
+      internal::WinogradIsCheaper(params, kernels)) {
+    return Conv(params, internal::MakeWinogradConv(params, constants, kernels));
+  }
   if (kernels.gemm_quads != nullptr) {
     const auto make = internal::SideBySideFills(params)
                           ? internal::MakeSideBySideConv
                           : internal::MakeQuadDirectConv;
     return Conv(params, make(params, constants, kernels));
-  }
-  if (internal::WinogradIsExact(params, constants, kernels) &&
-      internal::WinogradIsCheaper(params)) {
-    return Conv(params, internal::MakeWinogradConv(params, constants, kernels));
   }
   return Conv(params, internal::MakeDirectConv(params, constants, kernels));
 }

@@ -22,6 +22,8 @@ constexpr Kernels kPortableKernels = {
     .direct_depthwise = nullptr,
     .gemm_quads = nullptr,
     .flip_top_bits = nullptr,
+    .winograd_tiles = 0,
+    .winograd_width = 0,
     .winograd_patch = nullptr,
     .winograd_group = nullptr,
     .sum = portable::Sum,
@@ -49,6 +51,8 @@ constexpr Kernels kAvx2Kernels = {
     .direct_depthwise = nullptr,
     .gemm_quads = nullptr,
     .flip_top_bits = nullptr,
+    .winograd_tiles = 6,
+    .winograd_width = 8,
     .winograd_patch = avx2::TransformPatch,
     .winograd_group = avx2::MultiplyGroup,
     .sum = avx2::Sum,
@@ -99,6 +103,10 @@ Kernels WithVnni(Kernels kernels) {
                                  : vnni::DirectDepthwiseRows;
   kernels.gemm_quads = vnni::Gemm;
   kernels.flip_top_bits = vnni::FlipTopBits;
+  kernels.winograd_tiles = 12;
+  kernels.winograd_width = 16;
+  kernels.winograd_patch = vnni::TransformPatch;
+  kernels.winograd_group = vnni::MultiplyGroup;
   return kernels;
 }
 

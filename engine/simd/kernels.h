@@ -85,7 +85,6 @@ struct DepthwiseRow {
 inline constexpr int kWinogradOutput = 4;  // outputs of a tile along an axis
 inline constexpr int kWinogradInput = 6;
 inline constexpr int kWinogradPoints = 36;
-inline constexpr int kWinogradGroup = 6;  // tiles multiplied at a time
 
 // One tile of 6 x 6 pixels to 36 points of `channels` numbers, a multiple of
 // 16; what lies beyond the image's channels may be anything.
@@ -113,7 +112,7 @@ struct WinogradGroup {
   int32_t* products = nullptr;  // scratch, [36][tiles][width]
   int64_t channels = 0;
   int pairs = 0;
-  int tiles = 0;  // 1 to kWinogradGroup
+  int tiles = 0;  // 1 to Kernels::winograd_tiles
   int width = kPanelWidth;
   const WinogradTarget* targets = nullptr;  // [tiles]
   int64_t row_stride = 0;                   // of the output, elements
@@ -217,6 +216,10 @@ struct Kernels {
   void (*gemm_quads)(const QuadGemm& gemm);
   // dst[i] = src[i] + 128, from s8 to u8.
   void (*flip_top_bits)(const void* src, int64_t n, uint8_t* dst);
+  // Tiles that are multiplied at a time, at most, and channels of the narrowest
+  // panel, 8 or 16; 0 and null where there are none.
+  int winograd_tiles;
+  int winograd_width;
   void (*winograd_patch)(const WinogradPatch& patch);
   void (*winograd_group)(const WinogradGroup& group);
   void (*sum)(const SumTask& task);

@@ -31,6 +31,8 @@ void Depthwise(const DepthwiseQuads& task);
 void DirectDepthwiseRows(const DirectDepthwise& task);
 void Gemm(const QuadGemm& gemm);
 void FlipTopBits(const void* src, int64_t n, uint8_t* dst);
+void TransformPatch(const WinogradPatch& patch);
+void MultiplyGroup(const WinogradGroup& group);
 
 }  // namespace octet::simd::internal::vnni
 

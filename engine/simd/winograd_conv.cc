@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/rounding.h"
+#include "engine/simd/byte_quads.h"
 #include "engine/simd/conv_kernel.h"
 
 // Winograd's minimal filtering F(4x4, 3x3), exact in integers.
@@ -37,11 +38,30 @@ constexpr int kIn = kWinogradInput;
 constexpr int kOut = kWinogradOutput;
 constexpr int kTaps = 3;
 constexpr int64_t kSumLimit = int64_t{1} << 25;
-// Tiles whose widened and transformed inputs are kept at a time.
-constexpr int64_t kBlockTiles = 24;
+// Of a core: transformed weights that are larger come from beyond it for every
+// block of tiles.
+constexpr int64_t kL2Bytes = int64_t{1} << 20;
+// What arrives from beyond it, and from an L3 cache of weights that would fit.
+constexpr int64_t kFarBytesPerCycle = 8;
+constexpr int64_t kNearBytesPerCycle = 64;
 
 constexpr int kG[kIn][kTaps] = {{6, 0, 0}, {-4, -4, -4}, {-4, 4, -4},
                                 {1, 2, 4}, {1, -2, 4},   {0, 0, 12}};
+
+int64_t WeightBytes(const ConvParams& p) {
+  return kWinogradPoints * CeilDiv(p.in_channels, 2) * 2 * p.out_channels *
+         static_cast<int64_t>(sizeof(int16_t));
+}
+
+// Tiles whose transformed inputs are kept at a time: few, or, where weights are
+// read again for every block, as many as half of an L2 cache holds.
+int64_t MostBlockTiles(const ConvParams& p) {
+  constexpr int64_t kLeast = 24;
+  if (WeightBytes(p) <= kL2Bytes) return kLeast;
+  const int64_t tile_bytes =
+      kWinogradPoints * p.in_channels * static_cast<int64_t>(sizeof(int16_t));
+  return std::max(kL2Bytes / 2 / tile_bytes, kLeast);
+}
 
 struct Panel {
   int64_t first_channel = 0;
@@ -52,15 +72,16 @@ struct Panel {
 // Transformed weights [panel][36][pair][position][2] and the panels' constants.
 class WinogradWeights {
  public:
-  WinogradWeights(const ConvParams& p, const ConvConstants& constants)
+  // Panels are `least_width` channels wide, at least.
+  WinogradWeights(const ConvParams& p, const ConvConstants& constants,
+                  int least_width)
       : pairs_(CeilDiv(p.in_channels, 2)) {
     for (int64_t c = 0; c < p.out_channels; c += kPanelWidth) {
       Panel panel;
       panel.first_channel = c;
       panel.channels =
           static_cast<int>(std::min<int64_t>(kPanelWidth, p.out_channels - c));
-      panel.width =
-          panel.channels <= kPanelWidth / 2 ? kPanelWidth / 2 : kPanelWidth;
+      panel.width = panel.channels <= least_width ? least_width : kPanelWidth;
       panels_.push_back(panel);
     }
     weights_.resize(size() * panel_stride());
@@ -177,7 +198,7 @@ class WinogradConv : public ConvKernel {
         : rows(layout.Take<int16_t>(kIn * conv.row_elements() + kPanelWidth)),
           points(layout.Take<int16_t>(conv.block_rows_ * conv.tiles_x_ *
                                       kWinogradPoints * conv.channels_)),
-          products(layout.Take<int32_t>(kWinogradPoints * kWinogradGroup *
+          products(layout.Take<int32_t>(kWinogradPoints * conv.group_tiles() *
                                         kPanelWidth)),
           targets(
               layout.Take<WinogradTarget>(conv.block_rows_ * conv.tiles_x_)) {}
@@ -194,6 +215,7 @@ class WinogradConv : public ConvKernel {
     int tiles;
   };
 
+  int64_t group_tiles() const { return kernels_.winograd_tiles; }
   int64_t row_elements() const { return window_.columns * params_.in_channels; }
   void Plan();
   int64_t BlockTiles(int64_t block) const;
@@ -231,7 +253,7 @@ void WinogradConv::Plan() {
   window_.left = p.pad_left;
   window_.columns = tiles_x_ * kOut + kTaps - 1;
   const int64_t rows = p.batch * tiles_y_;
-  block_rows_ = std::clamp(kBlockTiles / tiles_x_, int64_t{1}, rows);
+  block_rows_ = std::clamp(MostBlockTiles(p) / tiles_x_, int64_t{1}, rows);
   blocks_ = CeilDiv(rows, block_rows_);
   const int64_t panel_macs = block_rows_ * tiles_x_ * kWinogradPoints *
                              weights_->pairs() * 2 * kPanelWidth;
@@ -248,7 +270,7 @@ int64_t WinogradConv::BlockTiles(int64_t block) const {
 // Cuts `tiles` into as few groups as can be, as equal as can be.
 WinogradConv::Group WinogradConv::GroupAt(int64_t tiles, int64_t first) const {
   const int64_t left = tiles - first;
-  const int64_t groups = CeilDiv(left, kWinogradGroup);
+  const int64_t groups = CeilDiv(left, group_tiles());
   return {first, static_cast<int>(CeilDiv(left, groups))};
 }
 
@@ -367,47 +389,60 @@ bool WinogradIsExact(const ConvParams& p, const ConvConstants& constants,
       p.stride_w != 1 || p.dilation_h != 1 || p.dilation_w != 1) {
     return false;
   }
-  const int64_t largest =
-      std::max(HighestOf(p.input.dtype) - p.input.zero_point,
-               p.input.zero_point - LowestOf(p.input.dtype));
+  const int64_t above = HighestOf(p.input.dtype) - p.input.zero_point;
+  const int64_t below = p.input.zero_point - LowestOf(p.input.dtype);
   const int64_t taps = kTaps * kTaps * p.in_channels;
   for (int64_t o = 0; o < p.out_channels; ++o) {
-    int64_t sum = 0;
+    int64_t positive = 0;
+    int64_t negative = 0;
     for (int8_t w : constants.weights.subspan(o * taps, taps)) {
-      sum += std::abs(int{w});
+      (w > 0 ? positive : negative) += std::abs(int{w});
     }
-    if (sum * largest >= kSumLimit) return false;
+    const int64_t highest = positive * above + negative * below;
+    const int64_t lowest = negative * above + positive * below;
+    if (std::max(highest, lowest) >= kSumLimit) return false;
   }
   return true;
 }
 
-// Counts vector instructions that both need per image: multiplications and
-// additions of products, the transforms' additions and shifts (per tile: 12
-// times 17 on inputs, 10 times 15 and 16 times 3 on outputs), and loads and
-// stores of what goes through memory in between, weights included, which the
-// direct algorithm reads from nearer memory.
-bool WinogradIsCheaper(const ConvParams& p) {
+bool WinogradIsCheaper(const ConvParams& p, const Kernels& kernels) {
+  const bool quads = kernels.gemm_quads != nullptr;
+  const bool wide = kernels.quad_width == kQuadGroup;
+  const int64_t sums = wide ? 16 : 8;  // of a vector
+  const int64_t vectors = CeilDiv(p.out_channels, sums);
+  const int64_t row =
+      quads ? CeilDiv(3 * p.in_channels, 4) : CeilDiv(3 * p.in_channels, 2);
+  // A dot product, or a multiplication and an addition.
+  const int64_t direct = p.batch * p.out_height() * p.out_width() * row * 3 *
+                         vectors * (quads ? 1 : 2);
   const int64_t pairs = CeilDiv(p.in_channels, 2);
-  const int64_t vectors = CeilDiv(p.out_channels, 8);
-  const int64_t direct = p.out_height() * p.out_width() *
-                         CeilDiv(3 * p.in_channels, 2) * 3 * vectors * 2;
   const int64_t tiles =
-      CeilDiv(p.out_height(), kOut) * CeilDiv(p.out_width(), kOut);
-  const int64_t groups = CeilDiv(tiles, kWinogradGroup);
-  const int64_t products = tiles * kWinogradPoints * pairs * vectors * 2;
+      p.batch * CeilDiv(p.out_height(), kOut) * CeilDiv(p.out_width(), kOut);
+  const int64_t groups = CeilDiv(tiles, kernels.winograd_tiles);
+  const int64_t products =
+      tiles * kWinogradPoints * pairs * vectors * (wide ? 1 : 2);
   const int64_t weights = groups * kWinogradPoints * pairs * vectors;
-  const int64_t inputs =
-      tiles * CeilDiv(p.in_channels, 16) * (12 * 17 + 2 * kWinogradPoints);
+  const int64_t inputs = tiles * CeilDiv(p.in_channels, 2 * sums) *
+                         (12 * 17 + 2 * kWinogradPoints);
   const int64_t outputs =
       tiles * vectors * (10 * 15 + 16 * 3 + 2 * kWinogradPoints);
-  return products + weights + inputs + outputs < direct;
+  const int64_t winograd = products + weights + inputs + outputs;
+  if (!quads) return winograd < direct;
+  const int64_t bytes = WeightBytes(p);
+  const int64_t memory = bytes <= kL2Bytes ? bytes / kNearBytesPerCycle
+                                           : CeilDiv(tiles, MostBlockTiles(p)) *
+                                                 bytes / kFarBytesPerCycle;
+  return (winograd + memory) * 20 < direct * 19;
 }
 
 std::shared_ptr<const ConvKernel> MakeWinogradConv(
     const ConvParams& params, const ConvConstants& constants,
     const Kernels& kernels) {
   return std::make_shared<WinogradConv>(
-      params, std::make_shared<WinogradWeights>(params, constants), kernels);
+      params,
+      std::make_shared<WinogradWeights>(params, constants,
+                                        kernels.winograd_width),
+      kernels);
 }
 
 }  // namespace octet::simd::internal

@@ -35,13 +35,20 @@ class WinogradTest : public ::testing::Test {
     }
   }
 
-  // Checks the algorithm itself, whatever Conv would choose.
+  // Checks the algorithm itself, whatever Conv would choose, by AVX2 and by
+  // what this machine has beyond.
   void Check(const ConvCase& c, Random& random) {
-    ASSERT_TRUE(
-        internal::WinogradIsExact(c.params, c.constants(), BestKernels()));
-    const std::shared_ptr<const ConvKernel> conv =
-        internal::MakeWinogradConv(c.params, c.constants(), BestKernels());
     const std::vector<uint8_t> want = ReferenceConv(c);
+    for (Isa isa : {Isa::kAvx2, ActiveIsa()}) {
+      CheckKernels(c, KernelsFor(isa), want, random);
+    }
+  }
+
+  static void CheckKernels(const ConvCase& c, const Kernels& kernels,
+                           const std::vector<uint8_t>& want, Random& random) {
+    ASSERT_TRUE(internal::WinogradIsExact(c.params, c.constants(), kernels));
+    const std::shared_ptr<const ConvKernel> conv =
+        internal::MakeWinogradConv(c.params, c.constants(), kernels);
     for (int pieces : {1, 4}) {
       std::vector<uint8_t> out(want.size(), 0x5A);
       ConvArgs args;
@@ -52,7 +59,8 @@ class WinogradTest : public ::testing::Test {
                   [&](int64_t begin, int64_t end, std::byte* scratch) {
                     conv->Run(args, begin, end, scratch);
                   });
-      ASSERT_TRUE(SameBytes(out, want)) << Describe(c.params);
+      ASSERT_TRUE(SameBytes(out, want))
+          << conv->name() << " " << Describe(c.params);
     }
   }
 
@@ -107,6 +115,16 @@ TEST_F(WinogradTest, MatchesTheOracleOnResNetLayers) {
   CheckShape(ThreeByThree(8, 8, 64, 64), 3);
 }
 
+// Weights that are read again for every block of tiles.
+TEST_F(WinogradTest, MatchesTheOracleOnLargeWeights) {
+  Random random(8);
+  ConvCase c;
+  c.params = ThreeByThree(13, 40, 256, 64);
+  FillRandom(random, &c);
+  for (int8_t& w : c.weights) w /= 2;
+  Check(c, random);
+}
+
 // The largest sums that pass the check, with both signs, and the first that
 // do not.
 TEST_F(WinogradTest, IsExactUpToItsLimit) {
@@ -147,11 +165,40 @@ TEST_F(WinogradTest, IsExactOnAlternatingExtremes) {
   }
 }
 
+// A sum's bound takes signs into account: behind a ReLU nothing is below 0.
+TEST_F(WinogradTest, IsExactFurtherWhereSignsAreMixed) {
+  Random random(7);
+  ConvCase c;
+  c.params = ThreeByThree(4, 4, 228, 16);
+  c.params.output.dtype = DType::kFloat32;
+  FillRandom(random, &c);
+  for (size_t i = 0; i < c.weights.size(); ++i) {
+    c.weights[i] = i % 2 == 0 ? 127 : -127;
+  }
+  // What is largest: positive weights meet 255, negative ones 0.
+  for (size_t i = 0; i < c.input.size(); ++i) c.input[i] = i % 2 == 0 ? 255 : 0;
+  Check(c, random);
+  c.weights.assign(c.weights.size(), 127);
+  EXPECT_FALSE(
+      internal::WinogradIsExact(c.params, c.constants(), BestKernels()));
+}
+
 TEST_F(WinogradTest, IsChosenForWideLayersAndNotForNarrowOnes) {
-  EXPECT_TRUE(internal::WinogradIsCheaper(ThreeByThree(32, 32, 16, 16)));
-  EXPECT_TRUE(internal::WinogradIsCheaper(ThreeByThree(8, 8, 64, 64)));
-  EXPECT_FALSE(internal::WinogradIsCheaper(ThreeByThree(32, 32, 3, 16)));
-  EXPECT_FALSE(internal::WinogradIsCheaper(ThreeByThree(1, 1, 64, 64)));
+  const auto chosen = [](const ConvParams& p, Isa isa) {
+    return internal::WinogradIsCheaper(p, KernelsFor(isa));
+  };
+  EXPECT_TRUE(chosen(ThreeByThree(32, 32, 16, 16), Isa::kAvx2));
+  EXPECT_TRUE(chosen(ThreeByThree(8, 8, 64, 64), Isa::kAvx2));
+  EXPECT_FALSE(chosen(ThreeByThree(32, 32, 3, 16), Isa::kAvx2));
+  EXPECT_FALSE(chosen(ThreeByThree(1, 1, 64, 64), Isa::kAvx2));
+  if (ActiveIsa() >= Isa::kAvx512Vnni) {
+    // Dot products of bytes make the direct algorithm twice as fast.
+    EXPECT_FALSE(chosen(ThreeByThree(32, 32, 16, 16), Isa::kAvx512Vnni));
+    EXPECT_TRUE(chosen(ThreeByThree(8, 8, 64, 64), Isa::kAvx512Vnni));
+    EXPECT_TRUE(chosen(ThreeByThree(56, 56, 256, 256), Isa::kAvx512Vnni));
+    // Weights of 18 MB for four tiles.
+    EXPECT_FALSE(chosen(ThreeByThree(7, 7, 512, 512), Isa::kAvx512Vnni));
+  }
   ConvCase c;
   c.params = ThreeByThree(8, 8, 4, 4);
   Random random(6);
