@@ -38,7 +38,7 @@ ConvParams SideBySide(const ConvParams& params, int64_t count) {
   return p;
 }
 
-int64_t WeightBytes(const ConvParams& p) {
+int64_t PanelBytes(const ConvParams& p) {
   return p.kernel_h * p.kernel_w * p.in_channels * kVectorSums;
 }
 
@@ -51,7 +51,7 @@ int64_t FillingPixels(const ConvParams& p) {
   while (2 * count * p.out_channels <= kVectorSums) count *= 2;
   // Two pixels that share columns of their kernels are always a gain.
   const int64_t least = p.stride_w < p.kernel_w ? 2 : 1;
-  while (count > least && WeightBytes(SideBySide(p, count)) > kMostBytes) {
+  while (count > least && PanelBytes(SideBySide(p, count)) > kMostBytes) {
     count /= 2;
   }
   return count;

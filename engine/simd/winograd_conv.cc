@@ -48,7 +48,7 @@ constexpr int64_t kNearBytesPerCycle = 64;
 constexpr int kG[kIn][kTaps] = {{6, 0, 0}, {-4, -4, -4}, {-4, 4, -4},
                                 {1, 2, 4}, {1, -2, 4},   {0, 0, 12}};
 
-int64_t WeightBytes(const ConvParams& p) {
+int64_t TransformedBytes(const ConvParams& p) {
   return kWinogradPoints * CeilDiv(p.in_channels, 2) * 2 * p.out_channels *
          static_cast<int64_t>(sizeof(int16_t));
 }
@@ -57,7 +57,7 @@ int64_t WeightBytes(const ConvParams& p) {
 // read again for every block, as many as half of an L2 cache holds.
 int64_t MostBlockTiles(const ConvParams& p) {
   constexpr int64_t kLeast = 24;
-  if (WeightBytes(p) <= kL2Bytes) return kLeast;
+  if (TransformedBytes(p) <= kL2Bytes) return kLeast;
   const int64_t tile_bytes =
       kWinogradPoints * p.in_channels * static_cast<int64_t>(sizeof(int16_t));
   return std::max(kL2Bytes / 2 / tile_bytes, kLeast);
@@ -428,7 +428,7 @@ bool WinogradIsCheaper(const ConvParams& p, const Kernels& kernels) {
       tiles * vectors * (10 * 15 + 16 * 3 + 2 * kWinogradPoints);
   const int64_t winograd = products + weights + inputs + outputs;
   if (!quads) return winograd < direct;
-  const int64_t bytes = WeightBytes(p);
+  const int64_t bytes = TransformedBytes(p);
   const int64_t memory = bytes <= kL2Bytes ? bytes / kNearBytesPerCycle
                                            : CeilDiv(tiles, MostBlockTiles(p)) *
                                                  bytes / kFarBytesPerCycle;
