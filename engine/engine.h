@@ -315,7 +315,7 @@ struct QuantizationOptions {
   QuantizationMethod method = QuantizationMethod::kLinear;
   QuantizedFormat format = QuantizedFormat::kQdq;
   ActivationScheme activations = ActivationScheme::kAsymmetric;
-  // With kHistogram, it is kept where held-out samples gain by it.
+  // With kHistogram, it is kept unless calibration samples lose by it.
   BiasCorrection bias_correction = BiasCorrection::kEmpirical;
   // Whether layers that are slower in int8 on this machine stay float, where
   // that makes the whole network faster. Which these are is measured, so that
@@ -363,28 +363,33 @@ struct QuantizedTensor {
   ValueHistogram histogram;  // of the calibration samples
 };
 
-// What one remedy did: output SQNR on the calibration samples with everything
-// before it, and with it too.
+// What one remedy did: SQNR of the outputs on the calibration samples that its
+// trial was not made from, with everything before it, and with it too.
 struct RemedyEffect {
   std::string name;  // "histogram thresholds", "bias correction", ...
   double before_db = 0;
   double after_db = 0;
+  // The standard error of their difference: what chance makes of so few
+  // samples.
+  double gain_error_db = 0;
   bool kept = true;  // whether the result has it
   std::string note;  // what it touched, or why it was not kept
 };
 
-// A tensor between layers whose channels the quantizer gave other units, by
-// equalization: the int8 model's values are the float model's over divisors[c].
-struct ScaledChannels {
+// A tensor between layers whose channels the quantizer moved or gave other
+// units: the int8 model has (value - offsets[c]) / divisors[c] of the float
+// model's values, offsets and divisors being as many as there are channels.
+struct ChangedChannels {
   std::string tensor;  // the float model's name
   int axis = 1;        // that the channels run along
+  std::vector<float> offsets;
   std::vector<float> divisors;
 };
 
 struct QuantizationResult {
   std::string model;  // ONNX bytes
   std::vector<QuantizedTensor> tensors;
-  std::vector<ScaledChannels> scaled_channels;
+  std::vector<ChangedChannels> changed_channels;
   int64_t float_bytes = 0;      // size of the model that came in
   int64_t quantized_bytes = 0;  // size of `model`
   int64_t integer_steps = 0;    // operators that compute in integers

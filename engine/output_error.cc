@@ -21,10 +21,10 @@ void OutputError::Add(const Tensor& exact, const Tensor& rounded) {
   }
 }
 
-double OutputError::Decibels() const {
+double RatioDecibels(double signal, double noise) {
   constexpr double kCap = 200;
-  if (noise_ == 0 || signal_ / noise_ > 1e20) return kCap;
-  return signal_ == 0 ? -kCap : 10 * std::log10(signal_ / noise_);
+  if (noise == 0 || signal / noise > 1e20) return kCap;
+  return signal == 0 ? -kCap : 10 * std::log10(signal / noise);
 }
 
 absl::StatusOr<std::vector<Tensor>> RunSample(Executor& executor,

@@ -12,6 +12,10 @@
 
 namespace octet::internal {
 
+// 10 * log10(signal / noise), within 200 dB, beyond what float32 can tell
+// apart.
+double RatioDecibels(double signal, double noise);
+
 // What a quantized model's outputs lose against the float model's, summed over
 // all elements. Thread-compatible.
 class OutputError {
@@ -19,9 +23,9 @@ class OutputError {
   // Outputs that are not floats do not count. REQUIRES: tensors of one shape.
   void Add(const Tensor& exact, const Tensor& rounded);
 
-  // 10 * log10(signal / noise), within 200 dB, beyond what float32 can tell
-  // apart.
-  double Decibels() const;
+  double Decibels() const { return RatioDecibels(signal_, noise_); }
+  double signal() const { return signal_; }
+  double noise() const { return noise_; }
 
  private:
   double signal_ = 0;

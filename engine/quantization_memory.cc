@@ -14,8 +14,8 @@ constexpr int64_t kProgramBytes = 32'000'000;
 // How often the float weights are in memory at once: the file, the graph, its
 // plan packed for the kernels, the graph that is run for observation or
 // correction with its plan, and what of these was let go and not given back.
-// Trials add theirs, one after another, and the graphs whose channels are made
-// equal, each from some of the samples and from all.
+// Trials add theirs, one after another, and the graphs whose channels are
+// centered or made equal.
 constexpr int64_t kLinearCopies = 9;
 constexpr int64_t kHistogramCopies = 20;
 constexpr int64_t kLinearGraphs = 1;

@@ -15,17 +15,19 @@
 #include "engine/loaded_model.h"
 #include "engine/output_error.h"
 #include "engine/quant/byte_input.h"
+#include "engine/quant/center_channels.h"
 #include "engine/quant/own_scales.h"
 #include "engine/quant/probe_builder.h"
 #include "engine/quant/quantize_weights.h"
 #include "engine/quant/threshold_choice.h"
 #include "engine/quant/told_apart.h"
 #include "engine/quant/weight_channels.h"
+#include "engine/sample_errors.h"
 
 namespace octet::internal {
 namespace {
 
-// With fewer samples, none is held out.
+// With fewer samples, no trial holds any out.
 constexpr int64_t kFewest = 16;
 // Trials take no more samples than these, spread over all there are: what they
 // tell apart shows on as many.
@@ -149,15 +151,16 @@ void ShortenRanges(ChosenQuantization& chosen) {
   }
 }
 
-std::vector<ScaledChannels> ScaledChannelsOf(
-    const ir::Graph& graph,
-    std::map<ir::ValueId, std::vector<float>> divisors) {
-  std::vector<ScaledChannels> scaled;
-  for (auto& [id, by_channel] : divisors) {
-    scaled.push_back({graph.value(id).name, quant::SiteChannelAxis(graph, id),
-                      std::move(by_channel)});
+// Of `channels`, the entry of value `id`: new ones change nothing.
+ChangedChannels& EntryOf(const ir::Graph& graph, ir::ValueId id, size_t count,
+                         std::vector<ChangedChannels>& channels) {
+  const std::string& name = graph.value(id).name;
+  for (ChangedChannels& entry : channels) {
+    if (entry.tensor == name) return entry;
   }
-  return scaled;
+  return channels.emplace_back(ChangedChannels{
+      name, quant::SiteChannelAxis(graph, id), std::vector<float>(count, 0.0f),
+      std::vector<float>(count, 1.0f)});
 }
 
 void DropFirstSites(size_t count, ChosenQuantization& chosen) {
@@ -199,6 +202,7 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Run(
     OCTET_ASSIGN_OR_RETURN(graph_, SeparateScales(graph_));
   }
   OCTET_RETURN_IF_ERROR(Search());
+  observed_.clear();  // of the trials' samples
   OCTET_ASSIGN_OR_RETURN(ChosenQuantization chosen, Make(best_, Basis::kAll));
   chosen.remedies = remedies_;
   chosen.left_out = left_out_;
@@ -265,105 +269,136 @@ absl::Status QuantizationSearch::Search() {
     return absl::OkStatus();
   }
   OCTET_RETURN_IF_ERROR(ComputeAnswers());
-  OCTET_ASSIGN_OR_RETURN(best_db_, TimedTrial(best_));
+  OCTET_ASSIGN_OR_RETURN(best_errors_, TimedTrial(best_));
   Recipe changed = best_;
   if (options_.bias_correction != BiasCorrection::kOff) {
     changed.correction = FirstCorrection(options_.bias_correction);
     OCTET_RETURN_IF_ERROR(Try(changed.correction == Correction::kAnalytic
                                   ? "bias correction, analytic"
                                   : "bias correction",
-                              changed, kLeastGainDb));
+                              changed, Proof::kNoLoss));
   }
-  quant::EqualizationScope scope = best_.equalized;
-  scope.normalizations = true;
+  Preparation preparation = best_.prepared;
+  preparation.centered = true;
   OCTET_RETURN_IF_ERROR(
-      TryEqualizing("smoothing behind normalizations", scope));
+      TryPreparing("channel centering", preparation, Proof::kNoLoss));
+  preparation = best_.prepared;
+  preparation.equalized.normalizations = true;
+  OCTET_RETURN_IF_ERROR(TryPreparing("smoothing behind normalizations",
+                                     preparation, Proof::kGain));
   for (const auto& [layers, name] :
        {std::pair(quant::EqualizedLayers::kDepthwise,
                   "depthwise channel equalization"),
         std::pair(quant::EqualizedLayers::kAll, "channel equalization")}) {
-    scope = best_.equalized;
-    scope.layers = layers;
     changed = best_;
-    changed.equalized = scope;
-    OCTET_RETURN_IF_ERROR(Try(name, changed, kLeastGainDb));
+    changed.prepared.equalized.layers = layers;
+    OCTET_RETURN_IF_ERROR(Try(name, changed, Proof::kGain));
   }
   changed = best_;
   changed.fit_thresholds = true;
-  OCTET_RETURN_IF_ERROR(Try("histogram thresholds", changed, kLeastGainDb));
+  OCTET_RETURN_IF_ERROR(Try("histogram thresholds", changed, Proof::kGain));
   changed = best_;
   changed.fit_weights = true;
-  OCTET_RETURN_IF_ERROR(Try("fitted weight ranges", changed, kLeastGainDb));
+  OCTET_RETURN_IF_ERROR(Try("fitted weight ranges", changed, Proof::kGain));
   if (options_.bias_correction == BiasCorrection::kEmpirical) {
     changed = best_;
     changed.correction = Correction::kMeasuredInLine;
     OCTET_RETURN_IF_ERROR(
-        Try("bias correction, layer after layer", changed, kLeastGainDb));
+        Try("bias correction, layer after layer", changed, Proof::kGain));
   }
   return TryFloatLayers();
 }
 
 absl::Status QuantizationSearch::TryFloatLayers() {
   for (int layers = 1; layers <= kMostFloatLayers; ++layers) {
-    if (best_db_ >= kUsableDb) break;
+    if (OfHeldOut(best_errors_).TotalDecibels() >= kUsableDb) break;
     Recipe changed = best_;
     changed.float_layers = layers;
     OCTET_RETURN_IF_ERROR(
         Try(layers == 1 ? "first layer in float"
                         : absl::StrCat("first ", layers, " layers in float"),
-            changed, kLeastFloatGainDb));
+            changed, Proof::kLargeGain));
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<double> QuantizationSearch::TimedTrial(const Recipe& recipe) {
+absl::StatusOr<SampleErrors> QuantizationSearch::TimedTrial(
+    const Recipe& recipe) {
   const absl::Time start = absl::Now();
-  OCTET_ASSIGN_OR_RETURN(const double db, HeldOutDb(recipe));
+  OCTET_ASSIGN_OR_RETURN(SampleErrors errors, TrialErrors(recipe));
   longest_trial_ = std::max(longest_trial_, absl::Now() - start);
-  return db;
+  return errors;
+}
+
+SampleErrors QuantizationSearch::OfHeldOut(const SampleErrors& errors) const {
+  const std::vector<int64_t> samples = SamplesOf(Basis::kTrials);
+  std::vector<size_t> held_out;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    if (std::binary_search(held_out_.begin(), held_out_.end(), samples[i])) {
+      held_out.push_back(i);
+    }
+  }
+  return errors.Of(held_out);
 }
 
 absl::Status QuantizationSearch::Try(const std::string& name,
-                                     const Recipe& changed,
-                                     double least_gain_db) {
+                                     const Recipe& changed, Proof proof) {
   if (absl::Now() + longest_trial_ >= deadline_) {
     left_out_.push_back(name);
     return absl::OkStatus();
   }
-  OCTET_ASSIGN_OR_RETURN(const double db, TimedTrial(changed));
-  RemedyEffect effect{name, best_db_, db, db >= best_db_ + least_gain_db, ""};
+  OCTET_ASSIGN_OR_RETURN(SampleErrors errors, TimedTrial(changed));
+  const SampleErrors before = OfHeldOut(best_errors_);
+  const SampleErrors after = OfHeldOut(errors);
+  RemedyEffect& effect = remedies_.emplace_back();
+  effect.name = name;
+  effect.before_db = before.TotalDecibels();
+  effect.after_db = after.TotalDecibels();
+  effect.gain_error_db = after.Over(before).total_standard_error_db;
+  if (proof == Proof::kNoLoss) {
+    const Gain gain = errors.Over(best_errors_);
+    effect.kept = gain.db + gain.standard_error_db >= kLeastGainDb;
+  } else {
+    const double least =
+        proof == Proof::kLargeGain ? kLeastFloatGainDb : kLeastGainDb;
+    effect.kept = effect.after_db >= effect.before_db + least;
+  }
   if (!effect.kept) {
     effect.note = "answers the samples that were held out no better";
+    return absl::OkStatus();
   }
-  remedies_.push_back(effect);
-  if (!effect.kept) return absl::OkStatus();
+  if (effect.after_db < effect.before_db + kLeastGainDb) {
+    effect.note = "no loss beyond what chance makes of so few samples";
+  }
   best_ = changed;
-  best_db_ = db;
+  best_errors_ = std::move(errors);
   return absl::OkStatus();
 }
 
-absl::Status QuantizationSearch::TryEqualizing(
-    const std::string& name, const quant::EqualizationScope& scope) {
-  OCTET_ASSIGN_OR_RETURN(const quant::Equalization before,
-                         Equalized(best_.equalized, Basis::kFit));
-  OCTET_ASSIGN_OR_RETURN(const quant::Equalization after,
-                         Equalized(scope, Basis::kFit));
-  if (after.tensors == before.tensors) return absl::OkStatus();
+absl::Status QuantizationSearch::TryPreparing(const std::string& name,
+                                              const Preparation& preparation,
+                                              Proof proof) {
+  OCTET_ASSIGN_OR_RETURN(const Prepared before,
+                         PreparedGraph(best_.prepared, Basis::kFit));
+  OCTET_ASSIGN_OR_RETURN(const Prepared after,
+                         PreparedGraph(preparation, Basis::kFit));
+  if (after.changed_tensors == before.changed_tensors) return absl::OkStatus();
   Recipe changed = best_;
-  changed.equalized = scope;
-  return Try(name, changed, kLeastGainDb);
+  changed.prepared = preparation;
+  return Try(name, changed, proof);
 }
 
 absl::Status QuantizationSearch::ComputeAnswers() {
   OCTET_ASSIGN_OR_RETURN(auto executor, Executor::Create(exact_));
-  for (int64_t sample : held_out_) {
+  for (int64_t sample : SamplesOf(Basis::kTrials)) {
     OCTET_ASSIGN_OR_RETURN(answers_.emplace_back(),
                            RunSample(*executor, *exact_, run_, sample));
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<double> QuantizationSearch::HeldOutDb(const Recipe& recipe) {
+absl::StatusOr<SampleErrors> QuantizationSearch::TrialErrors(
+    const Recipe& recipe) {
   OCTET_ASSIGN_OR_RETURN(const ChosenQuantization chosen,
                          Make(recipe, Basis::kFit));
   onnx::ImportedModel imported;
@@ -378,21 +413,24 @@ absl::StatusOr<double> QuantizationSearch::HeldOutDb(const Recipe& recipe) {
   OCTET_ASSIGN_OR_RETURN(
       auto model, LoadedModel::Create(std::move(imported), model_options));
   OCTET_ASSIGN_OR_RETURN(auto executor, Executor::Create(model));
-  OutputError error;
-  for (size_t i = 0; i < held_out_.size(); ++i) {
+  const std::vector<int64_t> samples = SamplesOf(Basis::kTrials);
+  SampleErrors errors;
+  for (size_t i = 0; i < samples.size(); ++i) {
     OCTET_ASSIGN_OR_RETURN(const std::vector<Tensor> rounded,
-                           RunSample(*executor, *model, run_, held_out_[i]));
+                           RunSample(*executor, *model, run_, samples[i]));
+    OutputError error;
     for (size_t output = 0; output < rounded.size(); ++output) {
       error.Add(answers_[i][output], rounded[output]);
     }
+    errors.Add(error);
   }
-  return error.Decibels();
+  return errors;
 }
 
 absl::StatusOr<ChosenQuantization> QuantizationSearch::Make(
     const Recipe& recipe, Basis basis) {
   OCTET_ASSIGN_OR_RETURN(Observed * observed,
-                         ObservedFrom(recipe.equalized, basis));
+                         ObservedFrom(recipe.prepared, basis));
   if (recipe.fit_thresholds && observed->kinds.empty()) {
     OCTET_RETURN_IF_ERROR(ChooseKinds(*observed, basis));
   }
@@ -400,7 +438,7 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Make(
   chosen.graph = observed->graph;
   chosen.sites = observed->sites;
   chosen.statistics = observed->statistics;
-  chosen.scaled_channels = observed->scaled_channels;
+  chosen.changed_channels = observed->changed_channels;
   for (size_t i = 0; i < observed->sites.rounded.size(); ++i) {
     const std::vector<quant::Threshold> candidates =
         recipe.fit_thresholds ? quant::CandidateThresholds(
@@ -446,27 +484,47 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Make(
   return chosen;
 }
 
-absl::StatusOr<quant::Equalization> QuantizationSearch::Equalized(
-    const quant::EqualizationScope& scope, Basis basis) {
-  if (scope == quant::EqualizationScope{}) {
-    return quant::Equalization{graph_, 0, {}};
+absl::StatusOr<QuantizationSearch::Prepared> QuantizationSearch::PreparedGraph(
+    const Preparation& preparation, Basis basis) {
+  if (preparation == Preparation{}) return Prepared{graph_, 0, {}};
+  const bool equalized = preparation.equalized != quant::EqualizationScope{};
+  const Preparation first = {equalized && preparation.centered, {}};
+  OCTET_ASSIGN_OR_RETURN(const Observed* known, ObservedFrom(first, basis));
+  Prepared prepared{{}, known->changed_tensors, known->changed_channels};
+  if (equalized) {
+    OCTET_ASSIGN_OR_RETURN(
+        quant::Equalization equalization,
+        quant::EqualizeChannels(known->graph, known->sites, known->statistics,
+                                preparation.equalized));
+    for (const auto& [id, divisors] : equalization.divisors) {
+      EntryOf(known->graph, id, divisors.size(), prepared.changed_channels)
+          .divisors = divisors;
+    }
+    prepared.changed_tensors += equalization.tensors;
+    prepared.graph = std::move(equalization.graph);
+    return prepared;
   }
-  OCTET_ASSIGN_OR_RETURN(const Observed* plain, ObservedFrom({}, basis));
-  return quant::EqualizeChannels(plain->graph, plain->sites, plain->statistics,
-                                 scope);
+  quant::Centering centering =
+      quant::CenterChannels(known->graph, known->sites, known->statistics);
+  for (const auto& [id, offsets] : centering.offsets) {
+    EntryOf(known->graph, id, offsets.size(), prepared.changed_channels)
+        .offsets = offsets;
+  }
+  prepared.changed_tensors += centering.tensors;
+  prepared.graph = std::move(centering.graph);
+  return prepared;
 }
 
 absl::StatusOr<QuantizationSearch::Observed*> QuantizationSearch::ObservedFrom(
-    const quant::EqualizationScope& equalized, Basis basis) {
-  const auto known = observed_.find({equalized, basis});
+    const Preparation& preparation, Basis basis) {
+  const auto known = observed_.find({preparation, basis});
   if (known != observed_.end()) return &known->second;
-  OCTET_ASSIGN_OR_RETURN(quant::Equalization equalization,
-                         Equalized(equalized, basis));
+  OCTET_ASSIGN_OR_RETURN(Prepared prepared, PreparedGraph(preparation, basis));
   OCTET_ASSIGN_OR_RETURN(Observed observed,
-                         Observe(std::move(equalization.graph), basis));
-  observed.scaled_channels =
-      ScaledChannelsOf(observed.graph, std::move(equalization.divisors));
-  return &observed_.emplace(std::pair(equalized, basis), std::move(observed))
+                         Observe(std::move(prepared.graph), basis));
+  observed.changed_tensors = prepared.changed_tensors;
+  observed.changed_channels = std::move(prepared.changed_channels);
+  return &observed_.emplace(std::pair(preparation, basis), std::move(observed))
               .first->second;
 }
 

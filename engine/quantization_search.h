@@ -22,6 +22,7 @@
 #include "engine/quant/quantization_sites.h"
 #include "engine/quant/quantize_graph.h"
 #include "engine/quant/threshold.h"
+#include "engine/sample_errors.h"
 
 namespace octet::internal {
 
@@ -32,7 +33,7 @@ struct ChosenQuantization {
   quant::QuantizationParameters parameters;
   std::vector<quant::Threshold> thresholds;  // by site
   std::vector<quant::SiteStatistics> statistics;
-  std::vector<ScaledChannels> scaled_channels;
+  std::vector<ChangedChannels> changed_channels;
   std::vector<RemedyEffect> remedies;
   std::vector<std::string> left_out;  // remedies that there was no time for
 };
@@ -45,9 +46,17 @@ enum class Correction {
   kMeasuredInLine,  // layer after layer, quant::Upstream::kRounded
 };
 
+// What is done to channels between layers before anything is rounded.
+struct Preparation {
+  bool centered = false;
+  quant::EqualizationScope equalized;
+
+  auto operator<=>(const Preparation&) const = default;
+};
+
 // The parts of a quantization that can be left out.
 struct Recipe {
-  quant::EqualizationScope equalized;
+  Preparation prepared;
   bool fit_thresholds = false;
   bool fit_weights = false;
   Correction correction = Correction::kNone;
@@ -57,9 +66,10 @@ struct Recipe {
 // Chooses the recipe for one model and its numbers.
 //
 // A quarter of the calibration samples is held out: a remedy is kept where a
-// model made from the others, with it, answers these better than without. What
-// is kept is then made again from all samples. With fewer than kFewest
-// samples, nothing is held out and all of them do both.
+// model made from the others, with it, answers these better than without; bias
+// correction and centering also where that is in doubt. What is kept is then
+// made again from all samples. With fewer than kFewest samples, nothing is held
+// out and all of them do both.
 //
 // Remedies are tried in one order, the most useful first. One is left out where
 // the longest trial so far, taken again, would end after the time budget, which
@@ -89,9 +99,16 @@ class QuantizationSearch {
     std::vector<quant::SiteStatistics> statistics;
     // By node, of the layers; empty where no formula asks for them.
     std::vector<std::vector<double>> input_means;
-    std::vector<ScaledChannels> scaled_channels;
+    // Groups of values whose channels were changed, once for each step.
+    int changed_tensors = 0;
+    std::vector<ChangedChannels> changed_channels;
     // By site, the kind of threshold that was best; empty until asked for.
     std::vector<std::string> kinds;
+  };
+  struct Prepared {
+    ir::Graph graph;
+    int changed_tensors = 0;
+    std::vector<ChangedChannels> changed_channels;
   };
   // Which samples a model is made from; kTrials: those that trials fit, and
   // those that judge them.
@@ -105,26 +122,37 @@ class QuantizationSearch {
   void Split();
   absl::Status ComputeAnswers();
   absl::StatusOr<ChosenQuantization> Make(const Recipe& recipe, Basis basis);
-  absl::StatusOr<double> HeldOutDb(const Recipe& recipe);
-  // HeldOutDb(), its time remembered.
-  absl::StatusOr<double> TimedTrial(const Recipe& recipe);
-  // Makes `changed` best_ where the held-out samples are answered better then
-  // and there is time to see that.
-  absl::Status Try(const std::string& name, const Recipe& changed,
-                   double least_gain_db);
+  absl::StatusOr<SampleErrors> TrialErrors(const Recipe& recipe);
+  // TrialErrors(), its time remembered.
+  absl::StatusOr<SampleErrors> TimedTrial(const Recipe& recipe);
+  // What the samples have to show of a remedy for it to be kept.
+  enum class Proof {
+    // For what takes errors away, and suits the samples it is made from no
+    // better than others: by all samples, no loss of their mean decibels beyond
+    // a standard error.
+    kNoLoss,
+    // For what trades one error for another: a gain by those held out.
+    kGain,
+    // For what costs time when the model is served.
+    kLargeGain,
+  };
+  SampleErrors OfHeldOut(const SampleErrors& errors) const;
+  // Makes `changed` best_ where the samples show that and there is time to see
+  // it.
+  absl::Status Try(const std::string& name, const Recipe& changed, Proof proof);
   // Where nothing else gave a usable model.
   absl::Status TryFloatLayers();
 
-  // The model's graph, equalized if asked for, by what is known of it as it is:
-  // no samples are run but for that.
-  absl::StatusOr<quant::Equalization> Equalized(
-      const quant::EqualizationScope& scope, Basis basis);
-  // What is known of the model's graph, equalized if asked for.
-  absl::StatusOr<Observed*> ObservedFrom(
-      const quant::EqualizationScope& equalized, Basis basis);
-  // Try(), but where nothing is there to be equalized so.
-  absl::Status TryEqualizing(const std::string& name,
-                             const quant::EqualizationScope& scope);
+  // The model's graph, prepared by what is known of it before the last step: no
+  // samples are run but for that.
+  absl::StatusOr<Prepared> PreparedGraph(const Preparation& preparation,
+                                         Basis basis);
+  // What is known of the model's graph, prepared.
+  absl::StatusOr<Observed*> ObservedFrom(const Preparation& preparation,
+                                         Basis basis);
+  // Try(), but where that changes no more tensors than what was done so far.
+  absl::Status TryPreparing(const std::string& name,
+                            const Preparation& preparation, Proof proof);
   absl::StatusOr<Observed> Observe(ir::Graph graph, Basis basis);
   absl::Status ChooseKinds(Observed& observed, Basis basis);
   absl::Status CorrectBiases(Correction correction, Basis basis,
@@ -148,15 +176,15 @@ class QuantizationSearch {
   absl::Duration longest_trial_ = absl::ZeroDuration();
 
   std::vector<int64_t> fit_;       // samples that trials are made from
-  std::vector<int64_t> held_out_;  // samples that judge them
+  std::vector<int64_t> held_out_;  // samples that judge them, besides fit_
   std::vector<int64_t> all_;
-  std::vector<std::vector<Tensor>> answers_;  // of the float model, held out
+  std::vector<std::vector<Tensor>> answers_;  // of the float model, to trials
   ir::Graph graph_;
   std::set<std::string> byte_inputs_;  // TakeByteInputs()
   std::optional<ir::Graph> stand_in_;
-  std::map<std::pair<quant::EqualizationScope, Basis>, Observed> observed_;
+  std::map<std::pair<Preparation, Basis>, Observed> observed_;
   Recipe best_;
-  double best_db_ = 0;
+  SampleErrors best_errors_;  // of what best_ makes
   std::vector<RemedyEffect> remedies_;
   std::vector<std::string> left_out_;
 };

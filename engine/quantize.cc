@@ -278,7 +278,7 @@ absl::StatusOr<QuantizationResult> QuantizeFrom(
                         Metadata(chosen, options, run.samples(), hash)));
   OCTET_RETURN_IF_ERROR(Report(observer, "quantize", 1, 1));
   result.tensors = Describe(chosen);
-  result.scaled_channels = std::move(chosen.scaled_channels);
+  result.changed_channels = std::move(chosen.changed_channels);
   result.remedies = std::move(chosen.remedies);
   result.left_out = std::move(chosen.left_out);
   result.float_bytes = static_cast<int64_t>(bytes.size());

@@ -40,7 +40,7 @@ struct EvaluationOptions {
   absl::Duration timing = absl::Seconds(3);
   // Of the quantization that made the int8 model: its layers are then held
   // against the float model's values in its own units.
-  std::vector<ScaledChannels> scaled_channels;
+  std::vector<ChangedChannels> changed_channels;
   // Of the runs for accuracy; times are always taken on one thread.
   int threads = 1;
 };

@@ -108,26 +108,29 @@ absl::Status Report(QuantizationObserver* observer, int64_t done,
 // in.
 class Units {
  public:
-  static absl::StatusOr<Units> Create(const ModelPair& models,
-                                      absl::Span<const ScaledChannels> scaled) {
+  static absl::StatusOr<Units> Create(
+      const ModelPair& models, absl::Span<const ChangedChannels> changed) {
     Units units;
     for (const ValuePair& pair : models.pairs()) {
       OfTensor& tensor = units.tensors_.emplace_back();
       const ir::Value& value = models.exact().value(pair.exact);
-      const auto found = std::find_if(scaled.begin(), scaled.end(),
-                                      [&](const ScaledChannels& channels) {
+      const auto found = std::find_if(changed.begin(), changed.end(),
+                                      [&](const ChangedChannels& channels) {
                                         return channels.tensor == value.name;
                                       });
-      if (found == scaled.end()) continue;
+      if (found == changed.end()) continue;
       const ir::Dims& dims = value.type.dims;
       const int rank = static_cast<int>(dims.size());
       if (found->axis < 0 || found->axis >= rank ||
+          found->offsets.size() != found->divisors.size() ||
           dims[found->axis].value !=
               static_cast<int64_t>(found->divisors.size())) {
         return absl::InvalidArgumentError(absl::StrCat(
-            "scaled channels of ", value.name, ": ", found->divisors.size(),
-            " along axis ", found->axis, "; it is ", ir::DimsToString(dims)));
+            "changed channels of ", value.name, ": ", found->offsets.size(),
+            " offsets and ", found->divisors.size(), " divisors along axis ",
+            found->axis, "; it is ", ir::DimsToString(dims)));
       }
+      tensor.offsets = found->offsets;
       tensor.divisors = found->divisors;
       for (size_t axis = found->axis + 1; axis < dims.size(); ++axis) {
         tensor.inner *= dims[axis].value;
@@ -143,15 +146,16 @@ class Units {
     if (tensor.divisors.empty()) return values;
     tensor.values.resize(values.size());
     for (size_t i = 0; i < values.size(); ++i) {
+      const size_t channel = i / tensor.inner % tensor.divisors.size();
       tensor.values[i] =
-          values[i] /
-          tensor.divisors[i / tensor.inner % tensor.divisors.size()];
+          (values[i] - tensor.offsets[channel]) / tensor.divisors[channel];
     }
     return tensor.values;
   }
 
  private:
   struct OfTensor {
+    std::vector<float> offsets;
     std::vector<float> divisors;  // none: the same units
     size_t inner = 1;             // elements from one channel to the next
     std::vector<float> values;
@@ -172,7 +176,7 @@ class Probes {
       rounded.push_back(pair.rounded);
     }
     OCTET_ASSIGN_OR_RETURN(Units units,
-                           Units::Create(models, options.scaled_channels));
+                           Units::Create(models, options.changed_channels));
     Probes probes(std::move(units));
     OCTET_ASSIGN_OR_RETURN(
         probes.exact_,

@@ -13,7 +13,7 @@
 namespace octet::internal {
 
 // The figures of every pair, without times, over the first `count` samples, in
-// the order of `models.pairs()`. Of `options`: threads, scaled_channels.
+// the order of `models.pairs()`. Of `options`: threads, changed_channels.
 // Memory: what the three graphs (float, int8, int8 cut into layers) compute for
 // one row, and a histogram a pair. REQUIRES: 0 < count <= samples.samples().
 absl::StatusOr<std::vector<LayerEvaluation>> EvaluateLayers(

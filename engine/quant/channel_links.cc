@@ -28,7 +28,7 @@ class LinkFinder {
   std::vector<ChannelLink> Run() const {
     std::vector<ChannelLink> links;
     for (auto& [group, link] : FindLinks()) {
-      if (!link || link->producers.empty() || link->readers.empty()) continue;
+      if (!link || link->readers.empty()) continue;
       links.push_back(*link);
     }
     return links;
@@ -52,8 +52,13 @@ class LinkFinder {
         ChannelLink* link = LinkOf(node.inputs[slot], links);
         if (link == nullptr) continue;
         const bool readable = slot == 0 && ReadsChannels(node, *link);
-        if (readable) link->readers.push_back(i);
-        if (!readable) bar(node.inputs[slot]);
+        if (readable) {
+          link->readers.push_back(i);
+        } else if (AddsChannels(node, slot, *link)) {
+          link->adders.push_back(i);
+        } else {
+          bar(node.inputs[slot]);
+        }
       }
       for (ValueId id : node.outputs) {
         ChannelLink* link = LinkOf(id, links);
@@ -141,6 +146,18 @@ class LinkFinder {
     return SiteChannelAxis(source_, node.inputs[0]) == axis &&
            source_.type(node.inputs[0]).dims[axis] ==
                ir::Dim::Fixed(static_cast<int64_t>(known->second.size()));
+  }
+
+  // Whether `slot` is the residual that `node` adds to its result's channels.
+  bool AddsChannels(const Node& node, size_t slot,
+                    const ChannelLink& link) const {
+    const auto* conv = std::get_if<ir::Conv>(&node.op);
+    const auto known = link.origins.find(node.inputs[slot]);
+    return conv != nullptr && conv->has_residual &&
+           slot + 1 == node.inputs.size() && IsWeighted(source_, node) &&
+           known != link.origins.end() &&
+           SiteChannelAxis(source_, node.inputs[slot]) == 1 &&
+           HasChannels(node.inputs[slot], known->second.size());
   }
 
   // Whether `node` gives the rows of a matrix another shape.

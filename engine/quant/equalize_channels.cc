@@ -64,6 +64,7 @@ class Equalizer {
 
  private:
   bool IsInScope(const ChannelLink& link) const {
+    if (link.producers.empty() || !link.adders.empty()) return false;
     if (link.normalization) return scope_.normalizations;
     return scope_.layers == EqualizedLayers::kAll ||
            (scope_.layers == EqualizedLayers::kDepthwise &&

@@ -141,14 +141,19 @@ std::string Remedies(const ReportFacts& facts) {
         &rows, "<tr><td class=\"l wrap\">", Escaped(remedy.name), "</td><td>",
         Decibels(remedy.before_db), "</td><td>", Decibels(remedy.after_db),
         "</td><td class=\"", known && gain < 0 ? "down" : "up", "\">",
-        known ? absl::StrFormat("%+.1f dB", gain) : "", "</td><td class=\"l\">",
-        remedy.kept ? "kept" : "not kept", "</td><td class=\"l wrap\">",
-        Escaped(remedy.note), "</td></tr>");
+        known ? absl::StrFormat("%+.1f ± %.1f dB", gain, remedy.gain_error_db)
+              : "",
+        "</td><td class=\"l\">", remedy.kept ? "kept" : "not kept",
+        "</td><td class=\"l wrap\">", Escaped(remedy.note), "</td></tr>");
   }
   return absl::StrCat(
-      Heading("What each remedy gave",
-              "Signal to noise of the outputs on the calibration samples, with "
-              "all remedies above a line and with its own too."),
+      Heading(
+          "What each remedy gave",
+          "Signal to noise of the outputs on calibration samples that were "
+          "held out, with all remedies above a line and with its own too; ± "
+          "is the standard error, what chance makes of so few samples. Bias "
+          "correction and centering are kept unless the mean over all "
+          "samples loses more than chance explains."),
       "<div class=\"card scroll\" tabindex=\"0\"><table><thead><tr>"
       "<th class=\"l\">Remedy</th><th>Before</th><th>After</th><th>Gain</th>"
       "<th class=\"l\">Result</th><th class=\"l\">What it touched</th></tr>"

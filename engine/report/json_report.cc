@@ -150,6 +150,7 @@ Json QuantizationJson(const ReportFacts& facts) {
     json["remedies"].push_back({{"name", remedy.name},
                                 {"before_db", DecibelsJson(remedy.before_db)},
                                 {"after_db", DecibelsJson(remedy.after_db)},
+                                {"gain_error_db", remedy.gain_error_db},
                                 {"kept", remedy.kept},
                                 {"note", remedy.note}});
   }

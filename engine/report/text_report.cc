@@ -2,6 +2,7 @@
 #include "engine/report/text_report.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <utility>
 #include <vector>
@@ -63,11 +64,15 @@ std::string Cut(const std::string& text, size_t columns) {
 
 std::string Remedies(const QuantizationResult& result) {
   if (result.remedies.empty()) return "";
-  std::vector<Row> rows = {{"REMEDY", "BEFORE", "AFTER", "", "NOTE"}};
+  std::vector<Row> rows = {{"REMEDY", "BEFORE", "AFTER", "GAIN", "", "NOTE"}};
   for (const RemedyEffect& remedy : result.remedies) {
+    const double gain = remedy.after_db - remedy.before_db;
     rows.push_back({Printable(remedy.name), Decibels(remedy.before_db),
-                    Decibels(remedy.after_db), remedy.kept ? "kept" : "dropped",
-                    Printable(remedy.note)});
+                    Decibels(remedy.after_db),
+                    std::isfinite(gain) ? absl::StrFormat("%+.1f +- %.1f", gain,
+                                                          remedy.gain_error_db)
+                                        : "-",
+                    remedy.kept ? "kept" : "dropped", Printable(remedy.note)});
   }
   return absl::StrCat("\n", Table(rows));
 }

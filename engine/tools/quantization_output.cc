@@ -39,6 +39,7 @@ Json RemediesJson(const std::vector<RemedyEffect>& remedies) {
     list.push_back({{"name", remedy.name},
                     {"before_db", BoundedDb(remedy.before_db)},
                     {"after_db", BoundedDb(remedy.after_db)},
+                    {"gain_error_db", remedy.gain_error_db},
                     {"kept", remedy.kept},
                     {"note", remedy.note}});
   }

@@ -187,7 +187,7 @@ absl::StatusOr<report::ReportFacts> MakeFacts(const QuantizeFlags& flags,
   evaluation.labels = samples.labels;
   evaluation.drop_first_class = flags.drop_first_class;
   evaluation.threads = flags.threads;
-  evaluation.scaled_channels = result.scaled_channels;
+  evaluation.changed_channels = result.changed_channels;
   // Only the report shows layers.
   if (flags.report.empty()) evaluation.layer_samples = 0;
   OCTET_ASSIGN_OR_RETURN(

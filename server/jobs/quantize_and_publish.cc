@@ -198,7 +198,7 @@ absl::StatusOr<QuantizationOutcome> QuantizeAndPublish(
   OCTET_ASSIGN_OR_RETURN(
       Comparison comparison,
       PrepareComparison(environment, request, samples, &input));
-  comparison.options.scaled_channels = result.scaled_channels;
+  comparison.options.changed_channels = result.changed_channels;
   report::ReportFacts compared = Facts(environment, request, result);
   compared.on_calibration_samples = comparison.on_calibration_samples;
   OCTET_ASSIGN_OR_RETURN(

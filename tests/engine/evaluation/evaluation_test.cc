@@ -168,8 +168,8 @@ TEST(EvaluateTest, HoldsChannelsAgainstTheirOwnUnits) {
   }
   const LayerEvaluation& layer = plain->layers[index];
   EvaluationOptions options = Untimed();
-  options.scaled_channels = {
-      {layer.tensor, 1, std::vector<float>(32, 1.0f / 1.2f)}};
+  options.changed_channels = {{layer.tensor, 1, std::vector<float>(32, 0.0f),
+                               std::vector<float>(32, 1.0f / 1.2f)}};
   const auto scaled = EvaluateSample(options);
   ASSERT_TRUE(scaled.ok()) << scaled.status();
   EXPECT_NEAR(scaled->layers[index].max, 1.2 * layer.max, 1e-4 * layer.max);
@@ -185,7 +185,15 @@ TEST(EvaluateTest, HoldsChannelsAgainstTheirOwnUnits) {
   EXPECT_EQ(scaled->layers[index - 1].sqnr_db,
             plain->layers[index - 1].sqnr_db);
 
-  options.scaled_channels[0].divisors.push_back(1);
+  // As though they had been moved, which this int8 model knows nothing of.
+  options.changed_channels[0].divisors.assign(32, 1.0f);
+  options.changed_channels[0].offsets.assign(32, layer.max / 4);
+  const auto moved = EvaluateSample(options);
+  ASSERT_TRUE(moved.ok()) << moved.status();
+  EXPECT_NEAR(moved->layers[index].max, 0.75 * layer.max, 1e-4 * layer.max);
+  EXPECT_LT(moved->layers[index].sqnr_db, 20);
+
+  options.changed_channels[0].divisors.push_back(1);
   const absl::Status refused = EvaluateSample(options).status();
   EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(refused.message(), HasSubstr(layer.tensor));

@@ -10,7 +10,7 @@
 #include "engine/quant/threshold.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/engine/quant/sample_source.h"
+#include "tests/engine/quant/sampled_graph.h"
 #include "tests/testing/graph_builder.h"
 #include "tests/testing/not_finite.h"
 
@@ -32,13 +32,8 @@ Tensor Graded(const Shape& shape, uint32_t seed, float ratio) {
   return weights;
 }
 
-struct UnevenNet {
-  ir::Graph graph;
-  std::vector<Tensor> samples;
-};
-
 // A convolution whose channels differ much, and a depthwise one behind it.
-UnevenNet Depthwise(ir::Activation activation) {
+SampledGraph Depthwise(ir::Activation activation) {
   GraphBuilder b;
   const ValueId x = b.Input("x", RowsAnd({3, 5, 5}));
   ir::Conv first;
@@ -57,23 +52,14 @@ UnevenNet Depthwise(ir::Activation activation) {
   last.window = WindowOf({1, 1});
   b.Output(
       b.Node("y", last, {d, b.Constant("y_w", RandomFloats({2, 4, 1, 1}, 4))}));
-  UnevenNet net{b.Build(), {}};
+  SampledGraph net{b.Build(), {}};
   for (uint32_t i = 0; i < 4; ++i) {
     net.samples.push_back(RandomFloats({1, 3, 5, 5}, 10 + i, -3, 3));
   }
   return net;
 }
 
-std::vector<SiteStatistics> StatisticsOf(const ir::Graph& graph,
-                                         const std::vector<Tensor>& samples) {
-  SiteObserver observer(graph, ChooseSites(graph));
-  const auto watched = observer.Watched();
-  EXPECT_TRUE(watched.ok()) << watched.status();
-  EXPECT_TRUE(observer.Observe(SourceOf(*watched, samples)).ok());
-  return *observer.Statistics();
-}
-
-Equalization Equalized(const UnevenNet& net,
+Equalization Equalized(const SampledGraph& net,
                        const EqualizationScope& scope = {EqualizedLayers::kAll,
                                                          false}) {
   const auto result =
@@ -83,31 +69,17 @@ Equalization Equalized(const UnevenNet& net,
   return *result;
 }
 
-void ExpectSameAnswers(const UnevenNet& net, const ir::Graph& changed) {
-  const auto backend = reference::CreateReferenceBackend();
-  for (const Tensor& sample : net.samples) {
-    const auto a = Interpret(net.graph.WithRows(1), *backend, {sample});
-    const auto b = Interpret(changed.WithRows(1), *backend, {sample});
-    ASSERT_TRUE(a.ok() && b.ok()) << a.status() << b.status();
-    for (int64_t i = 0; i < (*a)[0].size(); ++i) {
-      const float expected = (*a)[0].data<float>()[i];
-      EXPECT_NEAR((*b)[0].data<float>()[i], expected,
-                  1e-5f + 1e-5f * std::abs(expected));
-    }
-  }
-}
-
 class EachClampTest : public testing::TestWithParam<ir::Activation> {};
 
 TEST_P(EachClampTest, AnswersStayTheSame) {
-  const UnevenNet net = Depthwise(GetParam());
+  const SampledGraph net = Depthwise(GetParam());
   const Equalization equalized = Equalized(net);
   EXPECT_GE(equalized.tensors, 1);
   ExpectSameAnswers(net, equalized.graph);
 }
 
 TEST_P(EachClampTest, ADepthwiseReaderSeesChannelsOfOneRange) {
-  const UnevenNet net = Depthwise(GetParam());
+  const SampledGraph net = Depthwise(GetParam());
   const auto before = StatisticsOf(net.graph, net.samples);
   const auto after = StatisticsOf(Equalized(net).graph, net.samples);
   const auto spread = [](const ChannelStatistics& channels) {
@@ -159,7 +131,7 @@ TEST(EqualizeChannelsTest, PassesMaxPoolAndConcat) {
       "d", depthwise, {p, b.Constant("d_w", RandomFloats({6, 1, 1, 1}, 3))});
   b.Output(
       b.Node("y", conv, {d, b.Constant("y_w", RandomFloats({2, 6, 1, 1}, 4))}));
-  UnevenNet net{b.Build(), {RandomFloats({1, 3, 4, 4}, 5, -2, 2)}};
+  SampledGraph net{b.Build(), {RandomFloats({1, 3, 4, 4}, 5, -2, 2)}};
   const Equalization equalized = Equalized(net);
   EXPECT_GE(equalized.tensors, 1);
   ExpectSameAnswers(net, equalized.graph);
@@ -191,7 +163,7 @@ TEST(EqualizeChannelsTest, PassesSliceAndResizeBesideWhatStays) {
   const ValueId cat = b.Node("cat", ir::Concat{1}, {large, wide});
   b.Output(b.Node("y", conv,
                   {cat, b.Constant("y_w", RandomFloats({2, 12, 1, 1}, 4))}));
-  UnevenNet net{b.Build(), {RandomFloats({1, 3, 4, 4}, 5, 0, 2)}};
+  SampledGraph net{b.Build(), {RandomFloats({1, 3, 4, 4}, 5, 0, 2)}};
   // The pool reads `a` too: what it computes is fixed, and nobody scales `a`.
   EXPECT_EQ(Equalized(net).tensors, 0);
 
@@ -231,7 +203,7 @@ TEST(EqualizeChannelsTest, LeavesWhatAnAdditionReads) {
   const ValueId s = b.Node("s", ir::Binary{}, {a, c});
   b.Output(
       b.Node("y", conv, {s, b.Constant("y_w", RandomFloats({2, 4, 1, 1}, 3))}));
-  const UnevenNet net{b.Build(), {RandomFloats({1, 4, 4, 4}, 5)}};
+  const SampledGraph net{b.Build(), {RandomFloats({1, 4, 4, 4}, 5)}};
   EXPECT_EQ(Equalized(net).tensors, 0);
 }
 
@@ -257,7 +229,7 @@ TEST(EqualizeChannelsTest, LeavesAClampBelowWhatTheGroupReaches) {
                            {b.Node("cat", ir::Concat{1}, {a, c}),
                             b.Constant("d_w", RandomFloats({5, 1, 1, 1}, 3))});
   b.Output(d);
-  const UnevenNet net{b.Build(), {RandomFloats({1, 3, 4, 4}, 5, 0, 2)}};
+  const SampledGraph net{b.Build(), {RandomFloats({1, 3, 4, 4}, 5, 0, 2)}};
   EXPECT_EQ(Equalized(net).tensors, 0);
 }
 
@@ -274,8 +246,8 @@ enum class Spelling { kScaleAndShift, kScale, kLayerNorm };
 
 // gamma * x + beta with two channels that are a hundred times the others, as
 // large language models have them, and matrices behind it.
-UnevenNet Normalization(Behind behind,
-                        Spelling spelling = Spelling::kScaleAndShift) {
+SampledGraph Normalization(Behind behind,
+                           Spelling spelling = Spelling::kScaleAndShift) {
   GraphBuilder b;
   const ValueId x = b.Input("x", RowsAnd({kTokens, kWidth}));
   Tensor gamma = RandomFloats({kWidth}, 1, 0.5f, 1.5f);
@@ -321,7 +293,7 @@ UnevenNet Normalization(Behind behind,
     b.Output(b.Node("sum", ir::Binary{}, {x, y}));
   }
   if (behind == Behind::kOutputToo) b.Output(y);
-  UnevenNet net{b.Build(), {}};
+  SampledGraph net{b.Build(), {}};
   for (uint32_t i = 0; i < 8; ++i) {
     net.samples.push_back(RandomFloats({1, kTokens, kWidth}, 20 + i, -2, 2));
   }
@@ -329,7 +301,7 @@ UnevenNet Normalization(Behind behind,
 }
 
 // Of the outputs, both matrices', of the graph quantized by min-max.
-double QuantizedDb(const ir::Graph& graph, const UnevenNet& net) {
+double QuantizedDb(const ir::Graph& graph, const SampledGraph& net) {
   const QuantizationSites sites = ChooseSites(graph);
   QuantizationParameters parameters;
   for (const SiteStatistics& site : StatisticsOf(graph, net.samples)) {
@@ -361,7 +333,7 @@ TEST(SmoothingTest, AnswersStayTheSame) {
   for (Spelling spelling :
        {Spelling::kScaleAndShift, Spelling::kScale, Spelling::kLayerNorm}) {
     for (Behind behind : {Behind::kTwoMatrices, Behind::kReshape}) {
-      const UnevenNet net = Normalization(behind, spelling);
+      const SampledGraph net = Normalization(behind, spelling);
       const Equalization smoothed = Equalized(net, kSmoothing);
       EXPECT_EQ(smoothed.tensors, 1);
       ExpectSameAnswers(net, smoothed.graph);
@@ -371,7 +343,7 @@ TEST(SmoothingTest, AnswersStayTheSame) {
 
 TEST(SmoothingTest, OutliersNoLongerTakeTheStepsOfTheOthers) {
   for (Spelling spelling : {Spelling::kScaleAndShift, Spelling::kLayerNorm}) {
-    const UnevenNet net = Normalization(Behind::kTwoMatrices, spelling);
+    const SampledGraph net = Normalization(Behind::kTwoMatrices, spelling);
     const double before = QuantizedDb(net.graph, net);
     const double after = QuantizedDb(Equalized(net, kSmoothing).graph, net);
     EXPECT_LT(before, 25);
@@ -397,7 +369,7 @@ TEST(SmoothingTest, LeavesANormalizationOfAllElementsAtOnce) {
              {x, b.Constant("gamma", RandomFloats({kTokens, 1}, 1))});
   b.Output(b.Node("q", ir::MatMul{},
                   {y, b.Constant("w", RandomFloats({kWidth, 4}, 2))}));
-  const UnevenNet net{b.Build(), {RandomFloats({1, kTokens, kWidth}, 3)}};
+  const SampledGraph net{b.Build(), {RandomFloats({1, kTokens, kWidth}, 3)}};
   EXPECT_EQ(Equalized(net, kSmoothing).tensors, 0);
 }
 
@@ -415,7 +387,7 @@ TEST(EqualizeChannelsTest, LeavesTokensThatComeOneAfterAnother) {
   const ValueId tokens = b.Node("tokens", ir::Concat{1}, {first, second});
   b.Output(b.Node("y", matmul,
                   {tokens, b.Constant("y_w", RandomFloats({2, 5}, 3))}));
-  const UnevenNet net{b.Build(), {RandomFloats({1, 4, 3}, 4, -2, 2)}};
+  const SampledGraph net{b.Build(), {RandomFloats({1, 4, 3}, 4, -2, 2)}};
   const Equalization equalized = Equalized(net);
   EXPECT_EQ(equalized.tensors, 0);
   ExpectSameAnswers(net, equalized.graph);
@@ -435,7 +407,7 @@ TEST(SmoothingTest, LeavesAConvolutionAlongTheNormalizedAxis) {
       {y});
   b.Output(
       b.Node("q", conv, {shaped, b.Constant("w", RandomFloats({4, 2, 3}, 2))}));
-  const UnevenNet net{b.Build(), {RandomFloats({1, 2, kWidth}, 3)}};
+  const SampledGraph net{b.Build(), {RandomFloats({1, 2, kWidth}, 3)}};
   const Equalization smoothed = Equalized(net, kSmoothing);
   EXPECT_EQ(smoothed.tensors, 0);
   ExpectSameAnswers(net, smoothed.graph);
@@ -458,7 +430,7 @@ TEST(EqualizeChannelsTest, ScalesMatricesToo) {
     // Weights as graded the other way, so that equalizing evens both.
     Tensor weights = RandomFloats(transposed ? Shape{2, 5} : Shape{5, 2}, 3);
     b.Output(b.Node("y", second, {a, b.Constant("y_w", std::move(weights))}));
-    UnevenNet net{b.Build(), {}};
+    SampledGraph net{b.Build(), {}};
     for (uint32_t i = 0; i < 8; ++i) {
       net.samples.push_back(RandomFloats({1, 3}, 20 + i, -2, 2));
     }

@@ -50,9 +50,9 @@ ReportFacts MadeUpFacts(int layers) {
   facts.quantization.integer_steps = layers;
   facts.quantization.sqnr_db = 29.5;
   facts.quantization.remedies = {
-      {"histogram thresholds", 21.2, 26.4, true, "18 of 30 tensors clip"},
-      {"cross-layer equalization", 26.4, 26.1, false, "made it worse"},
-      {"bias correction", 26.4, 29.5, true, "28 layers"}};
+      {"histogram thresholds", 21.2, 26.4, 0.4, true, "18 of 30 tensors clip"},
+      {"cross-layer equalization", 26.4, 26.1, 0.2, false, "made it worse"},
+      {"bias correction", 26.4, 29.5, 1.1, true, "28 layers"}};
   ModelEvaluation& evaluation = facts.evaluation;
   evaluation.samples = 1000;
   evaluation.sqnr_db = {29.2, 28.9, 29.5};

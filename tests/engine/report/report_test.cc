@@ -70,7 +70,7 @@ TEST(TextReportTest, BeginsWithTheVerdictAndFitsATerminal) {
   EXPECT_THAT(text, HasSubstr("\n\nKeep it: it is right as often"));
   EXPECT_THAT(text, HasSubstr("accuracy         81.4 %"));
   EXPECT_THAT(text, HasSubstr("cross-layer equalization  26.4 dB  26.1 dB  "
-                              "dropped"));
+                              "-0.3 +- 0.2  dropped"));
   EXPECT_THAT(text, HasSubstr("block1/layer4"));
 }
 
