@@ -9,6 +9,7 @@ import wave
 
 import numpy as np
 import onnxruntime
+from PIL import Image
 
 import detectors
 import models
@@ -184,6 +185,44 @@ class DetectorsTest(unittest.TestCase):
 
     def test_yolox_nano(self):
         self.expect_boxes(detectors.YoloxNano(), 13)
+
+
+@unittest.skipUnless(MODELS.is_dir(), f"{MODELS} is not there")
+class MasksTest(unittest.TestCase):
+    """What a segmentation model takes for a person covers what float's mask
+    does, over pictures that calibrated nothing, all masks together."""
+
+    def read(self, *folders: str) -> np.ndarray:
+        """[n, 3, 256, 256], RGB of 0..1."""
+        paths = [
+            path
+            for folder in folders
+            for path in sorted((models.INPUTS / folder).iterdir())
+            if path.suffix.lower() in (".jpeg", ".jpg")
+        ]
+        pictures = [
+            Image.open(path).convert("RGB").resize((256, 256), Image.BILINEAR)
+            for path in paths
+        ]
+        pixels = np.stack([np.asarray(p, np.float32) / 255 for p in pictures])
+        return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+
+    def test_masks_are_kept(self):
+        model = _session("prisma_seg")
+        name = model.get_inputs()[0].name
+        rows = self.read("faces_jpeg", "detect_jpeg")
+        exact = np.concatenate(
+            [model.run(None, {name: row[None]})[0] for row in rows]
+        )
+        rounded = _quantized(
+            self, "prisma_seg", name, self.read("calib_jpeg50"), "histogram",
+            rows,
+        ).reshape(exact.shape)
+        a, b = exact > 0.5, rounded > 0.5
+        self.assertGreater(a.mean(), 0.1)
+        share = (a & b).sum() / (a | b).sum()
+        print(f"\n  prisma_seg: {share:.4f} of what either mask covers")
+        self.assertGreaterEqual(share, 0.97)
 
 
 if __name__ == "__main__":
