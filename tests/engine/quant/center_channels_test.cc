@@ -220,16 +220,16 @@ TEST(CenterChannelsTest, LeavesWhatSomethingElseReads) {
   }
 }
 
-enum class Spelling { kScaleAndShift, kScale, kLayerNorm };
+enum class NormalizationEnd { kScaleAndShift, kScale, kLayerNorm };
 
-SampledGraph Normalization(Spelling spelling) {
+SampledGraph NormalizationWith(NormalizationEnd spelling) {
   constexpr int64_t kWidth = 6;
   GraphBuilder b;
   const ValueId x = b.Input("x", RowsAnd({5, kWidth}));
   const ValueId gamma = b.Constant("gamma", RandomFloats({kWidth}, 1, 0.5f, 1));
   const ValueId beta = b.Constant("beta", FarApart(kWidth));
   ValueId y = x;
-  if (spelling == Spelling::kLayerNorm) {
+  if (spelling == NormalizationEnd::kLayerNorm) {
     ir::LayerNorm norm;
     norm.axis = 2;
     norm.has_scale = norm.has_bias = true;
@@ -237,7 +237,7 @@ SampledGraph Normalization(Spelling spelling) {
   } else {
     y = b.Node("scaled", ir::Binary{ir::BinaryKind::kMul, {}}, {x, gamma});
   }
-  if (spelling == Spelling::kScaleAndShift) {
+  if (spelling == NormalizationEnd::kScaleAndShift) {
     y = b.Node("normal", ir::Binary{ir::BinaryKind::kAdd, {}}, {y, beta});
   }
   for (const bool transposed : {false, true}) {
@@ -252,15 +252,16 @@ SampledGraph Normalization(Spelling spelling) {
 }
 
 TEST(CenterChannelsTest, MovesNormalizationsByTheirConstant) {
-  for (Spelling spelling : {Spelling::kScaleAndShift, Spelling::kLayerNorm}) {
-    const SampledGraph net = Normalization(spelling);
+  for (NormalizationEnd spelling :
+       {NormalizationEnd::kScaleAndShift, NormalizationEnd::kLayerNorm}) {
+    const SampledGraph net = NormalizationWith(spelling);
     const Centering centered = Centered(net);
     EXPECT_EQ(centered.tensors, 1);
     ExpectSameAnswers(net, centered.graph);
     EXPECT_LT(WidthOf(centered.graph, "normal", net.samples),
               WidthOf(net.graph, "normal", net.samples) / 5);
   }
-  EXPECT_EQ(Centered(Normalization(Spelling::kScale)).tensors, 0);
+  EXPECT_EQ(Centered(NormalizationWith(NormalizationEnd::kScale)).tensors, 0);
 }
 
 }  // namespace
