@@ -203,6 +203,7 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Run(
   }
   OCTET_RETURN_IF_ERROR(Search());
   observed_.clear();  // of the trials' samples
+  answers_.clear();
   OCTET_ASSIGN_OR_RETURN(ChosenQuantization chosen, Make(best_, Basis::kAll));
   chosen.remedies = remedies_;
   chosen.left_out = left_out_;

@@ -121,12 +121,19 @@ class LinkFinder {
     const int axis = SiteChannelAxis(source_, node.inputs[0]);
     if (SiteChannelAxis(source_, node.outputs[0]) != axis) return false;
     if (const auto* concat = std::get_if<ir::Concat>(&node.op)) {
-      return concat->axis == axis;
+      return concat->axis == axis &&
+             std::all_of(node.inputs.begin(), node.inputs.end(),
+                         [&](ValueId id) {
+                           return SiteChannelAxis(source_, id) == axis;
+                         });
     }
     if (const auto* pad = std::get_if<ir::Pad>(&node.op)) {
       return ir::MovesElements(node.op) && pad->begin[axis] == 0 &&
              pad->end[axis] == 0;
     }
+    // Another scale takes other channels, though they may be as many.
+    const auto* resize = std::get_if<ir::Resize>(&node.op);
+    if (resize != nullptr && resize->scales[axis] != 1) return false;
     const bool image = std::holds_alternative<ir::Pool>(node.op) ||
                        std::holds_alternative<ir::GlobalPool>(node.op) ||
                        std::holds_alternative<ir::Resize>(node.op);
