@@ -220,6 +220,49 @@ TEST(CenterChannelsTest, LeavesWhatSomethingElseReads) {
   }
 }
 
+// A matrix product whose last axis is as long as the image's channels lies
+// across them.
+TEST(CenterChannelsTest, LeavesAConcatOfOtherAxes) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", RowsAnd({4, 4, 4}));
+  ir::Conv first = Pointwise();
+  first.has_bias = true;
+  const ValueId a = b.Node("a", first,
+                           {x, b.Constant("a_w", RandomFloats({4, 4, 1, 1}, 1)),
+                            b.Constant("a_b", FarApart(4))});
+  ir::MatMul matmul;
+  matmul.has_bias = true;
+  const ValueId m = b.Node("m", matmul,
+                           {x, b.Constant("m_w", RandomFloats({4, 4}, 2)),
+                            b.Constant("m_b", FarApart(4))});
+  const ValueId cat = b.Node("cat", ir::Concat{1}, {a, m});
+  b.Output(b.Node("y", Pointwise(),
+                  {cat, b.Constant("y_w", RandomFloats({2, 8, 1, 1}, 3))}));
+  const SampledGraph net = WithSamples(b.Build(), {4, 4, 4});
+  ExpectSameAnswers(net, Centered(net).graph);
+}
+
+// Enlarged by 1.4, two channels stay two, and both are the first.
+TEST(CenterChannelsTest, LeavesAResizeOfChannels) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", RowsAnd({3, 4, 4}));
+  ir::Conv first = Pointwise();
+  first.has_bias = true;
+  const ValueId a = b.Node("a", first,
+                           {x, b.Constant("a_w", RandomFloats({2, 3, 1, 1}, 1)),
+                            b.Constant("a_b", FarApart(2))});
+  ir::Resize resize;
+  resize.sizes = {0, 2, 8, 8};
+  resize.scales = {1, 1.4f, 2, 2};
+  resize.coordinates = ir::ResizeCoordinates::kAsymmetric;
+  resize.rounding = ir::ResizeRounding::kFloor;
+  const ValueId large = b.Node("large", resize, {a});
+  b.Output(b.Node("y", Pointwise(),
+                  {large, b.Constant("y_w", RandomFloats({2, 2, 1, 1}, 3))}));
+  const SampledGraph net = WithSamples(b.Build(), {3, 4, 4});
+  ExpectSameAnswers(net, Centered(net).graph);
+}
+
 enum class NormalizationEnd { kScaleAndShift, kScale, kLayerNorm };
 
 SampledGraph NormalizationWith(NormalizationEnd spelling) {
