@@ -364,7 +364,8 @@ struct QuantizedTensor {
 };
 
 // What one remedy did: SQNR of the outputs on the calibration samples that its
-// trial was not made from, with everything before it, and with it too.
+// trial was not made from (on all, where they are fewer than 16), with
+// everything before it, and with it too.
 struct RemedyEffect {
   std::string name;  // "histogram thresholds", "bias correction", ...
   double before_db = 0;

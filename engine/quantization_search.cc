@@ -3,8 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
-#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,23 +14,16 @@
 #include "engine/output_error.h"
 #include "engine/quant/byte_input.h"
 #include "engine/quant/center_channels.h"
+#include "engine/quant/fit_weights.h"
 #include "engine/quant/own_scales.h"
 #include "engine/quant/probe_builder.h"
-#include "engine/quant/quantize_weights.h"
 #include "engine/quant/threshold_choice.h"
 #include "engine/quant/told_apart.h"
 #include "engine/quant/weight_channels.h"
-#include "engine/sample_errors.h"
 
 namespace octet::internal {
 namespace {
 
-// With fewer samples, no trial holds any out.
-constexpr int64_t kFewest = 16;
-// Trials take no more samples than these, spread over all there are: what they
-// tell apart shows on as many.
-constexpr size_t kMostFit = 48;
-constexpr size_t kMostHeldOut = 32;
 constexpr size_t kMostForThresholds = 16;
 // A remedy that gives less is noise.
 constexpr double kLeastGainDb = 0.05;
@@ -43,16 +34,6 @@ constexpr double kLeastFloatGainDb = 1;
 constexpr int kMostFloatLayers = 3;
 // How much further real values reach than synthetic ones of equal moments.
 constexpr float kTailRoom = 1.25f;
-
-// At most `most` of `samples`, evenly spaced.
-std::vector<int64_t> Spread(const std::vector<int64_t>& samples, size_t most) {
-  if (samples.size() <= most) return samples;
-  std::vector<int64_t> some;
-  for (size_t i = 0; i < most; ++i) {
-    some.push_back(samples[i * samples.size() / most]);
-  }
-  return some;
-}
 
 quant::Grid GridOf(ActivationScheme scheme) {
   return scheme == ActivationScheme::kSymmetric ? quant::Grid::kSymmetric
@@ -70,43 +51,6 @@ Correction FirstCorrection(BiasCorrection choice) {
       return Correction::kAnalytic;
   }
   OCTET_CHECK(false);
-}
-
-// For LeastErrorScales(): weights count by the mean square of what they
-// multiply.
-std::vector<float> Importance(const ir::Node& node, const Tensor& weights,
-                              const std::vector<double>& mean_squares) {
-  const quant::WeightChannels channels(node.op, weights.shape());
-  std::vector<float> importance(weights.size());
-  for (int64_t i = 0; i < weights.size(); ++i) {
-    importance[i] = static_cast<float>(mean_squares[channels.Input(i)]);
-  }
-  return importance;
-}
-
-// By node, the weight scales with the least error expected of the results.
-std::vector<std::vector<float>> FittedWeightScales(
-    const ir::Graph& graph, const quant::QuantizationSites& sites,
-    const std::vector<quant::SiteStatistics>& statistics) {
-  std::vector<const quant::SiteStatistics*> of_value(graph.values().size());
-  for (size_t i = 0; i < statistics.size(); ++i) {
-    of_value[sites.rounded[i]] = &statistics[i];
-  }
-  std::vector<std::vector<float>> scales(graph.nodes().size());
-  for (size_t i = 0; i < graph.nodes().size(); ++i) {
-    const ir::Node& node = graph.nodes()[i];
-    if (!quant::IsWeighted(graph, node)) continue;
-    const Tensor& weights = *graph.value(node.inputs[1]).constant;
-    // Where the data was moved on its way, all of it counts the same.
-    const auto* known = of_value[node.inputs[0]];
-    const std::vector<float> importance =
-        known == nullptr
-            ? std::vector<float>(weights.size(), 1.0f)
-            : Importance(node, weights, known->channels.mean_squares);
-    scales[i] = quant::LeastErrorScales(
-        weights, quant::WeightChannelAxis(node.op), importance);
-  }
-  return scales;
 }
 
 // Samples that batch norms were matched to have the mean and the deviation of
@@ -186,13 +130,13 @@ QuantizationSearch::QuantizationSearch(const onnx::ImportedModel& float_model,
       options_(options),
       observer_(observer),
       grid_(GridOf(options.activations)),
-      deadline_(absl::Now() + options.budget.time) {}
+      deadline_(absl::Now() + options.budget.time),
+      samples_(run.samples()) {}
 
 absl::StatusOr<ChosenQuantization> QuantizationSearch::Run(
     const ir::Graph& graph, std::optional<ir::Graph> stand_in) {
   graph_ = graph;
   stand_in_ = std::move(stand_in);
-  Split();
   // What synthetic samples are made of says nothing of real ones.
   if (options_.synthetic.empty()) {
     OCTET_ASSIGN_OR_RETURN(byte_inputs_,
@@ -239,29 +183,16 @@ absl::StatusOr<ir::Graph> QuantizationSearch::SeparateScales(
   return quant::WithOwnScales(graph, kept);
 }
 
-void QuantizationSearch::Split() {
-  all_.resize(run_.samples());
-  std::iota(all_.begin(), all_.end(), 0);
-  fit_ = all_;
-  held_out_ = all_;
-  if (run_.samples() >= kFewest) {
-    fit_.clear();
-    held_out_.clear();
-    for (int64_t sample : all_) {
-      (sample % 4 == 3 ? held_out_ : fit_).push_back(sample);
-    }
-  }
-  fit_ = Spread(fit_, kMostFit);
-  held_out_ = Spread(held_out_, kMostHeldOut);
-}
-
 std::vector<int64_t> QuantizationSearch::SamplesOf(Basis basis) const {
-  if (basis == Basis::kAll) return all_;
-  if (basis == Basis::kFit) return fit_;
-  std::vector<int64_t> samples;
-  std::set_union(fit_.begin(), fit_.end(), held_out_.begin(), held_out_.end(),
-                 std::back_inserter(samples));
-  return samples;
+  switch (basis) {
+    case Basis::kFit:
+      return samples_.fit();
+    case Basis::kTrials:
+      return samples_.trials();
+    case Basis::kAll:
+      return samples_.all();
+  }
+  OCTET_CHECK(false);
 }
 
 absl::Status QuantizationSearch::Search() {
@@ -277,12 +208,12 @@ absl::Status QuantizationSearch::Search() {
     OCTET_RETURN_IF_ERROR(Try(changed.correction == Correction::kAnalytic
                                   ? "bias correction, analytic"
                                   : "bias correction",
-                              changed, Proof::kNoLoss));
+                              changed, Proof::kLikelyGain));
   }
   Preparation preparation = best_.prepared;
   preparation.centered = true;
   OCTET_RETURN_IF_ERROR(
-      TryPreparing("channel centering", preparation, Proof::kNoLoss));
+      TryPreparing("channel centering", preparation, Proof::kLikelyGain));
   preparation = best_.prepared;
   preparation.equalized.normalizations = true;
   OCTET_RETURN_IF_ERROR(TryPreparing("smoothing behind normalizations",
@@ -312,7 +243,8 @@ absl::Status QuantizationSearch::Search() {
 
 absl::Status QuantizationSearch::TryFloatLayers() {
   for (int layers = 1; layers <= kMostFloatLayers; ++layers) {
-    if (OfHeldOut(best_errors_).TotalDecibels() >= kUsableDb) break;
+    if (best_errors_.Of(samples_.held_out()).TotalDecibels() >= kUsableDb)
+      break;
     Recipe changed = best_;
     changed.float_layers = layers;
     OCTET_RETURN_IF_ERROR(
@@ -331,17 +263,6 @@ absl::StatusOr<SampleErrors> QuantizationSearch::TimedTrial(
   return errors;
 }
 
-SampleErrors QuantizationSearch::OfHeldOut(const SampleErrors& errors) const {
-  const std::vector<int64_t> samples = SamplesOf(Basis::kTrials);
-  std::vector<size_t> held_out;
-  for (size_t i = 0; i < samples.size(); ++i) {
-    if (std::binary_search(held_out_.begin(), held_out_.end(), samples[i])) {
-      held_out.push_back(i);
-    }
-  }
-  return errors.Of(held_out);
-}
-
 absl::Status QuantizationSearch::Try(const std::string& name,
                                      const Recipe& changed, Proof proof) {
   if (absl::Now() + longest_trial_ >= deadline_) {
@@ -349,14 +270,14 @@ absl::Status QuantizationSearch::Try(const std::string& name,
     return absl::OkStatus();
   }
   OCTET_ASSIGN_OR_RETURN(SampleErrors errors, TimedTrial(changed));
-  const SampleErrors before = OfHeldOut(best_errors_);
-  const SampleErrors after = OfHeldOut(errors);
+  const SampleErrors before = best_errors_.Of(samples_.held_out());
+  const SampleErrors after = errors.Of(samples_.held_out());
   RemedyEffect& effect = remedies_.emplace_back();
   effect.name = name;
   effect.before_db = before.TotalDecibels();
   effect.after_db = after.TotalDecibels();
   effect.gain_error_db = after.Over(before).total_standard_error_db;
-  if (proof == Proof::kNoLoss) {
+  if (proof == Proof::kLikelyGain) {
     const Gain gain = errors.Over(best_errors_);
     effect.kept = gain.db + gain.standard_error_db >= kLeastGainDb;
   } else {
@@ -365,11 +286,13 @@ absl::Status QuantizationSearch::Try(const std::string& name,
     effect.kept = effect.after_db >= effect.before_db + least;
   }
   if (!effect.kept) {
-    effect.note = "answers the samples that were held out no better";
+    effect.note = proof == Proof::kLikelyGain
+                      ? "answers the calibration samples no better"
+                      : "answers the samples that were held out no better";
     return absl::OkStatus();
   }
   if (effect.after_db < effect.before_db + kLeastGainDb) {
-    effect.note = "no loss beyond what chance makes of so few samples";
+    effect.note = "a gain by all samples, or by what chance leaves open";
   }
   best_ = changed;
   best_errors_ = std::move(errors);
@@ -391,7 +314,7 @@ absl::Status QuantizationSearch::TryPreparing(const std::string& name,
 
 absl::Status QuantizationSearch::ComputeAnswers() {
   OCTET_ASSIGN_OR_RETURN(auto executor, Executor::Create(exact_));
-  for (int64_t sample : SamplesOf(Basis::kTrials)) {
+  for (int64_t sample : samples_.trials()) {
     OCTET_ASSIGN_OR_RETURN(answers_.emplace_back(),
                            RunSample(*executor, *exact_, run_, sample));
   }
@@ -414,7 +337,7 @@ absl::StatusOr<SampleErrors> QuantizationSearch::TrialErrors(
   OCTET_ASSIGN_OR_RETURN(
       auto model, LoadedModel::Create(std::move(imported), model_options));
   OCTET_ASSIGN_OR_RETURN(auto executor, Executor::Create(model));
-  const std::vector<int64_t> samples = SamplesOf(Basis::kTrials);
+  const std::vector<int64_t>& samples = samples_.trials();
   SampleErrors errors;
   for (size_t i = 0; i < samples.size(); ++i) {
     OCTET_ASSIGN_OR_RETURN(const std::vector<Tensor> rounded,
@@ -472,8 +395,8 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Make(
         quant::SchemeFor(threshold.range, grid_));
   }
   if (recipe.fit_weights) {
-    chosen.parameters.weight_scales =
-        FittedWeightScales(chosen.graph, chosen.sites, observed->statistics);
+    chosen.parameters.weight_scales = quant::FittedWeightScales(
+        chosen.graph, chosen.sites, observed->statistics);
   }
   if (recipe.correction != Correction::kNone) {
     OCTET_RETURN_IF_ERROR(
@@ -563,7 +486,7 @@ absl::Status QuantizationSearch::ChooseKinds(Observed& observed, Basis basis) {
       quant::ThresholdChooser::Create(observed.graph, observed.sites,
                                       candidates, grid_));
   SampleRuns runs;
-  runs.samples = Spread(SamplesOf(basis), kMostForThresholds);
+  runs.samples = EvenlySpaced(SamplesOf(basis), kMostForThresholds);
   OCTET_ASSIGN_OR_RETURN(
       const quant::ActivationSource source,
       Source("choose thresholds", 1, chooser.watched(), std::move(runs)));

@@ -23,6 +23,7 @@
 #include "engine/quant/quantize_graph.h"
 #include "engine/quant/threshold.h"
 #include "engine/sample_errors.h"
+#include "engine/trial_samples.h"
 
 namespace octet::internal {
 
@@ -68,8 +69,8 @@ struct Recipe {
 // A quarter of the calibration samples is held out: a remedy is kept where a
 // model made from the others, with it, answers these better than without; bias
 // correction and centering also where that is in doubt. What is kept is then
-// made again from all samples. With fewer than kFewest samples, nothing is held
-// out and all of them do both.
+// made again from all samples. With few samples, nothing is held out and all
+// of them do both (TrialSamples).
 //
 // Remedies are tried in one order, the most useful first. One is left out where
 // the longest trial so far, taken again, would end after the time budget, which
@@ -119,7 +120,6 @@ class QuantizationSearch {
   absl::StatusOr<ir::Graph> SeparateScales(const ir::Graph& graph);
   // Chooses best_.
   absl::Status Search();
-  void Split();
   absl::Status ComputeAnswers();
   absl::StatusOr<ChosenQuantization> Make(const Recipe& recipe, Basis basis);
   absl::StatusOr<SampleErrors> TrialErrors(const Recipe& recipe);
@@ -128,15 +128,14 @@ class QuantizationSearch {
   // What the samples have to show of a remedy for it to be kept.
   enum class Proof {
     // For what takes errors away, and suits the samples it is made from no
-    // better than others: by all samples, no loss of their mean decibels beyond
-    // a standard error.
-    kNoLoss,
+    // better than others: a gain of the mean decibels of all samples, or that a
+    // standard error leaves room for one.
+    kLikelyGain,
     // For what trades one error for another: a gain by those held out.
     kGain,
     // For what costs time when the model is served.
     kLargeGain,
   };
-  SampleErrors OfHeldOut(const SampleErrors& errors) const;
   // Makes `changed` best_ where the samples show that and there is time to see
   // it.
   absl::Status Try(const std::string& name, const Recipe& changed, Proof proof);
@@ -175,9 +174,7 @@ class QuantizationSearch {
   const absl::Time deadline_;
   absl::Duration longest_trial_ = absl::ZeroDuration();
 
-  std::vector<int64_t> fit_;       // samples that trials are made from
-  std::vector<int64_t> held_out_;  // samples that judge them, besides fit_
-  std::vector<int64_t> all_;
+  const TrialSamples samples_;
   std::vector<std::vector<Tensor>> answers_;  // of the float model, to trials
   ir::Graph graph_;
   std::set<std::string> byte_inputs_;  // TakeByteInputs()

@@ -58,13 +58,13 @@ Gain SampleErrors::Over(const SampleErrors& before) const {
   double squares = 0;
   for (double g : gains) squares += (g - gain.db) * (g - gain.db);
   const auto count = static_cast<double>(gains.size());
-  if (count > 1)
+  if (count > 1) {
     gain.standard_error_db = std::sqrt(squares / (count - 1) / count);
+  }
 
   const double old_total = count * Mean(before.noises_);
   const double total = count * Mean(noises_);
   if (old_total == 0 || total == 0) return gain;
-  gain.total_db = RatioDecibels(old_total, total);
   // The ratio of two sums, linearized: a sample moves it by its shares of both.
   double moved = 0;
   for (size_t i = 0; i < noises_.size(); ++i) {

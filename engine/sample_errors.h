@@ -15,8 +15,7 @@ struct Gain {
   // samples differ in it.
   double db = 0;
   double standard_error_db = 0;
-  // Of the error summed over all samples, which few of them may rule.
-  double total_db = 0;
+  // Of what TotalDecibels() gains, which few samples may rule.
   double total_standard_error_db = 0;
 };
 

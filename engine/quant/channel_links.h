@@ -38,10 +38,10 @@ struct ChannelLink {
 };
 
 // All links of `graph` that have a reader. Groups that anything else reads, or
-// that the caller gives or gets, make none, nor do normalizations
-// beside something else. Between producers and readers may be whatever takes
-// channels on as they are: max pools, Concat, Slice, Pad and Resize of images,
-// and, where channels are the last axis, Reshapes that keep it.
+// that the caller gives or gets, make none, nor do normalizations beside
+// something else. Between producers and readers may be whatever takes channels
+// on as they are: max pools, Concat, Slice, Pad and Resize of images, and,
+// where channels are the last axis, Reshapes that keep it.
 std::vector<ChannelLink> FindChannelLinks(
     const ir::Graph& graph, const QuantizationSites& sites,
     const std::vector<SiteStatistics>& statistics);

@@ -150,10 +150,11 @@ std::string Remedies(const ReportFacts& facts) {
       Heading(
           "What each remedy gave",
           "Signal to noise of the outputs on calibration samples that were "
-          "held out, with all remedies above a line and with its own too; ± "
-          "is the standard error, what chance makes of so few samples. Bias "
-          "correction and centering are kept unless the mean over all "
-          "samples loses more than chance explains."),
+          "held out (on all, where they are fewer than 16), with all remedies "
+          "above a line and with its own too; ± is the standard error, what "
+          "chance makes of so few samples. Bias correction and centering are "
+          "kept where the mean over all samples gains, give or take its "
+          "standard error."),
       "<div class=\"card scroll\" tabindex=\"0\"><table><thead><tr>"
       "<th class=\"l\">Remedy</th><th>Before</th><th>After</th><th>Gain</th>"
       "<th class=\"l\">Result</th><th class=\"l\">What it touched</th></tr>"

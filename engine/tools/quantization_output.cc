@@ -63,7 +63,7 @@ void PrintRemedies(const std::vector<RemedyEffect>& remedies) {
     std::printf("remedies kept: %s\n", absl::StrJoin(kept, ", ").c_str());
   }
   if (!dropped.empty()) {
-    std::printf("without gain on samples held out, so dropped: %s\n",
+    std::printf("without gain on calibration samples, so dropped: %s\n",
                 absl::StrJoin(dropped, ", ").c_str());
   }
 }

@@ -40,16 +40,21 @@ SampledGraph WithSamples(ir::Graph graph, const Shape& rest) {
   return net;
 }
 
-// x -> "a", four channels far apart -> `reader` -> output.
+// "a", a layer of `outputs` channels that lie far apart.
+ValueId FarLayer(GraphBuilder& b, ValueId x, int64_t inputs, int64_t outputs,
+                 ir::Conv conv = Pointwise()) {
+  conv.has_bias = true;
+  return b.Node("a", conv,
+                {x, b.Constant("a_w", RandomFloats({outputs, inputs, 1, 1}, 1)),
+                 b.Constant("a_b", FarApart(outputs))});
+}
+
+// x -> FarLayer() -> `reader` -> output.
 SampledGraph FarChannels(const ir::Conv& producer, const ir::Conv& reader,
                          const Shape& reader_weights) {
   GraphBuilder b;
   const ValueId x = b.Input("x", RowsAnd({3, 4, 4}));
-  ir::Conv first = producer;
-  first.has_bias = true;
-  const ValueId a = b.Node("a", first,
-                           {x, b.Constant("a_w", RandomFloats({4, 3, 1, 1}, 1)),
-                            b.Constant("a_b", FarApart(4))});
+  const ValueId a = FarLayer(b, x, 3, 4, producer);
   b.Output(b.Node("y", reader,
                   {a, b.Constant("y_w", RandomFloats(reader_weights, 2))}));
   return WithSamples(b.Build(), {3, 4, 4});
@@ -121,15 +126,11 @@ TEST(CenterChannelsTest, DepthwiseReadersGiveBackWhatTheirOwnChannelLost) {
 TEST(CenterChannelsTest, FollowsAResidualStream) {
   GraphBuilder b;
   const ValueId x = b.Input("x", RowsAnd({3, 4, 4}));
-  ir::Conv first = Pointwise();
-  first.has_bias = true;
   ir::Conv expand = Pointwise();
   expand.activation = kRelu;
   ir::Conv project = Pointwise();
   project.has_bias = project.has_residual = true;
-  ValueId stream = b.Node("a", first,
-                          {x, b.Constant("a_w", RandomFloats({4, 3, 1, 1}, 1)),
-                           b.Constant("a_b", FarApart(4))});
+  ValueId stream = FarLayer(b, x, 3, 4);
   for (const std::string block : {"s", "t"}) {
     const ValueId wide = b.Node(
         block + "_wide", expand,
@@ -154,13 +155,9 @@ TEST(CenterChannelsTest, FollowsAResidualStream) {
 TEST(CenterChannelsTest, PassesMaxPoolAndConcatBesideWhatStays) {
   GraphBuilder b;
   const ValueId x = b.Input("x", RowsAnd({3, 4, 4}));
-  ir::Conv linear = Pointwise();
-  linear.has_bias = true;
   ir::Conv clamped = Pointwise();
   clamped.activation = kRelu;
-  const ValueId a = b.Node("a", linear,
-                           {x, b.Constant("a_w", RandomFloats({4, 3, 1, 1}, 1)),
-                            b.Constant("a_b", FarApart(4))});
+  const ValueId a = FarLayer(b, x, 3, 4);
   const ValueId c = b.Node(
       "c", clamped, {x, b.Constant("c_w", RandomFloats({2, 3, 1, 1}, 2))});
   ir::Pool pool;
@@ -199,12 +196,7 @@ TEST(CenterChannelsTest, LeavesWhatSomethingElseReads) {
   for (Beside beside : {Beside::kSum, Beside::kOutput, Beside::kPad}) {
     GraphBuilder b;
     const ValueId x = b.Input("x", RowsAnd({3, 4, 4}));
-    ir::Conv first = Pointwise();
-    first.has_bias = true;
-    const ValueId a =
-        b.Node("a", first,
-               {x, b.Constant("a_w", RandomFloats({4, 3, 1, 1}, 1)),
-                b.Constant("a_b", FarApart(4))});
+    const ValueId a = FarLayer(b, x, 3, 4);
     ValueId read = a;
     if (beside == Beside::kSum) b.Output(b.Node("sum", ir::Binary{}, {a, a}));
     if (beside == Beside::kOutput) b.Output(a);
@@ -225,11 +217,7 @@ TEST(CenterChannelsTest, LeavesWhatSomethingElseReads) {
 TEST(CenterChannelsTest, LeavesAConcatOfOtherAxes) {
   GraphBuilder b;
   const ValueId x = b.Input("x", RowsAnd({4, 4, 4}));
-  ir::Conv first = Pointwise();
-  first.has_bias = true;
-  const ValueId a = b.Node("a", first,
-                           {x, b.Constant("a_w", RandomFloats({4, 4, 1, 1}, 1)),
-                            b.Constant("a_b", FarApart(4))});
+  const ValueId a = FarLayer(b, x, 4, 4);
   ir::MatMul matmul;
   matmul.has_bias = true;
   const ValueId m = b.Node("m", matmul,
@@ -246,11 +234,7 @@ TEST(CenterChannelsTest, LeavesAConcatOfOtherAxes) {
 TEST(CenterChannelsTest, LeavesAResizeOfChannels) {
   GraphBuilder b;
   const ValueId x = b.Input("x", RowsAnd({3, 4, 4}));
-  ir::Conv first = Pointwise();
-  first.has_bias = true;
-  const ValueId a = b.Node("a", first,
-                           {x, b.Constant("a_w", RandomFloats({2, 3, 1, 1}, 1)),
-                            b.Constant("a_b", FarApart(2))});
+  const ValueId a = FarLayer(b, x, 3, 2);
   ir::Resize resize;
   resize.sizes = {0, 2, 8, 8};
   resize.scales = {1, 1.4f, 2, 2};

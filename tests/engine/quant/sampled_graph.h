@@ -37,10 +37,13 @@ inline void ExpectSameAnswers(const SampledGraph& net,
     const auto a = Interpret(net.graph.WithRows(1), *backend, {sample});
     const auto b = Interpret(changed.WithRows(1), *backend, {sample});
     ASSERT_TRUE(a.ok() && b.ok()) << a.status() << b.status();
-    for (int64_t i = 0; i < (*a)[0].size(); ++i) {
-      const float expected = (*a)[0].data<float>()[i];
-      EXPECT_NEAR((*b)[0].data<float>()[i], expected,
-                  1e-5f + 1e-5f * std::abs(expected));
+    ASSERT_EQ(a->size(), b->size());
+    for (size_t o = 0; o < a->size(); ++o) {
+      for (int64_t i = 0; i < (*a)[o].size(); ++i) {
+        const float expected = (*a)[o].data<float>()[i];
+        EXPECT_NEAR((*b)[o].data<float>()[i], expected,
+                    1e-5f + 1e-5f * std::abs(expected));
+      }
     }
   }
 }
