@@ -16,6 +16,7 @@
 #include "engine/compile.h"
 #include "engine/gather.h"
 #include "engine/plan/plan.h"
+#include "engine/signature.h"
 
 namespace octet::internal {
 namespace {
@@ -65,6 +66,7 @@ class ActivationRunner {
     OCTET_ASSIGN_OR_RETURN(ir::Graph lowered,
                            Lower(watched.graph, watched.watched));
     lowered = lowered.WithRows(1);
+    OCTET_RETURN_IF_ERROR(CheckTensorsFit(lowered, kMaxArenaBytes));
     shown_from_ = watched.graph.outputs().size();
     const BackendSet backends(BackendChoice::kDefault);
     OCTET_ASSIGN_OR_RETURN(

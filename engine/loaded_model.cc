@@ -15,10 +15,6 @@ namespace octet {
 namespace internal {
 namespace {
 
-// What the tensors of one plan may take: model options allow batches of 1,024,
-// files any shape.
-constexpr size_t kMaxArenaBytes = size_t{4} << 30;
-
 // 1, 2, 4, ... and the largest.
 std::vector<int> BucketsUpTo(int max_batch) {
   std::vector<int> buckets;

@@ -5,7 +5,9 @@
 
 #include "absl/strings/str_format.h"
 #include "engine/quant/histogram.h"
+#include "engine/quant/input_moments.h"
 #include "engine/quant/quantization_sites.h"
+#include "engine/trial_samples.h"
 
 namespace octet::internal {
 namespace {
@@ -20,6 +22,8 @@ constexpr int64_t kLinearCopies = 9;
 constexpr int64_t kHistogramCopies = 20;
 constexpr int64_t kLinearGraphs = 1;
 constexpr int64_t kHistogramGraphs = 6;
+constexpr auto kTrialSamples =
+    static_cast<int64_t>(TrialSamples::kMostFit + TrialSamples::kMostHeldOut);
 
 int64_t BytesOf(const ir::TensorType& type) {
   return ElementCount(ir::ConcreteShape(type.dims, /*rows=*/1)) *
@@ -53,6 +57,12 @@ QuantizationMemory EstimateQuantizationMemory(const ir::Graph& graph,
                       quant::Histogram::kBins *
                       static_cast<int64_t>(sizeof(int64_t));
   memory.samples = sample_bytes;
+  if (!linear) {
+    memory.statistics += quant::MomentObserver::MemoryFor(graph.WithRows(1));
+    for (ir::ValueId output : graph.outputs()) {
+      memory.samples += BytesOf(graph.type(output)) * kTrialSamples;
+    }
+  }
   return memory;
 }
 

@@ -18,8 +18,8 @@ struct QuantizationMemory {
   int64_t program = 0;      // code, libraries, tables
   int64_t weights = 0;      // in all copies, packed and not
   int64_t activations = 0;  // of one sample
-  int64_t statistics = 0;   // histograms, and moments of the channels
-  int64_t samples = 0;      // where they are kept in memory
+  int64_t statistics = 0;   // histograms, and moments of what layers read
+  int64_t samples = 0;      // where kept in memory; float's answers to trials
 
   int64_t total() const {
     return program + weights + activations + statistics + samples;

@@ -15,6 +15,7 @@
 #include "engine/quant/byte_input.h"
 #include "engine/quant/center_channels.h"
 #include "engine/quant/fit_weights.h"
+#include "engine/quant/learned_rounding.h"
 #include "engine/quant/own_scales.h"
 #include "engine/quant/probe_builder.h"
 #include "engine/quant/threshold_choice.h"
@@ -25,6 +26,10 @@ namespace octet::internal {
 namespace {
 
 constexpr size_t kMostForThresholds = 16;
+constexpr size_t kMostForMoments = 200;
+// Of BiasCorrector, whose last quarter of samples weighs two thirds: so all of
+// them are heard.
+constexpr int kPassesInLine = 4;
 // A remedy that gives less is noise.
 constexpr double kLeastGainDb = 0.05;
 // A model below this is of little use; layers then may stay float, which costs
@@ -238,7 +243,18 @@ absl::Status QuantizationSearch::Search() {
     OCTET_RETURN_IF_ERROR(
         Try("bias correction, layer after layer", changed, Proof::kGain));
   }
+  OCTET_RETURN_IF_ERROR(TryLearnedRounding());
   return TryFloatLayers();
+}
+
+absl::Status QuantizationSearch::TryLearnedRounding() {
+  // It suits the samples it is made from, which are not to judge it.
+  if (!samples_.holds_out()) return absl::OkStatus();
+  OCTET_ASSIGN_OR_RETURN(layers_that_round_, LayersThatRound(best_));
+  if (layers_that_round_.empty()) return absl::OkStatus();
+  Recipe changed = best_;
+  changed.learn_rounding = true;
+  return Try("learned rounding", changed, Proof::kGain);
 }
 
 absl::Status QuantizationSearch::TryFloatLayers() {
@@ -398,6 +414,17 @@ absl::StatusOr<ChosenQuantization> QuantizationSearch::Make(
     chosen.parameters.weight_scales = quant::FittedWeightScales(
         chosen.graph, chosen.sites, observed->statistics);
   }
+  if (recipe.learn_rounding) {
+    if (observed->moments.empty()) {
+      OCTET_RETURN_IF_ERROR(ObserveMoments(*observed, basis));
+    }
+    OCTET_RETURN_IF_ERROR(
+        quant::LearnRounding(chosen.graph, chosen.sites, observed->moments,
+                             recipe.correction == Correction::kNone
+                                 ? quant::ResultMean::kKept
+                                 : quant::ResultMean::kCorrectedByBias,
+                             chosen.parameters));
+  }
   if (recipe.correction != Correction::kNone) {
     OCTET_RETURN_IF_ERROR(
         CorrectBiases(recipe.correction, basis, *observed, chosen));
@@ -498,6 +525,33 @@ absl::Status QuantizationSearch::ChooseKinds(Observed& observed, Basis basis) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::vector<size_t>> QuantizationSearch::LayersThatRound(
+    const Recipe& recipe) {
+  OCTET_ASSIGN_OR_RETURN(const Observed* observed,
+                         ObservedFrom(recipe.prepared, Basis::kFit));
+  std::vector<std::vector<float>> scales;
+  if (recipe.fit_weights) {
+    scales = quant::FittedWeightScales(observed->graph, observed->sites,
+                                       observed->statistics);
+  }
+  return quant::LayersThatRound(observed->graph, observed->sites, scales);
+}
+
+absl::Status QuantizationSearch::ObserveMoments(Observed& observed,
+                                                Basis basis) {
+  OCTET_ASSIGN_OR_RETURN(
+      quant::MomentObserver observer,
+      quant::MomentObserver::Create(observed.graph, layers_that_round_));
+  SampleRuns runs;
+  runs.samples = EvenlySpaced(SamplesOf(basis), kMostForMoments);
+  OCTET_ASSIGN_OR_RETURN(
+      const quant::ActivationSource source,
+      Source("learn rounding", 1, observer.watched(), std::move(runs)));
+  OCTET_RETURN_IF_ERROR(observer.Observe(source));
+  observed.moments = std::move(observer).TakeMoments();
+  return absl::OkStatus();
+}
+
 absl::Status QuantizationSearch::CorrectBiases(Correction correction,
                                                Basis basis,
                                                const Observed& observed,
@@ -529,7 +583,7 @@ absl::StatusOr<quant::LayerShifts> QuantizationSearch::MeasuredShifts(
   SampleRuns runs;
   runs.samples = SamplesOf(basis);
   runs.further_input = [&](size_t index) { return corrector.Input(index); };
-  const int passes = upstream == quant::Upstream::kRounded ? 2 : 1;
+  const int passes = upstream == quant::Upstream::kRounded ? kPassesInLine : 1;
   OCTET_ASSIGN_OR_RETURN(
       const quant::ActivationSource source,
       Source("correct biases", passes, corrector.watched(), std::move(runs)));

@@ -19,6 +19,7 @@
 #include "engine/quant/bias_correction.h"
 #include "engine/quant/calibrate.h"
 #include "engine/quant/equalize_channels.h"
+#include "engine/quant/input_moments.h"
 #include "engine/quant/quantization_sites.h"
 #include "engine/quant/quantize_graph.h"
 #include "engine/quant/threshold.h"
@@ -60,6 +61,7 @@ struct Recipe {
   Preparation prepared;
   bool fit_thresholds = false;
   bool fit_weights = false;
+  bool learn_rounding = false;
   Correction correction = Correction::kNone;
   int float_layers = 0;  // so many of the first ones are not rounded
 };
@@ -105,6 +107,8 @@ class QuantizationSearch {
     std::vector<ChangedChannels> changed_channels;
     // By site, the kind of threshold that was best; empty until asked for.
     std::vector<std::string> kinds;
+    // By node; empty until asked for.
+    std::vector<quant::InputMoments> moments;
   };
   struct Prepared {
     ir::Graph graph;
@@ -139,6 +143,8 @@ class QuantizationSearch {
   // Makes `changed` best_ where the samples show that and there is time to see
   // it.
   absl::Status Try(const std::string& name, const Recipe& changed, Proof proof);
+  // Where weights are rounded at all, and samples held out.
+  absl::Status TryLearnedRounding();
   // Where nothing else gave a usable model.
   absl::Status TryFloatLayers();
 
@@ -154,6 +160,10 @@ class QuantizationSearch {
                             const Preparation& preparation, Proof proof);
   absl::StatusOr<Observed> Observe(ir::Graph graph, Basis basis);
   absl::Status ChooseKinds(Observed& observed, Basis basis);
+  // Those, by node, whose weights `recipe` without learned rounding rounds.
+  absl::StatusOr<std::vector<size_t>> LayersThatRound(const Recipe& recipe);
+  // Of layers_that_round_.
+  absl::Status ObserveMoments(Observed& observed, Basis basis);
   absl::Status CorrectBiases(Correction correction, Basis basis,
                              const Observed& observed,
                              ChosenQuantization& chosen);
@@ -180,6 +190,7 @@ class QuantizationSearch {
   std::set<std::string> byte_inputs_;  // TakeByteInputs()
   std::optional<ir::Graph> stand_in_;
   std::map<std::pair<Preparation, Basis>, Observed> observed_;
+  std::vector<size_t> layers_that_round_;
   Recipe best_;
   SampleErrors best_errors_;  // of what best_ makes
   std::vector<RemedyEffect> remedies_;

@@ -2,6 +2,7 @@
 #ifndef OCTET_ENGINE_SIGNATURE_H_
 #define OCTET_ENGINE_SIGNATURE_H_
 
+#include <cstddef>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -20,6 +21,10 @@ absl::Status CheckOptions(const ModelOptions& options);
 // INVALID_ARGUMENT unless `tensor`, as a whole, has the dtype and the shape of
 // `spec`, whose -1 stand for any extent.
 absl::Status CheckTensorFits(const TensorSpec& spec, const Tensor& tensor);
+
+// What the tensors of one plan may take: model options allow batches of 1,024,
+// files any shape.
+inline constexpr size_t kMaxArenaBytes = size_t{4} << 30;
 
 // RESOURCE_EXHAUSTED where what a node of `graph`, whose dimensions are fixed,
 // reads and computes takes more than `max_bytes`, without constants. The arena

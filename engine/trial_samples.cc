@@ -9,8 +9,6 @@ namespace octet::internal {
 namespace {
 
 constexpr int64_t kFewest = 16;
-constexpr size_t kMostFit = 48;
-constexpr size_t kMostHeldOut = 32;
 
 }  // namespace
 

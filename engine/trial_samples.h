@@ -18,6 +18,9 @@ std::vector<int64_t> EvenlySpaced(const std::vector<int64_t>& samples,
 // than 16 samples do both. Immutable.
 class TrialSamples {
  public:
+  static constexpr size_t kMostFit = 48;
+  static constexpr size_t kMostHeldOut = 32;
+
   // Of samples 0 to count - 1.
   explicit TrialSamples(int64_t count);
 
@@ -28,6 +31,8 @@ class TrialSamples {
   const std::vector<int64_t>& trials() const { return trials_; }
   // Where in trials() those are that are held out, from 0.
   const std::vector<size_t>& held_out() const { return held_out_; }
+  // Whether those that judge are others than those that trials are made from.
+  bool holds_out() const { return trials_.size() > fit_.size(); }
 
  private:
   std::vector<int64_t> all_;

@@ -25,14 +25,8 @@ namespace {
 absl::StatusOr<Tensor> RoundedWeights(
     const Graph& graph, size_t index, const Scheme& data,
     const QuantizationParameters& parameters) {
-  const Node& node = graph.nodes()[index];
-  std::optional<Tensor> bias;
-  if (HasBias(node.op)) bias = graph.value(node.inputs[2]).constant;
-  OCTET_ASSIGN_OR_RETURN(
-      const QuantizedWeights quantized,
-      QuantizeWeights(*graph.value(node.inputs[1]).constant,
-                      WeightChannelAxis(node.op), bias, data.scale,
-                      parameters.WeightScalesOf(index)));
+  OCTET_ASSIGN_OR_RETURN(const QuantizedWeights quantized,
+                         WeightsOfNode(graph, index, data.scale, parameters));
   return DequantizedWeights(quantized);
 }
 

@@ -100,6 +100,9 @@ ir::Op BareProducts(const ir::Op& op) {
 
 bool HasBias(const ir::Op& op) {
   if (const auto* conv = std::get_if<ir::Conv>(&op)) return conv->has_bias;
+  if (const auto* conv = std::get_if<ir::ConvTranspose>(&op)) {
+    return conv->has_bias;
+  }
   return std::get<ir::MatMul>(op).has_bias;
 }
 

@@ -65,7 +65,7 @@ class ProbeBuilder {
 
 // Conv or MatMul without bias, residual and activation.
 ir::Op BareProducts(const ir::Op& op);
-// Whether input 2 is a bias. REQUIRES: Conv or MatMul.
+// Whether input 2 is a bias. REQUIRES: Conv, ConvTranspose or MatMul.
 bool HasBias(const ir::Op& op);
 // The clamp of its result. REQUIRES: Conv or MatMul.
 const ir::Activation& ActivationOf(const ir::Op& op);

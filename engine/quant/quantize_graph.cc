@@ -10,7 +10,7 @@
 #include "engine/base/status_macros.h"
 #include "engine/ir/fresh_names.h"
 #include "engine/ir/infer_types.h"
-#include "engine/quant/quantize_weights.h"
+#include "engine/quant/probe_builder.h"
 
 namespace octet::quant {
 namespace {
@@ -18,14 +18,6 @@ namespace {
 using ir::Graph;
 using ir::Node;
 using ir::ValueId;
-
-bool HasBias(const ir::Op& op) {
-  if (const auto* conv = std::get_if<ir::Conv>(&op)) return conv->has_bias;
-  if (const auto* conv = std::get_if<ir::ConvTranspose>(&op)) {
-    return conv->has_bias;
-  }
-  return std::get<ir::MatMul>(op).has_bias;
-}
 
 // Writes the quantized graph node by node. Ids of the source stay valid in the
 // result, which starts as a copy without nodes.
@@ -53,7 +45,7 @@ class Rewriter {
     for (ValueId id : source_.inputs()) AddPair(id);
     for (size_t i = 0; i < source_.nodes().size(); ++i) {
       const Node& node = source_.nodes()[i];
-      OCTET_RETURN_IF_ERROR(Rewrite(node, parameters_.WeightScalesOf(i)));
+      OCTET_RETURN_IF_ERROR(Rewrite(i));
       for (ValueId id : node.outputs) AddPair(id);
     }
     Graph compact = result_.Compacted();
@@ -77,7 +69,8 @@ class Rewriter {
         {DType::kFloat32, dims, std::nullopt});
   }
 
-  absl::Status Rewrite(const Node& node, absl::Span<const float> scales) {
+  absl::Status Rewrite(size_t index) {
+    const Node& node = source_.nodes()[index];
     std::vector<ValueId> inputs;
     for (ValueId id : node.inputs) inputs.push_back(readable_[id]);
     const std::optional<Scheme>& data = carried_[node.inputs[0]];
@@ -86,7 +79,7 @@ class Rewriter {
       added = AddRecurrentWeights(node, inputs);
     } else if (data && (IsWeighted(source_, node) ||
                         IsWeightedTranspose(source_, node))) {
-      added = AddWeights(node, data->scale, scales, inputs);
+      added = AddWeights(index, data->scale, inputs);
     }
     if (!added.ok()) {
       return absl::Status(added.code(), absl::StrCat("node ", node.name, ": ",
@@ -110,20 +103,16 @@ class Rewriter {
     return absl::OkStatus();
   }
 
-  absl::Status AddWeights(const Node& node, float input_scale,
-                          absl::Span<const float> scales,
+  absl::Status AddWeights(size_t index, float input_scale,
                           std::vector<ValueId>& inputs) {
-    const bool has_bias = HasBias(node.op);
-    const ir::Value& weights = source_.value(node.inputs[1]);
-    std::optional<Tensor> bias;
-    if (has_bias) bias = source_.value(node.inputs[2]).constant;
+    const Node& node = source_.nodes()[index];
     OCTET_ASSIGN_OR_RETURN(
         QuantizedWeights quantized,
-        QuantizeWeights(*weights.constant, WeightChannelAxis(node.op), bias,
-                        input_scale, scales));
-    inputs[1] = AddConstant(weights.name, std::move(quantized.weights),
+        WeightsOfNode(source_, index, input_scale, parameters_));
+    inputs[1] = AddConstant(source_.value(node.inputs[1]).name,
+                            std::move(quantized.weights),
                             std::move(quantized.weight_quantization));
-    if (has_bias) {
+    if (quantized.bias) {
       inputs[2] = AddConstant(source_.value(node.inputs[2]).name,
                               *std::move(quantized.bias),
                               std::move(quantized.bias_quantization));
@@ -168,6 +157,17 @@ std::vector<std::optional<Scheme>> CarriedSchemes(
   std::vector<std::optional<Scheme>> carried;
   for (ValueId group : sites.group) carried.push_back(of_group[group]);
   return carried;
+}
+
+absl::StatusOr<QuantizedWeights> WeightsOfNode(
+    const Graph& graph, size_t index, float input_scale,
+    const QuantizationParameters& parameters) {
+  const Node& node = graph.nodes()[index];
+  std::optional<Tensor> bias;
+  if (HasBias(node.op)) bias = graph.value(node.inputs[2]).constant;
+  return QuantizeWeights(*graph.value(node.inputs[1]).constant,
+                         WeightChannelAxis(node.op), bias, input_scale,
+                         parameters.WeightsOf(index));
 }
 
 absl::StatusOr<Graph> QuantizeGraph(const Graph& graph,

@@ -2,6 +2,7 @@
 #ifndef OCTET_ENGINE_QUANT_QUANTIZE_GRAPH_H_
 #define OCTET_ENGINE_QUANT_QUANTIZE_GRAPH_H_
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -9,23 +10,38 @@
 #include "absl/types/span.h"
 #include "engine/ir/graph.h"
 #include "engine/quant/quantization_sites.h"
+#include "engine/quant/quantize_weights.h"
 #include "engine/quant/scheme.h"
 
 namespace octet::quant {
 
 // The numbers of a quantized graph: what methods choose. (Methods that choose
-// each weight's integer, or another width for a layer, add them here.)
+// another width for a layer add it here.)
 struct QuantizationParameters {
   std::vector<Scheme> schemes;  // by site; equal within a group
   // By node, the scale of each channel of its weights; empty, or missing at the
   // end: the least that holds them all.
-  std::vector<std::vector<float>> weight_scales;
+  std::vector<std::vector<float>> weight_scales = {};
+  // By node, the integers of its weights, shaped like these, for weight_scales;
+  // empty, or missing at the end: the nearest.
+  std::vector<std::vector<int8_t>> weight_integers = {};
 
-  absl::Span<const float> WeightScalesOf(size_t node) const {
-    if (node >= weight_scales.size()) return {};
-    return weight_scales[node];
+  WeightRounding WeightsOf(size_t node) const {
+    WeightRounding rounding;
+    if (node < weight_scales.size()) rounding.scales = weight_scales[node];
+    if (node < weight_integers.size()) {
+      rounding.integers = weight_integers[node];
+    }
+    return rounding;
   }
 };
+
+// The weights and the bias of node `index`, a Conv, ConvTranspose or MatMul
+// with constant ones that reads integers of scale `input_scale`.
+// INVALID_ARGUMENT where one of them is NaN or infinite.
+absl::StatusOr<QuantizedWeights> WeightsOfNode(
+    const ir::Graph& graph, size_t index, float input_scale,
+    const QuantizationParameters& parameters);
 
 // By value of `graph`: the scheme of its integers, where it has any: that of
 // the site, or, of a value that integers pass through, that of its group.

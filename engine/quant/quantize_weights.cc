@@ -89,28 +89,36 @@ void QuantizeBias(const Tensor& bias, float input_scale,
 
 absl::StatusOr<QuantizedWeights> QuantizeWeights(
     const Tensor& weights, int axis, const std::optional<Tensor>& bias,
-    float input_scale, absl::Span<const float> wanted_scales) {
+    float input_scale, const WeightRounding& wanted) {
   const auto real = weights.data<float>();
   absl::Status finite = CheckFinite(real, "weight");
   if (finite.ok() && bias) finite = CheckFinite(bias->data<float>(), "bias");
   if (!finite.ok()) return finite;
 
   const ChannelStride stride = StrideOf(weights.shape(), axis);
-  OCTET_CHECK(wanted_scales.empty() ||
-              static_cast<int64_t>(wanted_scales.size()) == stride.channels);
+  OCTET_CHECK(wanted.scales.empty() ||
+              static_cast<int64_t>(wanted.scales.size()) == stride.channels);
+  OCTET_CHECK(
+      wanted.integers.empty() ||
+      (wanted.integers.size() == real.size() && !wanted.scales.empty()));
   std::vector<float> scales;
   const auto of_weights = ScalesOf(real, stride);
   for (int64_t c = 0; c < stride.channels; ++c) {
     const double value = bias ? bias->data<float>()[c] : 0.0;
     std::optional<float> scale = of_weights[c];
-    if (scale && !wanted_scales.empty()) scale = wanted_scales[c];
+    if (scale && !wanted.scales.empty()) scale = wanted.scales[c];
     scales.push_back(ScaleWithBias(scale, value, input_scale));
   }
   QuantizedWeights result{Tensor(DType::kInt8, weights.shape()), {}, {}, {}};
   if (bias) QuantizeBias(*bias, input_scale, scales, result);
   auto integers = result.weights.mutable_data<int8_t>();
   for (size_t i = 0; i < real.size(); ++i) {
-    const float q = std::nearbyint(real[i] / scales[stride.ChannelOf(i)]);
+    const int64_t c = stride.ChannelOf(static_cast<int64_t>(i));
+    if (!wanted.integers.empty() && scales[c] == wanted.scales[c]) {
+      integers[i] = wanted.integers[i];
+      continue;
+    }
+    const float q = std::nearbyint(real[i] / scales[c]);
     integers[i] = static_cast<int8_t>(std::clamp(q, -127.0f, 127.0f));
   }
   result.weight_quantization = {std::move(scales),

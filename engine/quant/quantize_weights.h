@@ -2,6 +2,7 @@
 #ifndef OCTET_ENGINE_QUANT_QUANTIZE_WEIGHTS_H_
 #define OCTET_ENGINE_QUANT_QUANTIZE_WEIGHTS_H_
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -21,17 +22,26 @@ struct QuantizedWeights {
   ir::Quantization bias_quantization;    // scale s_x * s_w[c], zero points 0
 };
 
-// Quantizes per channel along `axis`, symmetric: s_w[c] = scales[c], one per
-// channel; where `scales` is empty, max|w[c]| / 127.
+// What QuantizeWeights() is to make of weights; where a part is empty, it
+// chooses.
+struct WeightRounding {
+  // s_w[c], one per channel; else max|w[c]| / 127.
+  absl::Span<const float> scales;
+  // What the weights become at these scales, from -127 to 127; else the
+  // nearest. REQUIRES: scales, too.
+  absl::Span<const int8_t> integers;
+};
+
+// Quantizes per channel along `axis`, symmetric.
 //
 // A channel whose bias would not fit 32 bits at scale s_x * s_w[c] gets the
 // least s_w[c] at which it does; that costs nothing, as weights so much smaller
-// than the bias hardly move the result. `bias`, where given, is float32
-// [channels]; `input_scale` is s_x. INVALID_ARGUMENT where a weight or bias is
-// NaN or infinite.
+// than the bias hardly move the result. Its integers are the nearest. `bias`,
+// where given, is float32 [channels]; `input_scale` is s_x. INVALID_ARGUMENT
+// where a weight or bias is NaN or infinite.
 absl::StatusOr<QuantizedWeights> QuantizeWeights(
     const Tensor& weights, int axis, const std::optional<Tensor>& bias,
-    float input_scale, absl::Span<const float> scales = {});
+    float input_scale, const WeightRounding& wanted = {});
 
 // For QuantizeWeights(): of each channel along `axis`, the scale between the
 // least that holds all of its weights and half of that with the least sum of

@@ -399,9 +399,10 @@ TEST(QuantizationSearchTest, AnalyticBiasCorrectionRunsNoSamplesAgain) {
 }
 
 TEST(QuantizationSearchTest, EveryPhaseCanBeCancelled) {
-  const NamedTensor calibration = Samples(8);
-  for (const char* phase : {"import", "calibrate", "choose thresholds",
-                            "correct biases", "quantize", "check"}) {
+  const NamedTensor calibration = Samples(16);
+  for (const char* phase :
+       {"import", "calibrate", "choose thresholds", "correct biases",
+        "learn rounding", "quantize", "check"}) {
     Canceller canceller(phase);
     const auto result =
         Quantize(SampleModel(), {&calibration, 1}, Histogram(), &canceller);

@@ -99,6 +99,23 @@ TEST(QuantizeWeightsTest, HugeBiasWidensTheScaleOfItsChannelOnly) {
   EXPECT_FLOAT_EQ(q->weight_quantization.scales[1], 0.01f);
 }
 
+TEST(QuantizeWeightsTest, ChosenIntegersBelongToTheirScale) {
+  const Tensor weights = Tensor::Of<float>({2, 2}, {1.27f, 0.5f, 1e-6f, 4e-7f});
+  const std::vector<float> scales = {0.01f, 1e-8f};
+  const std::vector<int8_t> integers = {127, 51, 100, 40};
+  const auto q =
+      QuantizeWeights(weights, 0, std::nullopt, 0.001f, {scales, integers});
+  ASSERT_TRUE(q.ok()) << q.status();
+  EXPECT_THAT(q->weights.data<int8_t>(), ElementsAre(127, 51, 100, 40));
+  // A bias that asks for a wider one: the nearest of that.
+  const Tensor bias = Tensor::Of<float>({2}, {1.0f, 5000.0f});
+  const auto wide =
+      QuantizeWeights(weights, 0, bias, 0.001f, {scales, integers});
+  ASSERT_TRUE(wide.ok()) << wide.status();
+  EXPECT_GT(wide->weight_quantization.scales[1], 1e-6f);
+  EXPECT_THAT(wide->weights.data<int8_t>(), ElementsAre(127, 51, 0, 0));
+}
+
 TEST(QuantizeWeightsTest, RefusesNanAndInfinity) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const float infinity = std::numeric_limits<float>::infinity();
