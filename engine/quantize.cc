@@ -112,18 +112,19 @@ absl::StatusOr<uint64_t> HashOf(const SampleSource& source) {
 
 // What the file says of how it was made.
 std::vector<std::pair<std::string, std::string>> Metadata(
-    const internal::ChosenQuantization& chosen,
+    const internal::FoundQuantization& found,
     const QuantizationOptions& options, int64_t samples,
     uint64_t samples_hash) {
   std::string method =
       options.method == QuantizationMethod::kLinear ? "linear" : "histogram";
-  for (const RemedyEffect& remedy : chosen.remedies) {
+  for (const RemedyEffect& remedy : found.remedies) {
     if (remedy.kept) absl::StrAppend(&method, "; ", remedy.name);
   }
-  for (size_t i = 0; i < chosen.thresholds.size(); ++i) {
-    if (chosen.thresholds[i].name == internal::kBytesThreshold) {
-      absl::StrAppend(&method, "; exact bytes as ",
-                      chosen.graph.value(chosen.sites.rounded[i]).name);
+  for (size_t i = 0; i < found.chosen.thresholds.size(); ++i) {
+    if (found.chosen.thresholds[i].name == internal::kBytesThreshold) {
+      absl::StrAppend(
+          &method, "; exact bytes as ",
+          found.chosen.graph.value(found.chosen.sites.rounded[i]).name);
     }
   }
   return {
@@ -258,8 +259,9 @@ absl::StatusOr<QuantizationResult> QuantizeFrom(
                                       observer);
   std::optional<ir::Graph> stand_in;
   if (graphs.batch_norms > 0) stand_in = std::move(graphs.matched);
-  OCTET_ASSIGN_OR_RETURN(internal::ChosenQuantization chosen,
+  OCTET_ASSIGN_OR_RETURN(internal::FoundQuantization found,
                          search.Run(graphs.graph, std::move(stand_in)));
+  internal::ChosenQuantization& chosen = found.chosen;
   OCTET_ASSIGN_OR_RETURN(
       ir::Graph quantized,
       quant::QuantizeGraph(chosen.graph, chosen.sites, chosen.parameters));
@@ -275,12 +277,12 @@ absl::StatusOr<QuantizationResult> QuantizeFrom(
   OCTET_ASSIGN_OR_RETURN(
       result.model,
       onnx::ExportModel(quantized,
-                        Metadata(chosen, options, run.samples(), hash)));
+                        Metadata(found, options, run.samples(), hash)));
   OCTET_RETURN_IF_ERROR(Report(observer, "quantize", 1, 1));
   result.tensors = Describe(chosen);
   result.changed_channels = std::move(chosen.changed_channels);
-  result.remedies = std::move(chosen.remedies);
-  result.left_out = std::move(chosen.left_out);
+  result.remedies = std::move(found.remedies);
+  result.left_out = std::move(found.left_out);
   result.float_bytes = static_cast<int64_t>(bytes.size());
   result.quantized_bytes = static_cast<int64_t>(result.model.size());
   result.samples = run.samples();

@@ -74,16 +74,20 @@ std::vector<Blocks> BlocksOfAll(const Graph& graph,
   }
 }
 
-// How many of `values` met there may be at how many places.
-int64_t MostPlaces(int64_t values) {
-  return std::clamp(MomentObserver::kMostMet / values, int64_t{1},
-                    MomentObserver::kMostPlaces);
+// How many places of a sample are looked at, at most.
+int64_t MostPlaces(const Blocks& blocks) {
+  const int64_t values = blocks.count * blocks.length;
+  return std::max(int64_t{1},
+                  std::min(MomentObserver::kMostProducts / blocks.moments(),
+                           MomentObserver::kMostMet / values));
 }
 
 // How many places apart those of `counts` along each axis are to lie, for
-// `most` of them to be left.
+// `most` of them to be left. Not 2 or 3, nor a multiple: images that were made
+// larger repeat themselves so.
 int64_t StepOf(const std::vector<int64_t>& counts, int64_t most) {
   for (int64_t step = 1;; ++step) {
+    if (step > 1 && (step % 2 == 0 || step % 3 == 0)) continue;
     int64_t places = 1;
     for (int64_t count : counts) places *= (count + step - 1) / step;
     if (places <= most) return step;
@@ -154,8 +158,9 @@ class MomentProbe {
     const Met met = MetBy(source_, node);
     const auto* conv = std::get_if<ir::Conv>(&node.op);
     OCTET_ASSIGN_OR_RETURN(ValueId seen,
-                           conv != nullptr ? SeenByConv(*conv, node, met)
-                                           : SeenByMatMul(node.inputs[0], met));
+                           conv != nullptr
+                               ? SeenByConv(*conv, node, met, blocks)
+                               : SeenByMatMul(node.inputs[0], met, blocks));
     const int64_t places = ElementsOf(seen) / met.values();
     OCTET_ASSIGN_OR_RETURN(seen,
                            Shaped(seen, {blocks.count, blocks.length, places}));
@@ -185,12 +190,12 @@ class MomentProbe {
 
   // [channels, taps, places] of all groups, places of all images.
   absl::StatusOr<ValueId> SeenByConv(const ir::Conv& conv, const Node& node,
-                                     const Met& met) {
+                                     const Met& met, const Blocks& blocks) {
     // [images, channels, places along each axis...].
     Shape places = ShapeOf(node.outputs[0]);
     std::vector<int64_t> counts = places;
     counts.erase(counts.begin() + 1);
-    const int64_t step = StepOf(counts, MostPlaces(met.values()));
+    const int64_t step = StepOf(counts, MostPlaces(blocks));
     for (int64_t& count : places) count = (count + step - 1) / step;
     places[1] = met.groups * met.channels;
     std::vector<ValueId> taps;
@@ -262,11 +267,12 @@ class MomentProbe {
   }
 
   // [channels, rows].
-  absl::StatusOr<ValueId> SeenByMatMul(ValueId data, const Met& met) {
+  absl::StatusOr<ValueId> SeenByMatMul(ValueId data, const Met& met,
+                                       const Blocks& blocks) {
     const int64_t rows = ElementsOf(data) / met.channels;
     OCTET_ASSIGN_OR_RETURN(const ValueId matrix,
                            Shaped(data, {rows, met.channels}));
-    const int64_t step = StepOf({rows}, MostPlaces(met.values()));
+    const int64_t step = StepOf({rows}, MostPlaces(blocks));
     ir::Slice slice;
     slice.starts = {0, 0};
     slice.steps = {step, 1};
@@ -362,9 +368,10 @@ int64_t MomentObserver::MemoryFor(const Graph& graph) {
   for (const Node& node : graph.nodes()) {
     if (!IsWeighted(graph, node)) continue;
     const Met met = MetBy(graph, node);
-    moments += BlocksOf(met, kLargestBlock).moments();
-    if (met.values() == 0) continue;
-    most_met = std::max(most_met, met.values() * MostPlaces(met.values()));
+    const Blocks blocks = BlocksOf(met, kLargestBlock);
+    if (blocks.count == 0) continue;
+    moments += blocks.moments();
+    most_met = std::max(most_met, met.values() * MostPlaces(blocks));
   }
   return std::min(moments, kMostMoments) *
              static_cast<int64_t>(sizeof(double) + sizeof(float)) +

@@ -27,21 +27,21 @@ struct InputMoments {
   std::vector<double> covariance;  // [blocks, block, block]
 };
 
-// Observes the InputMoments of layers. Of a large image, places some way apart
-// are looked at, of many rows of a MatMul, too: at most kMostPlaces of a
-// sample.
+// Observes the InputMoments of layers. Where a sample has so many places that
+// they would take more than kMostProducts a layer, those some way apart are
+// looked at, as they are where they would be more than kMostMet values.
 //
 // Memory, whatever the number of samples: up to kMostMoments of 8 bytes, half
 // as much again while samples run, and what one layer meets in a sample, up to
-// kMostMet values, two or three times. Blocks are of up to kLargestBlock
-// values, or of as much less as that takes; a layer with more taps than a block
-// may have is not observed.
+// kMostMet values, three times. Blocks are of up to kLargestBlock values, or of
+// as much less as that takes; a layer with more taps than a block may have is
+// not observed.
 // Thread-compatible.
 class MomentObserver {
  public:
-  static constexpr int64_t kMostPlaces = 400;
   static constexpr int64_t kLargestBlock = 512;
   static constexpr int64_t kMostMoments = 32 << 20;
+  static constexpr int64_t kMostProducts = 128 << 20;
   static constexpr int64_t kMostMet = 16 << 20;
 
   // `layers` are indices, ascending, of nodes that IsWeighted() holds of.

@@ -166,18 +166,18 @@ TEST(MatchBatchNormsTest, RangesAreThoseOfTheTrainingDataWhateverTheSamples) {
   ASSERT_TRUE(plain.ok() && informed.ok());
   // The site "second": gamma is at most 2 and beta 1, and uniform noise through
   // a convolution reaches less than 6 deviations; with room for tails.
-  EXPECT_LT(informed->parameters.schemes[2].scale, 1.25f * 26 / 255);
-  EXPECT_GT(plain->parameters.schemes[2].scale,
-            3 * informed->parameters.schemes[2].scale);
+  EXPECT_LT(informed->chosen.parameters.schemes[2].scale, 1.25f * 26 / 255);
+  EXPECT_GT(plain->chosen.parameters.schemes[2].scale,
+            3 * informed->chosen.parameters.schemes[2].scale);
   // Biases are corrected in the units of the model's own weights: by less than
   // a step of its data times the sum of a channel's weights.
-  for (size_t i = 0; i < informed->graph.nodes().size(); ++i) {
-    const ir::Node& node = informed->graph.nodes()[i];
+  for (size_t i = 0; i < informed->chosen.graph.nodes().size(); ++i) {
+    const ir::Node& node = informed->chosen.graph.nodes()[i];
     if (!std::holds_alternative<ir::Conv>(node.op)) continue;
     const ir::Node& before = matched->graph.nodes()[i];
     if (before.inputs.size() < 3) continue;
     const auto bias =
-        informed->graph.value(node.inputs[2]).constant->data<float>();
+        informed->chosen.graph.value(node.inputs[2]).constant->data<float>();
     const auto old =
         matched->graph.value(before.inputs[2]).constant->data<float>();
     for (size_t c = 0; c < bias.size(); ++c) {

@@ -210,8 +210,8 @@ onnx::ImportedModel WithOutliers() {
   return imported;
 }
 
-// What `histogram` chooses for a model and samples of its input.
-absl::StatusOr<internal::ChosenQuantization> Chosen(
+// What `histogram` finds for a model and samples of its input.
+absl::StatusOr<internal::FoundQuantization> Found(
     const onnx::ImportedModel& imported, const NamedTensor& samples) {
   ModelOptions model_options;
   model_options.max_batch = 1;
@@ -271,34 +271,34 @@ onnx::ImportedModel WithALoudChannel() {
 }
 
 TEST(QuantizationSearchTest, FirstLayersStayFloatWhereNothingElseHelps) {
-  const auto chosen =
-      Chosen(WithALoudChannel(), {"x", RandomFloats({32, 4, 4, 4}, 4, -2, 2)});
-  ASSERT_TRUE(chosen.ok()) << chosen.status();
+  const auto found =
+      Found(WithALoudChannel(), {"x", RandomFloats({32, 4, 4, 4}, 4, -2, 2)});
+  ASSERT_TRUE(found.ok()) << found.status();
   const auto kept =
-      std::find_if(chosen->remedies.begin(), chosen->remedies.end(),
+      std::find_if(found->remedies.begin(), found->remedies.end(),
                    [](const RemedyEffect& remedy) {
                      return remedy.name == "first 2 layers in float";
                    });
-  ASSERT_NE(kept, chosen->remedies.end());
+  ASSERT_NE(kept, found->remedies.end());
   EXPECT_TRUE(kept->kept);
   EXPECT_GT(kept->after_db, kept->before_db + 3);
-  const size_t sites = chosen->sites.rounded.size();
+  const size_t sites = found->chosen.sites.rounded.size();
   EXPECT_EQ(sites, 1u);  // what the last layer reads
-  EXPECT_EQ(chosen->parameters.schemes.size(), sites);
-  EXPECT_EQ(chosen->thresholds.size(), sites);
-  EXPECT_EQ(chosen->statistics.size(), sites);
+  EXPECT_EQ(found->chosen.parameters.schemes.size(), sites);
+  EXPECT_EQ(found->chosen.thresholds.size(), sites);
+  EXPECT_EQ(found->chosen.statistics.size(), sites);
 }
 
 TEST(QuantizationSearchTest, SmoothsBehindANormalizationWhereItHelps) {
-  const auto chosen =
-      Chosen(WithOutliers(), {"x", RandomFloats({32, 4, 16}, 4, -2, 2)});
-  ASSERT_TRUE(chosen.ok()) << chosen.status();
+  const auto found =
+      Found(WithOutliers(), {"x", RandomFloats({32, 4, 16}, 4, -2, 2)});
+  ASSERT_TRUE(found.ok()) << found.status();
   const auto smoothing =
-      std::find_if(chosen->remedies.begin(), chosen->remedies.end(),
+      std::find_if(found->remedies.begin(), found->remedies.end(),
                    [](const RemedyEffect& remedy) {
                      return remedy.name == "smoothing behind normalizations";
                    });
-  ASSERT_NE(smoothing, chosen->remedies.end());
+  ASSERT_NE(smoothing, found->remedies.end());
   EXPECT_TRUE(smoothing->kept);
   EXPECT_GT(smoothing->after_db, smoothing->before_db + 5);
 }
@@ -325,19 +325,19 @@ onnx::ImportedModel WithFarChannels(ir::Activation behind_first = {}) {
 }
 
 TEST(QuantizationSearchTest, CentersChannelsAndThenMakesThemAlike) {
-  const auto chosen =
-      Chosen(WithFarChannels(), {"x", RandomFloats({32, 4, 4, 4}, 4, -2, 2)});
-  ASSERT_TRUE(chosen.ok()) << chosen.status();
+  const auto found =
+      Found(WithFarChannels(), {"x", RandomFloats({32, 4, 4, 4}, 4, -2, 2)});
+  ASSERT_TRUE(found.ok()) << found.status();
   const auto centering =
-      std::find_if(chosen->remedies.begin(), chosen->remedies.end(),
+      std::find_if(found->remedies.begin(), found->remedies.end(),
                    [](const RemedyEffect& remedy) {
                      return remedy.name == "channel centering";
                    });
-  ASSERT_NE(centering, chosen->remedies.end());
+  ASSERT_NE(centering, found->remedies.end());
   EXPECT_TRUE(centering->kept);
   EXPECT_GT(centering->after_db, centering->before_db + 5);
-  ASSERT_EQ(chosen->changed_channels.size(), 1u);
-  const ChangedChannels& far = chosen->changed_channels[0];
+  ASSERT_EQ(found->chosen.changed_channels.size(), 1u);
+  const ChangedChannels& far = found->chosen.changed_channels[0];
   EXPECT_EQ(far.tensor, "far");
   ASSERT_EQ(far.offsets.size(), 4u);
   EXPECT_NEAR(far.offsets[0], 40, 5);
@@ -349,11 +349,45 @@ TEST(QuantizationSearchTest, CentersChannelsAndThenMakesThemAlike) {
 }
 
 TEST(QuantizationSearchTest, TriesNoCenteringWhereNothingCanBeMoved) {
-  const auto chosen = Chosen(WithFarChannels(kRelu),
-                             {"x", RandomFloats({32, 4, 4, 4}, 4, -2, 2)});
-  ASSERT_TRUE(chosen.ok()) << chosen.status();
-  for (const RemedyEffect& remedy : chosen->remedies) {
+  const auto found = Found(WithFarChannels(kRelu),
+                           {"x", RandomFloats({32, 4, 4, 4}, 4, -2, 2)});
+  ASSERT_TRUE(found.ok()) << found.status();
+  for (const RemedyEffect& remedy : found->remedies) {
     EXPECT_NE(remedy.name, "channel centering");
+  }
+}
+
+// A layer whose inputs are one value and a little more.
+TEST(QuantizationSearchTest, LearnsRoundingWhereInputsVaryTogether) {
+  GraphBuilder b;
+  const ir::ValueId x = b.Input("x", RowsAnd({32}));
+  b.Output(b.Node("y", ir::MatMul{},
+                  {x, b.Constant("w", RandomFloats({32, 16}, 1))}));
+  onnx::ImportedModel imported;
+  imported.graph = b.Build();
+  imported.batches = true;
+  Tensor samples = RandomFloats({200, 32}, 2, -0.2f, 0.2f);
+  const Tensor common = RandomFloats({200}, 3, 0, 4);
+  for (int64_t i = 0; i < samples.size(); ++i) {
+    samples.mutable_data<float>()[i] += common.data<float>()[i / 32];
+  }
+  const auto found = Found(imported, {"x", samples});
+  ASSERT_TRUE(found.ok()) << found.status();
+  const auto learned =
+      std::find_if(found->remedies.begin(), found->remedies.end(),
+                   [](const RemedyEffect& remedy) {
+                     return remedy.name == "learned rounding";
+                   });
+  ASSERT_NE(learned, found->remedies.end());
+  EXPECT_TRUE(learned->kept);
+  EXPECT_GT(learned->after_db, learned->before_db + 1);
+  EXPECT_EQ(found->chosen.parameters.weight_integers[0].size(), 32u * 16);
+}
+
+// What is judged by the samples that it was made from always seems good.
+TEST(QuantizationSearchTest, LearnsNoRoundingWithoutSamplesHeldOut) {
+  for (const RemedyEffect& remedy : Quantized(15, Histogram()).remedies) {
+    EXPECT_NE(remedy.name, "learned rounding");
   }
 }
 
