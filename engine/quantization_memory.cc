@@ -58,7 +58,7 @@ QuantizationMemory EstimateQuantizationMemory(const ir::Graph& graph,
                       static_cast<int64_t>(sizeof(int64_t));
   memory.samples = sample_bytes;
   if (!linear) {
-    memory.statistics += quant::MomentObserver::MemoryFor(graph.WithRows(1));
+    memory.statistics += quant::MomentObserver::MemoryFor(graph);
     for (ir::ValueId output : graph.outputs()) {
       memory.samples += BytesOf(graph.type(output)) * kTrialSamples;
     }

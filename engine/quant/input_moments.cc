@@ -97,7 +97,6 @@ int64_t StepOf(const std::vector<int64_t>& counts, int64_t most) {
 // The places along one axis of a Conv's result that are looked at, and what one
 // tap of the kernel meets there.
 struct AxisOfTap {
-  int64_t places = 0;
   // Of the places, the first whose tap meets the image and not its padding, and
   // how many do.
   int64_t first = 0;
@@ -110,7 +109,6 @@ struct AxisOfTap {
 AxisOfTap MakeAxis(int64_t places, int64_t offset, int64_t stride,
                    int64_t size) {
   AxisOfTap axis;
-  axis.places = places;
   axis.stride = places > 1 ? stride : 1;
   axis.first = offset < 0
                    ? std::min(places, (axis.stride - 1 - offset) / axis.stride)
@@ -230,18 +228,17 @@ class MomentProbe {
     for (size_t a = size.size(); a-- > 2;) {
       const int64_t of_kernel = tap % window.kernel[a - 2];
       tap /= window.kernel[a - 2];
-      const int64_t stride = places[a] > 1 ? step * window.strides[a - 2] : 1;
       const AxisOfTap axis = MakeAxis(
           places[a],
           of_kernel * window.dilations[a - 2] - window.pads_begin[a - 2],
-          stride, size[a]);
+          step * window.strides[a - 2], size[a]);
       if (axis.inside == 0) return Zeros(places);
       slice.starts[a] = axis.start;
       slice.steps[a] = axis.stride;
       slice.sizes[a] = axis.inside;
       pad.begin[a] = axis.first;
-      pad.end[a] = axis.places - axis.first - axis.inside;
-      pads = pads || axis.inside < axis.places;
+      pad.end[a] = places[a] - axis.first - axis.inside;
+      pads = pads || axis.inside < places[a];
     }
     OCTET_ASSIGN_OR_RETURN(ValueId seen,
                            builder_.Add("seen", std::move(slice), {image}));

@@ -57,7 +57,8 @@ class MomentObserver {
   // By node; no blocks where nothing was observed.
   std::vector<InputMoments> TakeMoments() &&;
 
-  // An upper bound of what observing any layers of `graph` takes.
+  // An estimate of what observing the layers of `graph` takes, whatever the
+  // rows.
   static int64_t MemoryFor(const ir::Graph& graph);
 
  private:
